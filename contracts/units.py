@@ -1,4 +1,4 @@
-"""UCUM units: conversion factors from what vendors send to what Linli keeps. Resolved once, when a profile is compiled."""
+"""UCUM units: how to turn what vendors send into what Linli keeps. Resolved once, when a profile is compiled."""
 
 from typing import NamedTuple
 

@@ -1,6 +1,6 @@
 """The verbs of commands: absolute ("set on", never "toggle"), their arguments, and the effect that confirms them.
 
-A profile says how a vendor's device is told; the verb says what it means. ``confirmed`` is decided here, from telemetry.
+A profile says how a device is told; the verb says what it means. ``confirmed`` is decided here, from telemetry.
 """
 
 from collections.abc import Callable, Mapping
