@@ -63,10 +63,8 @@ def _check_example(compiled: ProfileSet, example: Example) -> list[str]:
             problems.append(f"{name} is missing" + (f" ({found.reason})" if found else ""))
         elif not _equal(found.value, wanted):
             problems.append(f"{name} is {found.value!r}, not {wanted!r}")
-    for name in example.absent:
-        if (stray := samples.get(name)) is not None and stray.value is not None:
-            problems.append(f"{name} must have no value, but has {stray.value!r}")
-    return problems
+    strays = [name for name in example.absent if name in samples and samples[name].value is not None]
+    return problems + [f"{name} must have no value, but has {samples[name].value!r}" for name in strays]
 
 
 def _equal(found: Value, wanted: Any) -> bool:

@@ -55,7 +55,11 @@ def read_json(payload: bytes) -> Any:
         document = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Undecodable(_why_not_json(payload), str(error)) from error
-    if payload.count(b'":') != _count_keys(document) or any(gap in payload for gap in (b" :", b"\t:", b"\n:", b"\r:")):
+    # A key that stood twice is gone from the document, so written again it has fewer keys. Cheap, and never misses:
+    # where a gap before a colon could hide one, the slow way decides.
+    if payload.count(b'":') != msgspec.json.encode(document).count(b'":') or (
+        b" :" in payload or b"\t:" in payload or b"\n:" in payload or b"\r:" in payload
+    ):
         _refuse_twins(payload)
     return document
 
@@ -66,19 +70,6 @@ def _why_not_json(payload: bytes) -> str:
     except UnicodeDecodeError:
         return "utf8_invalid"
     return "not_finite" if "NaN" in text or "Infinity" in text else "json_invalid"
-
-
-def _count_keys(document: Any) -> int:
-    count = 0
-    open_ = [document]
-    while open_:
-        node = open_.pop()
-        if type(node) is dict:
-            count += len(node)
-            open_.extend([child for child in node.values() if type(child) is dict or type(child) is list])
-        elif type(node) is list:
-            open_.extend([child for child in node if type(child) is dict or type(child) is list])
-    return count
 
 
 def _refuse_twins(payload: bytes) -> None:

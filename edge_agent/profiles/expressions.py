@@ -9,6 +9,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edge_agent.profiles.paths import compile_path
+
 Expression = Callable[[Mapping[str, Any]], Any]
 
 
@@ -95,9 +97,10 @@ def _compile(node: ast.expr, text: str) -> Expression:
         place = part(node.slice)
         return lambda names: names["b"][place(names)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if node.func.id == "has" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+            path = compile_path(str(node.args[0].value))
+            return lambda names: path(names["document"]) is not None
         parts = [part(value) for value in node.args]
-        if node.func.id == "has" and len(parts) == 1:
-            return lambda names: names["has"](parts[0](names))
         if (function := FUNCTIONS.get(node.func.id)) is not None:
             return lambda names: function(*[each(names) for each in parts])
     raise ExpressionError(f"{ast.unparse(node)!r} is not allowed in {text!r}")

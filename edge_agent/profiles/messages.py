@@ -65,13 +65,19 @@ class CompiledMessage:
         """The readings of this message, a Decoded a device. Raises Undecodable."""
         header = self.profile.profile
         opened = self.open(message)
-        names: Names = {"port": opened.port, "size": len(opened.data), "b": opened.data, **self.profile.parameters}
+        names: Names = {
+            "document": opened.document,
+            "port": opened.port,
+            "size": len(opened.data),
+            "b": opened.data,
+            **self.profile.parameters,
+        }
         names.update(captures)
         if opened.device:
             names["device"] = opened.device
         if opened.name:
             names["name"] = opened.name
-        if self.when is not None and not self._fits(opened, names):
+        if self.when is not None and not self._fits(names):
             raise Undecodable("no_profile", f"not a message of {header.id}", header.id)
         root: Any = opened.body
         if self.codec is not None:
@@ -84,7 +90,6 @@ class CompiledMessage:
             names.update({key: value for key, value in root.items() if key not in names})
         if self.root is not None:
             root = self.root(root)
-        names["document"] = opened.document
         readings: list[Reading] = []
         for read in self.readings:
             readings += read(root, names, received_ms)
@@ -94,15 +99,10 @@ class CompiledMessage:
             raise Undecodable("nothing_read", "no metric of the profile is in the message", header.id)
         return self._by_device(readings, names, opened)
 
-    def _fits(self, opened: Opened, names: Names) -> bool:
+    def _fits(self, names: Names) -> bool:
         assert self.when is not None
-        document = opened.document
-
-        def has(path: str) -> bool:
-            return compile_path(path)(document) is not None
-
         try:
-            return bool(self.when({**names, "has": has, "body": opened.body}))
+            return bool(self.when(names))
         except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
             return False
 

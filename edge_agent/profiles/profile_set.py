@@ -18,6 +18,8 @@ from edge_agent.profiles.topics import Template, Trie
 SHIPPED = Path(contracts.__file__).parent / "profiles"
 """The folder of the profiles that come with Linli."""
 ENVELOPES_FILE = "envelopes.yaml"
+ROUTES_MAX = 20_000
+"""Topics whose last reader is remembered."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -59,8 +61,9 @@ class ProfileSet:
     def __init__(self, profiles: Iterable[Profile]) -> None:
         """Compile. Raises ProfileError naming the profile and the place."""
         self.profiles = {profile.profile.id: profile for profile in profiles}
-        self._trie = Trie()
-        self._spoken = Trie()
+        self._trie: Trie[CompiledMessage] = Trie()
+        self._spoken: Trie[str] = Trie()
+        self._routes: dict[str, tuple[CompiledMessage, dict[str, str]]] = {}  # topic -> who read it last
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -100,14 +103,23 @@ class ProfileSet:
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise Undecodable("too_large", f"{len(payload)} bytes, {PAYLOAD_BYTES_MAX} at most")
         message = Message(topic, payload)
+        if (known := self._routes.get(topic)) is not None:
+            try:
+                return known[0].decode(message, known[1], received_ms)
+            except Undecodable:
+                pass  # another kind of message of this device: ask them all
         refusal: Undecodable | None = None
         for target, captures in self._trie.find(topic):
-            assert isinstance(target, CompiledMessage)
             try:
-                return target.decode(message, captures, received_ms)
+                decoded = target.decode(message, captures, received_ms)
             except Undecodable as error:
                 if refusal is None or refusal.reason == "no_profile":
                     refusal = error
+                continue
+            if len(self._routes) >= ROUTES_MAX:
+                self._routes.clear()
+            self._routes[topic] = (target, captures)
+            return decoded
         raise refusal or Undecodable("topic_unknown", topic[:200])
 
     def is_spoken(self, topic: str) -> bool:

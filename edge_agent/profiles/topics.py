@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+Target = TypeVar("Target")
 
 _LEVEL = re.compile(r"^([^{}]*)\{([a-z_][a-z0-9_]*)\}([^{}]*)$")
 
@@ -46,25 +48,25 @@ class Template:
         return found
 
 
-class Trie:
+class Trie(Generic[Target]):
     """Topic templates by level, each with what it routes to; literal levels come before captures."""
 
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
 
-    def add(self, template: Template, target: object) -> None:
+    def add(self, template: Template, target: Target) -> None:
         """Route the template's topics to ``target``, after what was added before."""
         node = self._root
         for key in template.keys:
             node = node.setdefault(key, {})
         node.setdefault("\0rest" if template.rest else "\0here", []).append((template, target))
 
-    def find(self, topic: str) -> Iterator[tuple[object, dict[str, str]]]:
+    def find(self, topic: str) -> Iterator[tuple[Target, dict[str, str]]]:
         """Every target whose template the topic fits, with the captures; the most literal first."""
         levels = topic.split("/")
         yield from self._find(self._root, levels, 0)
 
-    def _find(self, node: dict[str, Any], levels: list[str], depth: int) -> Iterator[tuple[object, dict[str, str]]]:
+    def _find(self, node: dict[str, Any], levels: list[str], depth: int) -> Iterator[tuple[Target, dict[str, str]]]:
         if depth == len(levels):
             yield from self._fit(node.get("\0here", ()), levels)
         else:
@@ -75,7 +77,7 @@ class Trie:
         yield from self._fit(node.get("\0rest", ()), levels)
 
     @staticmethod
-    def _fit(entries: Any, levels: list[str]) -> Iterator[tuple[object, dict[str, str]]]:
+    def _fit(entries: Any, levels: list[str]) -> Iterator[tuple[Target, dict[str, str]]]:
         for template, target in entries:
             captures = template.captures(levels)
             if captures is not None:
