@@ -1,0 +1,62 @@
+"""The book of record: communities, facilities, gateways, devices, profiles, desired state.
+
+All queries are in this package, so that scoping to a tenant has one place. Open the database first::
+
+    async with open_database("sqlite:///var/registry.sqlite"):
+        await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
+"""
+
+from device_registry.adoption import adopt_device, device_seen
+from device_registry.database import APPS, config, migrate, open_database
+from device_registry.desired import desired_states, desired_versions, reported
+from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
+from device_registry.errors import Conflict, NotFound, RegistryError
+from device_registry.ids import device_id
+from device_registry.models import Community, Device, Facility, Gateway
+from device_registry.names import Name
+from device_registry.places import (
+    communities,
+    community,
+    facilities,
+    facility,
+    gateway,
+    gateways,
+    put_community,
+    put_facility,
+    put_gateway,
+)
+
+__all__ = [
+    "APPS",
+    "Community",
+    "Conflict",
+    "Device",
+    "DeviceFilter",
+    "Facility",
+    "Gateway",
+    "Name",
+    "NotFound",
+    "RegistryError",
+    "adopt_device",
+    "change_device",
+    "communities",
+    "community",
+    "config",
+    "desired_states",
+    "desired_versions",
+    "device",
+    "device_id",
+    "device_seen",
+    "devices",
+    "devices_at",
+    "facilities",
+    "facility",
+    "gateway",
+    "gateways",
+    "migrate",
+    "open_database",
+    "put_community",
+    "put_facility",
+    "put_gateway",
+    "reported",
+]

@@ -1,0 +1,44 @@
+"""The desired state: one versioned document a gateway, made from its adopted devices."""
+
+from contracts.messages import DesiredDevice, DesiredState, Reported
+from device_registry.models import Desired, Device, Gateway
+
+
+async def write_desired(gateway_id: str, now_ms: int) -> None:
+    """Make the gateway's document again; its version grows only when it really changed. Call within a transaction."""
+    rows = await Device.filter(gateway_id=gateway_id, status="adopted").order_by("external_id")
+    devices = [{"device": row.external_id, "profile": row.profile, "parameters": row.parameters} for row in rows]
+    current = await Desired.get_or_none(gateway_id=gateway_id)
+    if current is None:
+        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, changed_ms=now_ms)
+    elif current.devices != devices:
+        current.version += 1
+        current.devices, current.changed_ms = devices, now_ms
+        await current.save()
+
+
+async def desired_states(after_version: dict[str, int]) -> list[tuple[str, DesiredState]]:
+    """The documents, with their gateway, that are newer than what was published (gateway -> version)."""
+    changed = []
+    for gateway_id, version in await Desired.all().order_by("gateway_id").values_list("gateway_id", "version"):
+        if version > after_version.get(gateway_id, 0):
+            row = await Desired.get(gateway_id=gateway_id)
+            devices = [DesiredDevice(**device) for device in row.devices]
+            changed.append((gateway_id, DesiredState(version=row.version, devices=devices)))
+    return changed
+
+
+async def desired_versions(gateway_ids: list[str]) -> dict[str, int]:
+    """Gateway -> version of its document; one without a document is left out."""
+    return dict(await Desired.filter(gateway_id__in=gateway_ids).values_list("gateway_id", "version"))
+
+
+async def reported(gateway_id: str, report: Reported) -> None:
+    """Note which version a gateway applied, or why it did not. Older reports than the last one change nothing."""
+    row = await Gateway.get_or_none(id=gateway_id)
+    if row is None or report.at_ms < row.reported_ms:
+        return
+    row.reported_ms, row.reported_reason = report.at_ms, report.reason[:200]
+    if report.applied:
+        row.reported_version = report.version
+    await row.save(update_fields=["reported_ms", "reported_reason", "reported_version"])

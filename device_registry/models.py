@@ -1,0 +1,148 @@
+"""The registry's tables. Times are ms UTC integers; names come in Chinese and English.
+
+Rows are handed out read only: whoever changes one does it through the functions of this package.
+"""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class Named(Model):
+    """What carries a name for people, in both languages."""
+
+    name_zh = fields.CharField(max_length=200)
+    name_en = fields.CharField(max_length=200)
+
+    class Meta:
+        abstract = True
+
+
+class Community(Named):
+    """A residential community: what a property manager runs."""
+
+    id = fields.CharField(max_length=63, primary_key=True)
+    created_ms = fields.BigIntField()
+
+    class Meta:
+        table = "community"
+
+
+class Facility(Named):
+    """One facility of a community: a car park, the charging piles, the bins, a building's services."""
+
+    id = fields.CharField(max_length=80, primary_key=True)
+    community: fields.ForeignKeyRelation[Community] = fields.ForeignKeyField(
+        "registry.Community", related_name="facilities", on_delete=fields.OnDelete.RESTRICT
+    )
+    community_id: str
+    kind = fields.CharField(max_length=20)
+    created_ms = fields.BigIntField()
+
+    class Meta:
+        table = "facility"
+
+
+class Gateway(Named):
+    """A gateway, and what it last said of itself."""
+
+    id = fields.CharField(max_length=63, primary_key=True)
+    community: fields.ForeignKeyRelation[Community] = fields.ForeignKeyField(
+        "registry.Community", related_name="gateways", on_delete=fields.OnDelete.RESTRICT
+    )
+    community_id: str
+    created_ms = fields.BigIntField()
+    reported_version = fields.BigIntField(default=0)
+    reported_reason = fields.CharField(max_length=200, default="")
+    reported_ms = fields.BigIntField(default=0)
+
+    class Meta:
+        table = "gateway"
+
+
+class Profile(Model):
+    """A version of a device profile that some gateway has reported."""
+
+    id = fields.IntField(primary_key=True)
+    profile = fields.CharField(max_length=120)
+    version = fields.IntField()
+    kind = fields.CharField(max_length=20)
+    first_seen_ms = fields.BigIntField()
+
+    class Meta:
+        table = "profile"
+        unique_together = (("profile", "version"),)
+
+
+class Device(Named):
+    """A device and its source: the gateway and the id by which that gateway knows it.
+
+    status    pending: seen, waiting for a person; adopted: part of the community
+    named_by  source: the name follows what the device calls itself; person: it stays
+    seen_ms   at_ms of the newest sighting that was applied
+    """
+
+    id = fields.CharField(max_length=20, primary_key=True)
+    community: fields.ForeignKeyRelation[Community] = fields.ForeignKeyField(
+        "registry.Community", related_name="devices", on_delete=fields.OnDelete.RESTRICT
+    )
+    community_id: str
+    facility: fields.ForeignKeyRelation[Facility] = fields.ForeignKeyField(
+        "registry.Facility", related_name="devices", on_delete=fields.OnDelete.RESTRICT
+    )
+    facility_id: str
+    gateway: fields.ForeignKeyRelation[Gateway] = fields.ForeignKeyField(
+        "registry.Gateway", related_name="devices", on_delete=fields.OnDelete.RESTRICT
+    )
+    gateway_id: str
+    external_id = fields.CharField(max_length=128)
+    kind = fields.CharField(max_length=20)
+    profile = fields.CharField(max_length=120)
+    profile_version = fields.IntField()
+    verbs: Any = fields.JSONField(default=list)  # list[str]
+    parameters: Any = fields.JSONField(default=dict)  # dict[str, float]
+    status = fields.CharField(max_length=10)
+    named_by = fields.CharField(max_length=10, default="source")
+    first_seen_ms = fields.BigIntField()
+    seen_ms = fields.BigIntField()
+    adopted_ms = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "device"
+        unique_together = (("gateway", "external_id"),)
+        indexes = (Index(fields=("community_id", "kind")),)
+
+
+class Desired(Model):
+    """The desired state of one gateway, as it is published. The version grows by one with each change."""
+
+    gateway: fields.OneToOneRelation[Gateway] = fields.OneToOneField(
+        "registry.Gateway", related_name="desired", primary_key=True, on_delete=fields.OnDelete.CASCADE
+    )
+    gateway_id: str
+    version = fields.BigIntField()
+    devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters}
+    changed_ms = fields.BigIntField()
+
+    class Meta:
+        table = "desired"
+
+
+class Sighting(Model):
+    """A device seen by a gateway that the registry does not know yet, kept until it does."""
+
+    id = fields.IntField(primary_key=True)
+    gateway_id = fields.CharField(max_length=63)
+    external_id = fields.CharField(max_length=128)
+    profile = fields.CharField(max_length=120)
+    profile_version = fields.IntField()
+    kind = fields.CharField(max_length=20)
+    verbs: Any = fields.JSONField(default=list)
+    name = fields.CharField(max_length=200)
+    seen_ms = fields.BigIntField()
+
+    class Meta:
+        table = "sighting"
+        unique_together = (("gateway_id", "external_id"),)
