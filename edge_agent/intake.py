@@ -1,0 +1,192 @@
+"""From a message of the local broker to readings in the pending batch, or to a refusal that is counted and kept."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+from contracts.messages import DeviceSeen, Refused
+from edge_agent.outbox.batch import Batch, Delivery, RawMessage, SeenDevice
+from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.profiles import Decoded, ProfileSet, Undecodable
+from edge_agent.southbound import Publish
+
+log = logging.getLogger(__name__)
+
+HEAD_BYTES = 256
+FOLD_MS = 60_000
+FOLDS_MAX = 1_000
+"""Different (topic, reason) pairs that are remembered; a flood of more is folded under one name."""
+RAW_BYTES_MAX = 16_384
+
+
+class Intake:
+    """Takes waves of messages, decodes them, and puts them into the writer's pending batch.
+
+    full, drained   called when more than ``messages_max`` wait for their commit, and when they no longer do
+    observe         called with what was decoded of a device that can be told something (commands wait for it)
+    """
+
+    def __init__(
+        self,
+        profiles: ProfileSet,
+        writer: OutboxWriter,
+        devices: dict[str, SeenDevice],
+        recent: dict[int, bytes],
+        now_ms: Callable[[], int],
+        messages_max: int,
+        observe: Callable[[Decoded], None],
+        full: Callable[[], None],
+        drained: Callable[[], None],
+    ) -> None:
+        self.profiles = profiles
+        self.devices = devices
+        self.messages = 0
+        self.readings = 0
+        self.samples = 0
+        self.repeats = 0
+        self.refusals: dict[str, int] = {}
+        self._writer = writer
+        self._recent = recent
+        self._now_ms = now_ms
+        self._messages_max = messages_max
+        self._observe = observe
+        self._full = full
+        self._drained = drained
+        self._in_progress: dict[int, bytes] = {}
+        self._waiting = 0
+        self._is_full = False
+        self._folds: dict[tuple[str, str], tuple[int, int]] = {}  # (topic, reason) -> (since_ms, folded since)
+
+    def take(self, publishes: list[Publish]) -> None:
+        """Decode a wave of messages into the pending batch."""
+        now_ms = self._now_ms()
+        batch = self._writer.pending
+        for publish in publishes:
+            if publish.qos:
+                digest = hashlib.blake2b(publish.topic.encode() + b"\0" + publish.payload, digest_size=8).digest()
+                if publish.dup and self._is_repeat(publish.packet_id, digest, batch):
+                    continue
+                self._in_progress[publish.packet_id] = digest
+                batch.deliveries.append(Delivery(publish.packet_id, digest))
+                batch.acks.append(publish.packet_id)
+            batch.messages += 1
+            self._waiting += 1
+            self._decode(publish, now_ms, batch)
+        self.messages += len(publishes)
+        if self._waiting >= self._messages_max and not self._is_full:
+            self._is_full = True
+            self._full()
+        self._writer.wake()
+
+    def _is_repeat(self, packet_id: int, digest: bytes, batch: Batch) -> bool:
+        """Delivered again after it was committed, or while it waits for its commit: it is stored once."""
+        if self._in_progress.get(packet_id) == digest:
+            self.repeats += 1
+            return True  # its PUBACK goes out with its commit
+        if self._recent.get(packet_id) == digest:
+            self.repeats += 1
+            batch.acks.append(packet_id)
+            batch.messages += 1
+            self._waiting += 1
+            return True
+        return False
+
+    def _decode(self, publish: Publish, now_ms: int, batch: Batch) -> None:
+        try:
+            decoded = self.profiles.decode(publish.topic, publish.payload, now_ms)
+        except Undecodable as error:
+            if not self.profiles.is_spoken(publish.topic):
+                self._refuse(publish, error, now_ms, batch)
+            return
+        for part in decoded:
+            batch.readings += part.readings
+            self.readings += len(part.readings)
+            for reading in part.readings:
+                self.samples += len(reading.samples)
+            device = part.readings[0].device
+            known = self.devices.get(device)
+            if known is None or known.profile != part.profile or (part.name and known.name != part.name):
+                self._see(device, part, known, now_ms, batch)
+            if part.verbs:
+                self._observe(part)
+
+    def _see(self, device: str, part: Decoded, known: SeenDevice | None, now_ms: int, batch: Batch) -> None:
+        name = part.name or (known.name if known else "")
+        verbs = tuple(sorted({*part.verbs, *(known.verbs if known else ())}))
+        # A device that several profiles read keeps the one that can tell it something.
+        profile = part
+        if known is not None and known.verbs and not part.verbs:
+            seen = known._replace(name=name)
+        else:
+            seen = SeenDevice(device, profile.profile, profile.profile_version, profile.kind, verbs, name)
+        if seen == known:
+            return
+        self.devices[device] = seen
+        batch.seen.append(seen)
+        batch.urgent.append(
+            DeviceSeen(
+                device=device,
+                profile=seen.profile,
+                profile_version=seen.profile_version,
+                kind=seen.kind,
+                verbs=list(seen.verbs),
+                name=seen.name,
+                at_ms=now_ms,
+            )  # fmt: skip
+        )
+
+    def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch) -> None:
+        """Quarantine: the first of a kind at once, what follows within a minute as a count with the next one."""
+        self.refusals[error.reason] = self.refusals.get(error.reason, 0) + 1
+        topic = publish.topic[:256]
+        key = (topic, error.reason)
+        if key not in self._folds and len(self._folds) >= FOLDS_MAX:
+            key = ("", error.reason)
+        since_ms, folded = self._folds.get(key, (0, 0))
+        if now_ms - since_ms < FOLD_MS:
+            self._folds[key] = (since_ms, folded + 1)
+            return
+        self._folds[key] = (now_ms, 0)
+        batch.bulk.append(
+            Refused(
+                topic=topic,
+                reason=error.reason,
+                detail=error.detail[:512],
+                profile=error.profile,
+                head=publish.payload[:HEAD_BYTES],
+                size_bytes=len(publish.payload),
+                count=folded + 1,
+                at_ms=now_ms,
+            )  # fmt: skip
+        )
+        batch.raw.append(RawMessage(topic, publish.payload[:RAW_BYTES_MAX], error.reason, now_ms))
+        log.warning("message refused", extra={"topic": topic, "reason": error.reason, "detail": error.detail[:200]})
+
+    def fold_out(self) -> None:
+        """Report counts that were folded more than a minute ago; called now and then."""
+        now_ms = self._now_ms()
+        for (topic, reason), (since_ms, folded) in list(self._folds.items()):
+            if now_ms - since_ms < FOLD_MS:
+                continue
+            del self._folds[topic, reason]
+            if folded:
+                self._writer.pending.bulk.append(
+                    Refused(topic=topic, reason=reason, size_bytes=0, count=folded, at_ms=now_ms)
+                )
+                self._writer.wake()
+
+    def committed(self, batch: Batch) -> None:
+        """This batch is on disk."""
+        for delivery in batch.deliveries:
+            if self._in_progress.get(delivery.packet_id) == delivery.digest:
+                del self._in_progress[delivery.packet_id]
+        self._waiting -= batch.messages
+        if self._is_full and self._waiting < self._messages_max // 2:
+            self._is_full = False
+            self._drained()
+
+    def session_new(self) -> None:
+        """The local broker has no session of ours: nothing of before will be delivered again."""
+        self._in_progress.clear()
+        self._writer.pending.session_new = True
+        self._writer.wake()

@@ -1,0 +1,116 @@
+"""The one thread that owns the outbox file, and the loop that commits whatever is pending, batch after batch."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from edge_agent.outbox.batch import Batch
+from edge_agent.outbox.outbox import CommittedFrame, Outbox
+
+log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+
+RETRY_S = 0.5
+"""After an I/O error: the batch is kept and tried again; nothing of it is acknowledged meanwhile."""
+
+
+class OutboxWriter:
+    """Group commit. ``pending`` is filled by the intake and others; ``wake`` is called when there is something.
+
+    linger_s    how long a batch may wait for company
+    messages_max a batch of so many messages waits no longer
+    committed   called on the event loop after each commit, with the batch and its frames
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        linger_s: float,
+        messages_max: int,
+        committed: Callable[[Batch, list[CommittedFrame]], None],
+        checkpoint: Callable[[str], None],
+    ) -> None:
+        self.outbox = outbox
+        self.pending = Batch()
+        self.failing = ""
+        self._linger_s = linger_s
+        self._messages_max = messages_max
+        self._committed = committed
+        self._checkpoint = checkpoint
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._some = asyncio.Event()
+        self._many = asyncio.Event()
+        self._done: list[asyncio.Future[None]] = []
+
+    async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+        """Run something on the outbox in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def wake(self, at_once: bool = False) -> None:
+        """Something is pending. at_once: do not wait for company."""
+        self._some.set()
+        if at_once or self.pending.messages >= self._messages_max:
+            self._many.set()
+
+    async def flushed(self) -> None:
+        """Returns when everything that is pending now is on disk."""
+        done = asyncio.get_running_loop().create_future()
+        self._done.append(done)
+        self.wake(at_once=True)
+        await done
+
+    async def run(self) -> None:
+        """Commit until cancelled, then once more."""
+        try:
+            while True:
+                await self._some.wait()
+                if not self._many.is_set():
+                    try:
+                        async with asyncio.timeout(self._linger_s):
+                            await self._many.wait()
+                    except TimeoutError:
+                        pass
+                await self._commit_pending()
+        except asyncio.CancelledError:
+            if not self.pending.empty:
+                await self._commit_pending(last=True)
+            raise
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _commit_pending(self, last: bool = False) -> None:
+        self._some.clear()
+        self._many.clear()
+        batch, self.pending = self.pending, Batch()
+        done, self._done = self._done, []
+        self._checkpoint("before_commit")
+        while not batch.empty:
+            try:
+                frames = await self.call(self.outbox.commit, batch)
+                break
+            except sqlite3.Error as error:
+                # Full disk, I/O error: not acknowledged, not lost at the broker, and not a crash loop.
+                self.failing = str(error)
+                log.error("outbox can't be written", extra={"error": str(error)})
+                if last:
+                    return
+                await asyncio.sleep(RETRY_S)
+        else:
+            frames = []
+        self.failing = ""
+        self._checkpoint("after_commit")
+        self._committed(batch, frames)
+        for waiting in done:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def acked(self, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
+        """Tell the outbox what the cloud holds."""
+        try:
+            await self.call(self.outbox.acked, lane, ranges)
+        except sqlite3.Error as error:
+            self.failing = str(error)
+            log.error("outbox can't take acknowledgements", extra={"error": str(error)})

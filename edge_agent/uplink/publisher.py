@@ -1,0 +1,222 @@
+"""The session with the cloud: reads MQTT, asks the window, writes MQTT. Frames up; acks, commands, desired state down."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import ssl
+from collections.abc import Callable
+from typing import NamedTuple
+
+import aiomqtt
+import msgspec
+
+from contracts import topics
+from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState
+from edge_agent.outbox.outbox import CommittedFrame
+from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.uplink.window import FrameKey, SendWindow
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 15
+CACHE_BYTES_MAX = 4_194_304
+"""Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
+
+
+class CloudAddress(NamedTuple):
+    """Where the cloud's broker is, and how to prove who we are."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    tls: ssl.SSLContext | None = None
+
+
+class Uplink:
+    """Holds the session with the cloud for as long as it runs.
+
+    state      gives the GatewayState to publish (its ``session`` is set here)
+    on_command, on_desired   called for what comes down
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        cloud: CloudAddress,
+        window: SendWindow,
+        writer: OutboxWriter,
+        state: Callable[[], GatewayState],
+        on_command: Callable[[Command], None],
+        on_desired: Callable[[DesiredState, bytes], None],
+        monotonic_ms: Callable[[], int],
+        jitter: random.Random,
+        backoff_s_max: float,
+        heartbeat_s: float,
+        checkpoint: Callable[[str], None],
+    ) -> None:
+        self.gateway = gateway
+        self.connected = False
+        self.ingest_online = False
+        self.frames_sent = 0
+        self.bytes_sent = 0
+        self.frames_acked = 0
+        self._cloud = cloud
+        self._window = window
+        self._writer = writer
+        self._state = state
+        self._on_command = on_command
+        self._on_desired = on_desired
+        self._monotonic_ms = monotonic_ms
+        self._jitter = jitter
+        self._backoff_s_max = backoff_s_max
+        self._heartbeat_s = heartbeat_s
+        self._checkpoint = checkpoint
+        self._cache: dict[FrameKey, bytes] = {}
+        self._cache_bytes = 0
+        self._work = asyncio.Event()
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def committed(self, frames: list[CommittedFrame]) -> None:
+        """These frames are on disk now."""
+        if not (self.connected and self.ingest_online):
+            return
+        for frame in frames:
+            key = FrameKey(frame.lane, frame.seq)
+            self._window.committed(key)
+            if self._cache_bytes + len(frame.payload) <= CACHE_BYTES_MAX:
+                self._cache[key] = frame.payload
+                self._cache_bytes += len(frame.payload)
+        if frames:
+            self._work.set()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; full jitter between attempts."""
+        attempt = 0
+        while True:
+            session = secrets.token_hex(8)
+            try:
+                await self._hold_session(session)
+                attempt = 0
+            except* (aiomqtt.MqttError, OSError, ssl.SSLError) as errors:
+                attempt = 1 if self.connected else attempt + 1
+                log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
+            finally:
+                self._lost()
+            await asyncio.sleep(self._jitter.uniform(0, min(self._backoff_s_max, 0.1 * 2**attempt)))
+
+    def _lost(self) -> None:
+        self.connected = False
+        self.ingest_online = False
+        self._window.link_lost()
+        self._cache.clear()
+        self._cache_bytes = 0
+
+    async def _hold_session(self, session: str) -> None:
+        death = self._encoder.encode(GatewayState(online=False, session=session))
+        async with aiomqtt.Client(
+            self._cloud.host,
+            self._cloud.port,
+            identifier=self.gateway,
+            username=self._cloud.username or None,
+            password=self._cloud.password or None,
+            tls_context=self._cloud.tls,
+            keepalive=KEEPALIVE_S,
+            timeout=5,
+            max_inflight_messages=self._window.frames_max + 10,
+            will=aiomqtt.Will(topics.state(self.gateway), death, qos=1, retain=True),
+            logger=logging.getLogger("edge_agent.uplink.mqtt"),
+        ) as client:
+            await client.subscribe([
+                (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
+                (topics.INGEST, 1),
+            ])  # fmt: skip
+            self.connected = True
+            log.info("cloud connected", extra={"session": session})
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._heartbeat(client, session), name="heartbeat")
+                    tasks.create_task(self._receive(client), name="receive")
+                    tasks.create_task(self._send(client, tasks), name="send")
+                    tasks.create_task(self._resend(), name="resend")
+            except asyncio.CancelledError:
+                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
+                    async with asyncio.timeout(1):
+                        await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
+                raise
+
+    async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
+        while True:
+            state = self._state()
+            state.session = session
+            await client.publish(topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True)
+            await asyncio.sleep(self._heartbeat_s)
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            topic = str(message.topic)
+            payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+            try:
+                if topic == topics.ack(self.gateway):
+                    await self._on_ack(msgspec.msgpack.decode(payload, type=FrameAck))
+                elif topic == topics.command(self.gateway):
+                    self._on_command(msgspec.msgpack.decode(payload, type=Command))
+                elif topic == topics.desired(self.gateway):
+                    self._on_desired(msgspec.msgpack.decode(payload, type=DesiredState), payload)
+                elif topic == topics.INGEST:
+                    await self._on_ingest(msgspec.msgpack.decode(payload, type=IngestState))
+            except msgspec.MsgspecError as error:
+                log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
+
+    async def _on_ingest(self, state: IngestState) -> None:
+        if state.online:
+            # A new ingest may not have what the old one had in its hands: everything unacked is to be sent.
+            unacked = {lane: await self._writer.call(self._writer.outbox.unacked, lane) for lane in topics.LANES}
+            self._window.link_up(unacked)
+            self._cache.clear()
+            self._cache_bytes = 0
+            self.ingest_online = True
+            self._work.set()
+        else:
+            self.ingest_online = False
+            self._window.link_lost()
+
+    async def _on_ack(self, ack: FrameAck) -> None:
+        if ack.epoch != self._writer.outbox.epoch:
+            return
+        ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
+        before = self._window.in_flight
+        self._window.acked(ack.lane, ranges)
+        self.frames_acked += before - self._window.in_flight
+        self._work.set()
+        await self._writer.acked(ack.lane, ranges)
+
+    async def _send(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self.ingest_online and (key := self._window.next(self._monotonic_ms())) is not None:
+                payload = self._cache.pop(key, None)
+                if payload is not None:
+                    self._cache_bytes -= len(payload)
+                else:
+                    payload = await self._writer.call(self._writer.outbox.read, key.lane, key.seq)
+                if payload is None:  # dropped by policy since
+                    self._window.acked(key.lane, [(key.seq, key.seq)])
+                    continue
+                tasks.create_task(self._publish(client, key, payload))
+
+    async def _publish(self, client: aiomqtt.Client, key: FrameKey, payload: bytes) -> None:
+        await client.publish(topics.up(self.gateway, key.lane), payload, qos=1)
+        self.frames_sent += 1
+        self.bytes_sent += len(payload)
+        self._checkpoint("after_publish")
+
+    async def _resend(self) -> None:
+        while True:
+            await asyncio.sleep(self._window.resend_after_ms / 4000)
+            if late := self._window.overdue(self._monotonic_ms()):
+                log.warning("acks are late, sending again", extra={"frames": len(late)})
+                self._work.set()

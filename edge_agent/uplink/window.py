@@ -1,0 +1,142 @@
+"""Which frame to send next. Decides only: no clock, no socket, no asyncio.
+
+Fresh frames (committed while the link is up) go before the backlog, but every ``backlog_share``-th place is the
+backlog's, so it always drains. Urgent fresh frames go before bulk ones. What is not acknowledged in time is sent again.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class FrameKey(NamedTuple):
+    """A frame's place in the outbox."""
+
+    lane: str
+    seq: int
+
+
+class SendWindow:
+    """At most ``frames_max`` frames are sent and unacknowledged at any time."""
+
+    def __init__(self, frames_max: int, resend_after_ms: int, backlog_share: int = 4, fresh_max: int = 1_024) -> None:
+        self.frames_max = frames_max
+        self.resend_after_ms = resend_after_ms
+        self._share = backlog_share
+        self._fresh_max = fresh_max
+        self._fresh: dict[str, deque[int]] = {"urgent": deque(), "bulk": deque()}
+        self._backlog: dict[str, list[tuple[int, int]]] = {"urgent": [], "bulk": []}
+        self._in_flight: dict[FrameKey, int] = {}
+        self._turn = 0
+        self._up = False
+
+    @property
+    def in_flight(self) -> int:
+        """Frames sent and not acknowledged."""
+        return len(self._in_flight)
+
+    @property
+    def backlog_frames(self) -> int:
+        """Frames that wait in the backlog."""
+        return sum(last - first + 1 for ranges in self._backlog.values() for first, last in ranges)
+
+    def link_up(self, unacked: dict[str, list[tuple[int, int]]]) -> None:
+        """The link is there. ``unacked``: every range the outbox holds unacknowledged, by lane, ascending."""
+        self.link_lost()
+        self._backlog = {lane: list(unacked.get(lane, ())) for lane in self._backlog}
+        self._up = True
+
+    def link_lost(self) -> None:
+        """Nothing is in flight any more; what is to be sent is told again by ``link_up``."""
+        self._in_flight.clear()
+        self._backlog = {lane: [] for lane in self._backlog}
+        for fresh in self._fresh.values():
+            fresh.clear()
+        self._up = False
+
+    def committed(self, key: FrameKey) -> None:
+        """A frame has just been committed to the outbox."""
+        if not self._up:
+            return  # link_up will find it in the outbox
+        fresh = self._fresh[key.lane]
+        fresh.append(key.seq)
+        if len(fresh) > self._fresh_max:
+            _append(self._backlog[key.lane], fresh.popleft())
+
+    def next(self, now_ms: int) -> FrameKey | None:
+        """The frame to send now, which counts as sent; None when the window is full or nothing is left."""
+        if not self._up or len(self._in_flight) >= self.frames_max:
+            return None
+        self._turn += 1
+        order = (self._from_backlog, self._from_fresh) if self._turn % self._share == 0 else (
+            self._from_fresh, self._from_backlog)  # fmt: skip
+        for take in order:
+            key = take()
+            if key is not None:
+                self._in_flight[key] = now_ms
+                return key
+        return None
+
+    def _from_fresh(self) -> FrameKey | None:
+        for lane, fresh in self._fresh.items():
+            if fresh:
+                return FrameKey(lane, fresh.popleft())
+        return None
+
+    def _from_backlog(self) -> FrameKey | None:
+        for lane, ranges in self._backlog.items():
+            while ranges:
+                first, last = ranges[0]
+                if first == last:
+                    ranges.pop(0)
+                else:
+                    ranges[0] = (first + 1, last)
+                if (key := FrameKey(lane, first)) not in self._in_flight:
+                    return key
+        return None
+
+    def acked(self, lane: str, ranges: Iterable[tuple[int, int]]) -> None:
+        """The cloud holds these: out of flight, and not sent again. Idempotent."""
+        wanted = sorted(ranges)
+        for key in [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]:
+            del self._in_flight[key]
+        if self._backlog[lane]:
+            self._backlog[lane] = _without(self._backlog[lane], wanted)
+        fresh = self._fresh[lane]
+        if fresh and any(_within(wanted, seq) for seq in (fresh[0], fresh[-1])):
+            self._fresh[lane] = deque(seq for seq in fresh if not _within(wanted, seq))
+
+    def overdue(self, now_ms: int) -> list[FrameKey]:
+        """Frames whose ack is late; they go to the front of the backlog and out of flight."""
+        late = [key for key, sent_ms in self._in_flight.items() if now_ms - sent_ms >= self.resend_after_ms]
+        for key in sorted(late, reverse=True):
+            del self._in_flight[key]
+            self._backlog[key.lane].insert(0, (key.seq, key.seq))
+        return late
+
+
+def _append(ranges: list[tuple[int, int]], seq: int) -> None:
+    if ranges and ranges[-1][1] + 1 == seq:
+        ranges[-1] = (ranges[-1][0], seq)
+    else:
+        ranges.append((seq, seq))
+
+
+def _within(ranges: Sequence[tuple[int, int]], seq: int) -> bool:
+    return any(first <= seq <= last for first, last in ranges)
+
+
+def _without(ranges: list[tuple[int, int]], gone: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    left: list[tuple[int, int]] = []
+    for first, last in ranges:
+        for low, high in gone:
+            if high < first or low > last:
+                continue
+            if low > first:
+                left.append((first, low - 1))
+            first = high + 1
+            if first > last:
+                break
+        if first <= last:
+            left.append((first, last))
+    return left
