@@ -132,7 +132,7 @@ class Intake:
                 verbs=list(seen.verbs),
                 name=seen.name,
                 at_ms=now_ms,
-            )  # fmt: skip
+            )
         )
 
     def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch) -> None:
@@ -157,7 +157,7 @@ class Intake:
                 size_bytes=len(publish.payload),
                 count=folded + 1,
                 at_ms=now_ms,
-            )  # fmt: skip
+            )
         )
         batch.raw.append(RawMessage(topic, publish.payload[:RAW_BYTES_MAX], error.reason, now_ms))
         log.warning("message refused", extra={"topic": topic, "reason": error.reason, "detail": error.detail[:200]})

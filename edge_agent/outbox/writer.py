@@ -5,13 +5,14 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from edge_agent.outbox.batch import Batch
 from edge_agent.outbox.outbox import CommittedFrame, Outbox
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
 
 RETRY_S = 0.5
 """After an I/O error: the batch is kept and tried again; nothing of it is acknowledged meanwhile."""
@@ -45,7 +46,7 @@ class OutboxWriter:
         self._many = asyncio.Event()
         self._done: list[asyncio.Future[None]] = []
 
-    async def call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
+    async def call(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
         """Run something on the outbox in its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 

@@ -173,11 +173,12 @@ class Uplink:
     async def _on_ingest(self, state: IngestState) -> None:
         if state.online:
             # A new ingest may not have what the old one had in its hands: everything unacked is to be sent.
-            unacked = {lane: await self._writer.call(self._writer.outbox.unacked, lane) for lane in topics.LANES}
-            self._window.link_up(unacked)
+            self._window.link_up()
             self._cache.clear()
             self._cache_bytes = 0
             self.ingest_online = True
+            for lane in topics.LANES:
+                self._window.backlog(lane, await self._writer.call(self._writer.outbox.unacked, lane))
             self._work.set()
         else:
             self.ingest_online = False

@@ -40,14 +40,18 @@ class SendWindow:
         """Frames that wait in the backlog."""
         return sum(last - first + 1 for ranges in self._backlog.values() for first, last in ranges)
 
-    def link_up(self, unacked: dict[str, list[tuple[int, int]]]) -> None:
-        """The link is there. ``unacked``: every range the outbox holds unacknowledged, by lane, ascending."""
+    def link_up(self) -> None:
+        """The link is there: from now on committed frames are fresh. ``backlog`` says what was there before."""
         self.link_lost()
-        self._backlog = {lane: list(unacked.get(lane, ())) for lane in self._backlog}
         self._up = True
 
+    def backlog(self, lane: str, unacked: Sequence[tuple[int, int]]) -> None:
+        """Every range that the outbox holds unacknowledged, ascending; what is fresh or in flight is left out."""
+        known = sorted([*self._fresh[lane], *(key.seq for key in self._in_flight if key.lane == lane)])
+        self._backlog[lane] = _without(list(unacked), [(seq, seq) for seq in known])
+
     def link_lost(self) -> None:
-        """Nothing is in flight any more; what is to be sent is told again by ``link_up``."""
+        """Nothing is in flight any more; what is to be sent is told again by ``backlog``."""
         self._in_flight.clear()
         self._backlog = {lane: [] for lane in self._backlog}
         for fresh in self._fresh.values():
@@ -57,7 +61,7 @@ class SendWindow:
     def committed(self, key: FrameKey) -> None:
         """A frame has just been committed to the outbox."""
         if not self._up:
-            return  # link_up will find it in the outbox
+            return  # it is found in the outbox when the link is up
         fresh = self._fresh[key.lane]
         fresh.append(key.seq)
         if len(fresh) > self._fresh_max:

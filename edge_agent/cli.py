@@ -1,0 +1,141 @@
+"""`edge-agent`: run, status, ledger, decode, profile check."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from contracts.log_format import log_as_json
+from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
+from edge_agent.profiles.check import check_files
+from edge_agent.profiles.lines import sample_lines
+from edge_agent.settings import Settings, SettingsError, load_settings
+from edge_agent.status import NoAgent, ledger_of, read_status
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line. Exits non-zero with one clear line on error."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        sys.exit(options.handler(options))
+    except (SettingsError, ProfileError, NoAgent, OSError) as error:
+        sys.exit(f"edge-agent: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-agent", description="Linli's agent on a community's gateway.")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    run = verbs.add_parser("run", help="read devices, keep readings, forward them to the cloud")
+    run.add_argument("--print-config", action="store_true", help="show every setting, secrets masked, and leave")
+    run.set_defaults(handler=_run)
+
+    for name, text in (("status", "how the agent is doing"), ("ledger", "produced, acked, dropped, still buffered")):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("--json", action="store_true", help="as one JSON object")
+        verb.set_defaults(handler=_status if name == "status" else _ledger)
+        _config(verb)
+    _config(run)
+
+    decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
+    decode.add_argument(
+        "--profile", type=Path, action="append", default=[], help="profile file (default: shipped ones)"
+    )
+    decode.add_argument("--topic", required=True)
+    decode.add_argument("--hex", action="store_true", help="the payload file holds hexadecimal text")
+    decode.add_argument("--all", action="store_true", help="also samples without a value, with their reason")
+    decode.add_argument("payload", help="payload file, or - for standard input")
+    decode.set_defaults(handler=_decode)
+
+    profile = verbs.add_parser("profile", help="work on profiles").add_subparsers(metavar="VERB", required=True)
+    check = profile.add_parser("check", help="schema, units and examples of profile files")
+    check.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    check.set_defaults(handler=_profile_check)
+    return parser
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, help="TOML file; LINLI_* environment variables go over it")
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    settings = load_settings(options.config, os.environ)
+    if not settings.gateway_id:
+        raise SettingsError("LINLI_GATEWAY_ID is not set: the gateway's id, such as gw-estate-1")
+    return settings
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load_settings(options.config, os.environ)
+    if options.print_config:
+        print(json.dumps(settings.masked(), indent=2))
+        return 0
+    settings = _settings(options)
+    log_as_json(settings.log_level)
+    import uvloop  # only the running agent pays for it
+
+    from edge_agent import program
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(program.run(settings))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    status = read_status(Path(settings.data_dir), settings.gateway_id, settings.outbox_bytes_max)
+    if options.json:
+        print(json.dumps(status))
+        return 0 if status["running"] else 1
+    print(f"gateway {status['gateway']}: {'running' if status['running'] else 'NOT running'}")
+    for name, value in {**status.get("ready", {}), **status.get("cloud", {})}.items():
+        print(f"  {name.replace('_', ' '):20} {'yes' if value else 'NO'}")
+    for name, value in {**status.get("counters", {}), **status.get("gauges", {})}.items():
+        print(f"  {name.replace('_', ' '):20} {value:,}")
+    for reason, count in status.get("refused", {}).items():
+        print(f"  refused: {reason:11} {count:,}")
+    return 0 if status["running"] else 1
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    settings = _settings(options)
+    status = read_status(Path(settings.data_dir), settings.gateway_id, settings.outbox_bytes_max)
+    ledger: dict[str, Any] = ledger_of(status)
+    if options.json:
+        print(json.dumps(ledger))
+    else:
+        print(f"gateway {ledger['gateway_id']}, epoch {ledger['epoch']}, in samples")
+        for name in ("produced", "acked", "declared_dropped", "buffered"):
+            print(f"  {name.replace('_', ' '):20} {ledger[name]:,}")
+    return 0
+
+
+def _decode(options: argparse.Namespace) -> int:
+    profiles = ProfileSet.load(options.profile or [SHIPPED])
+    payload = sys.stdin.buffer.read() if options.payload == "-" else Path(options.payload).read_bytes()
+    try:
+        if options.hex:
+            payload = bytes.fromhex(payload.decode())
+        for line in sample_lines(profiles, options.topic, payload, time.time_ns() // 1_000_000, options.all):
+            print(line)
+    except Undecodable as error:
+        print(f"edge-agent: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"edge-agent: the payload is not hexadecimal: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _profile_check(options: argparse.Namespace) -> int:
+    problems = check_files(options.files)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if not problems:
+        print(f"{len(options.files)} profile{'s' if len(options.files) > 1 else ''} checked, all is well")
+    return 1 if problems else 0

@@ -1,0 +1,5 @@
+"""What comes down: commands for devices, and the desired state."""
+
+from edge_agent.downlink.executor import Executor
+
+__all__ = ["Executor"]

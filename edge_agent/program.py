@@ -1,0 +1,240 @@
+"""The agent's one composition root: settings, stores, parts, tasks. The only place that reads clock and randomness."""
+
+import asyncio
+import contextlib
+import gc
+import importlib.metadata
+import json
+import logging
+import os
+import random
+import resource
+import signal
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from contracts.messages import Command, DesiredState, GatewayState, Reported
+from edge_agent.crash_points import crash_points
+from edge_agent.downlink import Executor
+from edge_agent.health import serve_health
+from edge_agent.intake import Intake
+from edge_agent.outbox import Batch, CommittedFrame, Outbox
+from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.profiles import SHIPPED, ProfileSet
+from edge_agent.settings import Settings
+from edge_agent.southbound import Southbound
+from edge_agent.uplink import SendWindow, Uplink
+from edge_agent.uplink.publisher import CloudAddress
+
+log = logging.getLogger(__name__)
+
+FOLD_OUT_S = 15.0
+_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
+
+
+def now_ms() -> int:
+    """UTC by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that no one sets."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Agent:
+    """All parts of one gateway's agent, joined."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.profiles = ProfileSet.load([SHIPPED, *([Path(settings.profiles)] if settings.profiles else [])])
+        self.outbox = Outbox(
+            Path(settings.data_dir) / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, now_ms
+        )
+        checkpoint = crash_points(settings.crash_at)
+        self.checkpoint = checkpoint
+        self.writer = OutboxWriter(
+            self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint
+        )
+        devices = self.outbox.devices()
+        self.southbound = Southbound(
+            settings.local_mqtt_host,
+            settings.local_mqtt_port,
+            settings.gateway_id,
+            lambda publishes: self.intake.take(publishes),
+            lambda: self.intake.session_new(),
+            random.Random(),
+            settings.local_mqtt_username,
+            settings.local_mqtt_password,
+        )
+        self.executor = Executor(
+            self.profiles, self.writer, devices, self.southbound.publish, now_ms, monotonic_ms, checkpoint
+        )
+        self.intake = Intake(
+            self.profiles,
+            self.writer,
+            devices,
+            self.outbox.recent,
+            now_ms,
+            settings.intake_messages_max,
+            self.executor.observe,
+            self.southbound.pause,
+            self.southbound.resume,
+        )
+        self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
+        self.uplink = Uplink(
+            settings.gateway_id,
+            CloudAddress(
+                settings.cloud_mqtt_host,
+                settings.cloud_mqtt_port,
+                settings.cloud_mqtt_username,
+                settings.cloud_mqtt_password,
+                _tls(settings),
+            ),
+            self.window,
+            self.writer,
+            self.state,
+            self.on_command,
+            self.on_desired,
+            monotonic_ms,
+            random.Random(),
+            settings.reconnect_s_max,
+            settings.heartbeat_s,
+            checkpoint,
+        )
+        kept = self.outbox.document("desired")
+        self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
+
+    def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
+        """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
+        self.southbound.ack(batch.acks)
+        self.checkpoint("after_puback")
+        self.intake.committed(batch)
+        self.uplink.committed(frames)
+
+    def on_command(self, command: Command) -> None:
+        """A command from the cloud."""
+        self.executor.submit(command)
+
+    def on_desired(self, desired: DesiredState, document: bytes) -> None:
+        """A new version of the desired state. It never touches the outbox's frames."""
+        if desired.version == self.desired.version:
+            return
+        self.desired = desired
+        self.outbox_document = asyncio.ensure_future(self.writer.call(self.outbox.keep_document, "desired", document))
+        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=now_ms()))
+        self.writer.wake()
+
+    def state(self) -> GatewayState:
+        """Birth and heartbeat."""
+        return GatewayState(
+            online=True,
+            session="",
+            at_ms=now_ms(),
+            agent_version=importlib.metadata.version("linli"),
+            desired_version=self.desired.version,
+            outbox_bytes=self.outbox.bytes,
+            outbox_bytes_max=self.settings.outbox_bytes_max,
+            lanes=list(self.outbox.lanes.values()),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What the health door and `edge-agent status` show."""
+        lanes = self.outbox.lanes.values()
+        parts = {"messages": self.intake, "readings": self.intake, "samples": self.intake, "repeats": self.intake}
+        return {
+            "gateway": self.settings.gateway_id,
+            "epoch": self.outbox.epoch,
+            "ready": {
+                "local_broker": self.southbound.connected,
+                "outbox": not self.writer.failing,
+            },
+            "cloud": {"connected": self.uplink.connected, "ingest_online": self.uplink.ingest_online},
+            "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},
+            "gauges": {
+                "buffered_samples": sum(lane.buffered for lane in lanes),
+                "dropped_samples": sum(lane.dropped for lane in lanes),
+                "outbox_bytes": self.outbox.bytes,
+                "outbox_bytes_max": self.settings.outbox_bytes_max,
+                "backlog_frames": self.window.backlog_frames,
+                "frames_in_flight": self.window.in_flight,
+                "devices": len(self.intake.devices),
+                "cloud_connected": int(self.uplink.connected),
+                "local_broker_connected": int(self.southbound.connected),
+                "resident_bytes": _resident_bytes(),
+            },
+            "refused": dict(self.intake.refusals),
+            "lanes": [msgspec.to_builtins(lane) for lane in lanes],
+            "desired_version": self.desired.version,
+        }
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as writing:
+            # The writer outlives the rest, so that what they leave behind is still committed.
+            writer = writing.create_task(self.writer.run(), name="writer")
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.executor.run(), name="commands")
+                    tasks.create_task(self.southbound.run(), name="southbound")
+                    tasks.create_task(self.uplink.run(), name="uplink")
+                    tasks.create_task(self._fold_out(), name="fold out")
+                    tasks.create_task(
+                        serve_health(
+                            self.settings.health_host, self.settings.health_port, self.status, self._listening
+                        ),
+                        name="health",
+                    )
+            finally:
+                writer.cancel()
+
+    async def _fold_out(self) -> None:
+        while True:
+            await asyncio.sleep(FOLD_OUT_S)
+            self.intake.fold_out()
+
+    def _listening(self, port: int) -> None:
+        """Leave word where the health door is, for `edge-agent status`."""
+        path = Path(self.settings.data_dir) / "agent.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps({"pid": os.getpid(), "host": self.settings.health_host, "port": port}))
+        fresh.replace(path)
+        log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.cloud_mqtt_tls_ca:
+        return None
+    context = ssl.create_default_context(cafile=settings.cloud_mqtt_tls_ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cloud_mqtt_tls_cert:
+        context.load_cert_chain(settings.cloud_mqtt_tls_cert, settings.cloud_mqtt_tls_key or None)
+    return context
+
+
+def _resident_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def run(settings: Settings) -> None:
+    """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
+    agent = Agent(settings)
+    gc.freeze()  # profiles live as long as the program: no need to look at them again
+    task = asyncio.ensure_future(agent.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    finally:
+        agent.outbox.close()
+    log.info("agent has left")

@@ -1,0 +1,76 @@
+"""The agent's settings: LINLI_* environment variables over a TOML file over defaults. A wrong one is refused by name."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from contracts.topics import GATEWAY_ID
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+SECRETS = frozenset({"cloud_mqtt_password", "local_mqtt_password"})
+
+
+class SettingsError(Exception):
+    """A setting that can't be used; the message names it, its value and what is allowed."""
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on."""
+
+    gateway_id: Annotated[str, msgspec.Meta(pattern=GATEWAY_ID.pattern)] = ""
+    data_dir: str = "./var/edge"
+    local_mqtt_host: str = "127.0.0.1"
+    local_mqtt_port: Port = 1883
+    local_mqtt_username: str = ""
+    local_mqtt_password: str = ""
+    cloud_mqtt_host: str = "127.0.0.1"
+    cloud_mqtt_port: Port = 18830
+    cloud_mqtt_username: str = ""
+    cloud_mqtt_password: str = ""
+    cloud_mqtt_tls_ca: str = ""  # with it: TLS, and never plain text
+    cloud_mqtt_tls_cert: str = ""
+    cloud_mqtt_tls_key: str = ""
+    profiles: str = ""  # a folder of further profiles
+    outbox_bytes_max: Annotated[int, msgspec.Meta(ge=1_048_576)] = 1_073_741_824
+    commit_linger_ms: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 25
+    commit_messages_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 1_000
+    intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 4_000
+    window_frames_max: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 64
+    resend_after_ms: Annotated[int, msgspec.Meta(ge=100)] = 10_000
+    reconnect_s_max: Annotated[float, msgspec.Meta(gt=0, le=300)] = 1.5
+    heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
+    health_host: str = "127.0.0.1"
+    health_port: Port = 0  # 0: a free one, written to agent.json
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    crash_at: str = ""  # tests only: see crash_points
+
+    def masked(self) -> dict[str, Any]:
+        """What --print-config shows."""
+        shown = msgspec.to_builtins(self)
+        return {name: "***" if name in SECRETS and value else value for name, value in shown.items()}
+
+
+def load_settings(config: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Defaults, then the file, then the environment. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        try:
+            values = tomllib.loads(config.read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{config}: {error}") from error
+    for name in Settings.__struct_fields__:
+        if (value := environment.get(f"LINLI_{name.upper()}")) is not None:
+            values[name] = value
+    for name in values:
+        if name not in Settings.__struct_fields__:
+            raise SettingsError(f"{name}: there is no such setting; there are {', '.join(Settings.__struct_fields__)}")
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$.")
+        name = place.rstrip("`")
+        shown = "***" if name in SECRETS else repr(values.get(name))
+        raise SettingsError(f"LINLI_{name.upper()} = {shown}: {message}") from error
