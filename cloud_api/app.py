@@ -1,0 +1,124 @@
+"""Build the HTTP application from its parts. Nothing is created at import."""
+
+import time
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry, Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud_api import availability, communities, console, health, ledger, live, quarantine, vocabulary
+from cloud_api.commands import routes as commands
+from cloud_api.devices import readings, routes as devices
+from cloud_api.docs_page import docs_page
+from cloud_api.pages import refuse_unknown_parameters
+from cloud_api.parts import Parts
+from cloud_api.problems import ProblemDetails, add_handlers, responses
+
+VERSION = "0.1.0"
+DESCRIPTION = (
+    "Linli runs the shared facilities of residential communities. Times are integers, milliseconds UTC, in fields that "
+    "end in _ms. Lists come as {items, next_cursor}. Errors are RFC 9457 problem details with a stable type. "
+    "There is no sign-in yet: keep this address to machines you trust."
+)
+
+
+def build_app(parts: Parts) -> FastAPI:
+    """The application: the API under /api/v1, health at the root, pages at /docs, everything else is the console."""
+    app = FastAPI(
+        title="Linli",
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses=responses("parameter_invalid", "parameter_unknown"),
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.parts = parts
+    add_handlers(app)
+    for feature in (communities, devices, readings, vocabulary, commands, availability, ledger, quarantine, live):
+        app.include_router(feature.router, prefix="/api/v1")
+    app.include_router(health.router)
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        page = docs_page(app.openapi())
+        # The page has its styles within; it has no scripts at all.
+        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+    app.include_router(console.console_router(parts.console))
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestTimes, registry=parts.metrics)
+    return app
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI 3.1 of all routes, with the problem details that they refer to."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs", {}))
+        schemas["ProblemDetails"] = problem
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        document["components"]["schemas"] = dict(sorted(schemas.items()))
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+class SecurityHeaders:
+    """Puts the console's headers on every response that has not its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in console.HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in self._headers if one[0] not in there)]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class RequestTimes:
+    """Measures how long the first byte of a response takes, by route, method and status."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._seconds = Histogram(
+            "linli_http_request_seconds",
+            "Time to the first byte of a response",
+            ("route", "method", "status"),
+            registry=registry,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")  # a bounded set: templates, not paths
+                self._seconds.labels(route, scope["method"], message["status"]).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, measured)

@@ -1,0 +1,83 @@
+"""The route that residents use: what is free, how old that word is, and how sure."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+import device_registry as registry
+from cloud_api.availability.decision import DECIDING, STATUSES, Latest, Status, decide
+from cloud_api.names import BilingualName
+from cloud_api.parts import PartsDep
+from cloud_api.problems import responses
+
+router = APIRouter(tags=["availability"])
+
+
+class Place(BaseModel):
+    """A parking place or a charger.
+
+    `age_ms`: since the newest proof that the word holds. `confidence` 0..1. `reason`: fresh_word, alive_since (an older
+    word, and the device still speaks), stale, never_seen, no_valid_value, said_unknown, uncertain_word, clock_ahead, fault.
+    """
+
+    device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
+    name: BilingualName
+    status: Status
+    age_ms: int | None = Field(examples=[42_000])
+    confidence: float = Field(ge=0, le=1, examples=[0.997])
+    reason: str = Field(examples=["fresh_word"])
+
+
+class Counts(BaseModel):
+    """Places by status."""
+
+    free: int = Field(0, examples=[12])
+    occupied: int = Field(0, examples=[17])
+    reserved: int = 0
+    out_of_service: int = 0
+    unknown: int = Field(0, examples=[1])
+    total: int = Field(0, examples=[30])
+
+
+class Availability(BaseModel):
+    """All places of a kind in a community."""
+
+    community_id: str = Field(examples=["liuyuan"])
+    kind: Literal["parking", "charging"]
+    as_of_ms: int = Field(examples=[1_790_000_000_000])
+    counts: Counts
+    places: list[Place]
+
+
+@router.get("/availability", summary="Free places and chargers", responses=responses("not_found"))
+async def get_availability(
+    community: Annotated[str, Query(description="The community's id")],
+    kind: Literal["parking", "charging"],
+    parts: PartsDep,
+) -> Availability:
+    """Public. A place is `free` only on a fresh word; past the staleness limit it is `unknown`, never `free`."""
+    await registry.community(community)
+    now_ms = parts.clock()
+    rows = await registry.devices(registry.DeviceFilter(community=community, kind=kind, status="adopted"))
+    places = []
+    for row in rows:
+        state = parts.live.state((row.gateway_id, row.external_id))
+        latest = {name: Latest(seen.value, seen.observed_ms, seen.quality) for name, seen in state.items()}
+        if DECIDING[kind] not in latest and "barrier_state" in latest:
+            continue  # a barrier stands at a car park, it is not a place
+        decision = decide(kind, latest, now_ms)
+        places.append(
+            Place(
+                device_id=row.id,
+                name=BilingualName.of(row),
+                status=decision.status,
+                age_ms=decision.age_ms,
+                confidence=decision.confidence,
+                reason=decision.reason,
+            )
+        )
+    places.sort(key=lambda place: (place.name.en, place.device_id))
+    by_status = {status: sum(place.status == status for place in places) for status in STATUSES}
+    counts = Counts(**by_status, total=len(places))
+    return Availability(community_id=community, kind=kind, as_of_ms=now_ms, counts=counts, places=places)

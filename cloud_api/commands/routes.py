@@ -1,0 +1,79 @@
+"""Routes of commands."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+
+import device_registry as registry
+from cloud_api.commands.schema import Command, CommandBody, CommandPage
+from cloud_api.pages import Cursor, Limit, cut, decode_cursor
+from cloud_api.parts import PartsDep
+from cloud_api.problems import Problem, responses
+
+router = APIRouter(tags=["commands"])
+
+ISSUER = "local"
+"""Who asked: there is no sign-in yet, so all that is known is that the request came from this machine's network."""
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Chosen by you, one for each command you mean: a repetition gives the command that is there",
+        examples=["7d3c2f9e-5d0a-4a51-9f0e-2f6f6c1b8a11"],
+    ),
+]
+
+
+@router.post(
+    "/devices/{device_id}/commands",
+    status_code=202,
+    summary="Command a device",
+    responses=responses(
+        "idempotency_key_missing",
+        "not_found",
+        "idempotency_key_reused",
+        "device_pending",
+        "body_invalid",
+        "verb_unsupported",
+        "arguments_invalid",
+        "metric_unknown",
+    ),
+)
+async def create_command(device_id: str, body: CommandBody, parts: PartsDep, idempotency_key: Key = None) -> Command:
+    """Accepted is not done: follow the command's state. It ends `confirmed` when telemetry shows the effect.
+
+    Header `Idempotency-Key` is required.
+    """
+    if idempotency_key is None:
+        raise Problem("idempotency_key_missing", "send the header Idempotency-Key, one for each command you mean")
+    device = await registry.device(device_id)
+    return await parts.commands.create(device, body, idempotency_key, ISSUER)
+
+
+@router.get("/commands", summary="Commands")
+async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, device: str = "") -> CommandPage:
+    """Newest first."""
+    place = decode_cursor(cursor, int, str)
+    before = (int(place[0]), str(place[1])) if place else None
+    found = await parts.commands.newest(device, before, limit + 1)
+    items, following = cut(found, limit, lambda command: (command.created_ms, command.id))
+    return CommandPage(items=items, next_cursor=following)
+
+
+@router.get("/commands/{command_id}", summary="One command", responses=responses("not_found"))
+async def get_command(command_id: str, parts: PartsDep) -> Command:
+    """Its state, and every transition with its time and source."""
+    return await parts.commands.get(command_id)
+
+
+@router.post(
+    "/commands/{command_id}/cancel",
+    summary="Withdraw a command",
+    responses=responses("not_found", "command_ended"),
+)
+async def cancel_command(command_id: str, parts: PartsDep) -> Command:
+    """At once while it is queued; else its gateway is asked, and the answer is `cancelled` only on its word."""
+    return await parts.commands.cancel(command_id)

@@ -1,0 +1,79 @@
+"""Communities, facilities and gateways, in JSON."""
+
+from pydantic import BaseModel, Field
+
+from cloud_api.names import BilingualName, Id, KindOfFacility
+from cloud_api.pages import Page
+
+
+class Community(BaseModel):
+    """A residential community."""
+
+    id: str = Field(examples=["liuyuan"])
+    name: BilingualName
+
+
+class Facility(BaseModel):
+    """One facility of a community."""
+
+    id: str = Field(examples=["liuyuan-parking"])
+    community_id: str = Field(examples=["liuyuan"])
+    kind: KindOfFacility
+    name: BilingualName
+
+
+class Gateway(BaseModel):
+    """A gateway and what is known of it now.
+
+    ``online``: it holds its connection and ingest hears it. ``desired_version`` is what it should apply,
+    ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty.
+    """
+
+    id: str = Field(examples=["gw-liuyuan-1"])
+    community_id: str = Field(examples=["liuyuan"])
+    name: BilingualName
+    online: bool
+    last_seen_ms: int | None = Field(examples=[1_790_000_000_000])
+    agent_version: str = Field(examples=["0.1.0"])
+    desired_version: int = Field(examples=[3])
+    reported_version: int = Field(examples=[3])
+    reported_reason: str = Field(examples=[""])
+
+
+class CommunityPage(Page):
+    """A page of communities."""
+
+    items: list[Community]
+
+
+class FacilityPage(Page):
+    """A page of facilities."""
+
+    items: list[Facility]
+
+
+class GatewayPage(Page):
+    """A page of gateways."""
+
+    items: list[Gateway]
+
+
+class CommunityBody(BaseModel, extra="forbid"):
+    """What a person says of a community."""
+
+    name: BilingualName
+
+
+class FacilityBody(BaseModel, extra="forbid"):
+    """What a person says of a facility. Community and kind are fixed once it is there."""
+
+    community_id: Id = Field(examples=["liuyuan"])
+    kind: KindOfFacility
+    name: BilingualName
+
+
+class GatewayBody(BaseModel, extra="forbid"):
+    """What a person says of a gateway. The community is fixed once it is there."""
+
+    community_id: Id = Field(examples=["liuyuan"])
+    name: BilingualName

@@ -1,0 +1,148 @@
+"""Routes of what devices say: their state now, and the history of one metric."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from fastapi import APIRouter, Query
+
+import device_registry as registry
+from cloud_api.devices.schema import DeviceState, MetricState, Point, Telemetry, Value
+from cloud_api.pages import Cursor, Limit, decode_cursor, encode_cursor
+from cloud_api.parts import PartsDep
+from cloud_api.problems import Problem, responses
+from contracts.reading import Quality
+from contracts.vocabulary import DAY_MS, METRICS, Metric
+
+router = APIRouter(tags=["devices"])
+
+Aggregate = Literal["count", "sum", "min", "max", "mean", "last"]
+WORDS_AGGREGATES = ("count", "last")
+"""What can be asked of enums, booleans and texts: a sum of words says nothing."""
+TIME_MS_MAX = 4_102_444_800_000  # the year 2100
+STEP_MS_MIN = 1_000
+Time = Annotated[int | None, Query(ge=0, le=TIME_MS_MAX, description="ms UTC")]
+
+
+class Span(NamedTuple):
+    """What of a series is asked for: start_ms <= t < end_ms; step and aggregate are both there or both not."""
+
+    start_ms: int
+    end_ms: int
+    step_ms: int | None
+    aggregate: Aggregate | None
+
+
+def span(
+    metric: Metric,
+    start_ms: int | None,
+    end_ms: int | None,
+    step_ms: int | None,
+    aggregate: Aggregate | None,
+    now_ms: int,
+) -> Span:
+    """Check and complete what was asked: without times the last day. Raises Problem range_invalid."""
+    end = now_ms if end_ms is None else end_ms
+    start = end - DAY_MS if start_ms is None else start_ms
+    if start >= end:
+        raise Problem("range_invalid", f"start_ms {start} must lie before end_ms {end}")
+    if (step_ms is None) != (aggregate is None):
+        raise Problem("range_invalid", "step_ms and aggregate go together: give both, or none for raw samples")
+    if aggregate is not None and metric.type != "number" and aggregate not in WORDS_AGGREGATES:
+        takes = " or ".join(WORDS_AGGREGATES)
+        raise Problem("range_invalid", f"{metric.name} is a {metric.type}: its aggregate can be {takes}, not {aggregate}")
+    return Span(max(0, start), end, step_ms, aggregate)
+
+
+def said(metric: Metric, number: float | str | None) -> Value | None:
+    """A stored number in the metric's own type: an enum's word, true or false, a number without a false fraction."""
+    if number is None or isinstance(number, str):
+        return number
+    if metric.type == "boolean":
+        return bool(number)
+    if metric.type == "enum":
+        place = int(number)
+        return metric.members[place] if 0 <= place < len(metric.members) else None
+    return int(number) if float(number).is_integer() and abs(number) < 2**53 else float(number)
+
+
+def quality_word(quality: int) -> Literal["good", "uncertain", "bad", "substituted"]:
+    """A quality's word in JSON."""
+    words: dict[int, Literal["good", "uncertain", "bad", "substituted"]] = {
+        Quality.GOOD: "good",
+        Quality.UNCERTAIN: "uncertain",
+        Quality.BAD: "bad",
+        Quality.SUBSTITUTED: "substituted",
+    }
+    return words[quality]
+
+
+@router.get("/devices/{device_id}/state", summary="What a device says now", responses=responses("not_found"))
+async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
+    """The latest value of each metric by event time: what is filled in later never moves it backwards.
+
+    `stale` values are older than their metric's limit and say nothing about the present.
+    """
+    row = await registry.device(device_id)
+    now_ms = parts.clock()
+    metrics = {}
+    for name, seen in sorted(parts.live.state((row.gateway_id, row.external_id)).items()):
+        age_ms = max(0, now_ms - seen.observed_ms)
+        metrics[name] = MetricState(
+            value=seen.value,
+            unit=METRICS[name].unit,
+            observed_at_ms=seen.observed_ms,
+            received_at_ms=seen.received_ms,
+            age_ms=age_ms,
+            quality=quality_word(seen.quality),
+            stale=age_ms > METRICS[name].stale_after_ms,
+            reason=seen.reason,
+        )
+    return DeviceState(device_id=row.id, metrics=metrics)
+
+
+@router.get(
+    "/devices/{device_id}/telemetry",
+    summary="The history of one metric",
+    responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid"),
+)
+async def get_telemetry(
+    device_id: str,
+    metric: Annotated[str, Query(description="A name of the vocabulary", examples=["temperature"])],
+    parts: PartsDep,
+    start_ms: Time = None,
+    end_ms: Time = None,
+    step_ms: Annotated[int | None, Query(ge=STEP_MS_MIN, le=366 * DAY_MS, description="Length of an interval")] = None,
+    aggregate: Aggregate | None = None,
+    cursor: Cursor = "",
+    limit: Limit = 1000,
+) -> Telemetry:
+    """`start_ms <= t_ms < end_ms`, in the order of time; without times the last 24 hours. Raw samples, or with `step_ms`
+    and `aggregate` one point an interval that has samples: gaps stay gaps. Enums and booleans come as words and
+    true/false; their aggregates are `count` and `last`."""
+    known = METRICS.get(metric)
+    if known is None:
+        raise Problem("metric_unknown", f"there is no metric {metric!r}; GET /api/v1/vocabulary lists them")
+    row = await registry.device(device_id)
+    asked = span(known, start_ms, end_ms, step_ms, aggregate, parts.clock())
+    place = decode_cursor(cursor, int, int)
+    series = await parts.telemetry.series(
+        (row.gateway_id, row.external_id),
+        known,
+        asked.start_ms,
+        asked.end_ms,
+        asked.step_ms,
+        asked.aggregate,
+        limit,
+        (int(place[0]), int(place[1])) if place else None,
+    )
+    counts = aggregate == "count"
+    points = [
+        Point(t_ms=point.t_ms, value=point.value if counts else said(known, point.value), quality=quality_word(point.quality))
+        for point in series.points
+    ]
+    return Telemetry(
+        device_id=row.id,
+        metric=metric,
+        unit="" if counts else known.unit,
+        points=points,
+        next_cursor=encode_cursor(*series.after) if series.after else None,
+    )

@@ -1,0 +1,84 @@
+"""Devices, their state and their telemetry, in JSON."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from cloud_api.names import BilingualName, KindOfFacility
+from cloud_api.pages import Page
+
+Value = bool | int | float | str
+
+
+class Device(BaseModel):
+    """A device of a community. `external_id` is the id by which its gateway knows it."""
+
+    id: str = Field(examples=["dev-z72blpgg5flow7sn"])
+    community_id: str = Field(examples=["liuyuan"])
+    facility_id: str = Field(examples=["liuyuan-parking"])
+    gateway_id: str = Field(examples=["gw-liuyuan-1"])
+    external_id: str = Field(examples=["70b3d52dd6000a07"])
+    kind: KindOfFacility
+    name: BilingualName
+    profile: str = Field(examples=["nwave/nps"])
+    profile_version: int = Field(examples=[1])
+    status: Literal["adopted", "pending"]
+    verbs: list[str] = Field(examples=[["open_barrier", "close_barrier"]])
+    parameters: dict[str, float] = Field(examples=[{"height_mm": 1200.0}])
+    adopted_ms: int | None = Field(examples=[1_790_000_000_000])
+    first_seen_ms: int = Field(examples=[1_790_000_000_000])
+
+
+class DevicePage(Page):
+    """A page of devices."""
+
+    items: list[Device]
+
+
+class DeviceChange(BaseModel, extra="forbid"):
+    """What a person may change of a device; what is left out stays."""
+
+    name: BilingualName | None = None
+    facility_id: str | None = Field(None, examples=["liuyuan-parking"])
+    parameters: dict[str, float] | None = Field(None, examples=[{"height_mm": 1200.0}])
+
+
+class MetricState(BaseModel):
+    """The latest value of a metric by event time.
+
+    `value` is null when the device said that it has none. `stale`: older than the metric's limit, so it says nothing
+    about the present. `received_at_ms` is when the gateway took it.
+    """
+
+    value: Value | None = Field(examples=[21.5])
+    unit: str = Field(examples=["Cel"])
+    observed_at_ms: int = Field(examples=[1_790_000_000_000])
+    received_at_ms: int = Field(examples=[1_790_000_000_040])
+    age_ms: int = Field(examples=[1250])
+    quality: Literal["good", "uncertain", "bad", "substituted"]
+    stale: bool
+    reason: str = Field(examples=[""])
+
+
+class DeviceState(BaseModel):
+    """What is known of a device now."""
+
+    device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
+    metrics: dict[str, MetricState]
+
+
+class Point(BaseModel):
+    """A value at a time. With a step: of the interval that begins at `t_ms`; an interval without samples has no point."""
+
+    t_ms: int = Field(examples=[1_790_000_000_000])
+    value: Value | None = Field(examples=[21.5])
+    quality: Literal["good", "uncertain", "bad", "substituted"]
+
+
+class Telemetry(Page):
+    """A series of one metric of one device, in the order of time."""
+
+    device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
+    metric: str = Field(examples=["temperature"])
+    unit: str = Field(examples=["Cel"])
+    points: list[Point]

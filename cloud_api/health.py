@@ -1,0 +1,59 @@
+"""Routes at the root for those who run Linli: alive, ready by part, Prometheus."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, Field
+
+from cloud_api.parts import Check, PartsDep
+
+router = APIRouter(tags=["health"])
+
+CHECK_S_MAX = 2.0
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = Field("alive", examples=["alive"])
+
+
+class Ready(BaseModel):
+    """`parts`: each part's state, "ready" or why not."""
+
+    ready: bool
+    parts: dict[str, str] = Field(examples=[{"registry": "ready", "ingest": "ready"}])
+
+
+async def _ask(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_S_MAX):
+            return await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_S_MAX:g} s"
+    except Exception as error:  # noqa: BLE001 -- a check that fails in whatever way is a part that is not ready
+        return f"{type(error).__name__}: {error}"
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Answers as long as the event loop turns."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}})
+async def readyz(parts: PartsDep) -> Response:
+    """200 when all parts are ready, else 503, with the state of each."""
+    names = list(parts.checks)
+    found = await asyncio.gather(*(_ask(parts.checks[name]) for name in names))
+    states = {name: reason or "ready" for name, reason in zip(names, found, strict=True)}
+    body = Ready(ready=not any(found), parts=states)
+    return JSONResponse(body.model_dump(), 200 if body.ready else 503)
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(parts: PartsDep) -> Response:
+    """In Prometheus' text format."""
+    return Response(generate_latest(parts.metrics), media_type=CONTENT_TYPE_LATEST)

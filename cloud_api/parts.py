@@ -1,0 +1,55 @@
+"""What the routes need from the rest of the program. ``program.py`` builds it; tests build their own."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry
+
+from cloud_api.commands.service import Commands
+from cloud_api.framelog import FrameLog
+from cloud_api.ingest import GatewayPresence
+from cloud_api.ledger import LedgerBook
+from cloud_api.live import LiveState
+from cloud_api.quarantine import Quarantine
+from cloud_api.telemetry import TelemetryStore
+
+Clock = Callable[[], int]
+"""Now, ms UTC."""
+
+Check = Callable[[], Awaitable[str]]
+"""Whether a part is ready: "" when it is, else why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts behind the routes.
+
+    adopt_at_once  what a profile recognises is adopted by itself; else it waits for a person
+    console        folder of the console's build; it may be missing
+    checks         part -> is it ready?
+    """
+
+    clock: Clock
+    framelog: FrameLog
+    telemetry: TelemetryStore
+    live: LiveState
+    ledger: LedgerBook
+    quarantine: Quarantine
+    presence: GatewayPresence
+    commands: Commands
+    adopt_at_once: bool
+    console: Path
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(_parts)]

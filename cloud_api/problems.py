@@ -1,0 +1,142 @@
+"""Errors over HTTP: RFC 9457 problem details with a stable ``type``.
+
+A route raises ``Problem("word", "what was wrong here")``. Every word is in the table below, with its status and title;
+docs and tests are held against it. Nothing else leaves the API with a status of 400 or above.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from device_registry import Conflict, NotFound
+
+TYPE_ROOT = "https://linli.invalid/problems/"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Kind(NamedTuple):
+    """One kind of problem: the HTTP status and the title that go with its word."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: Mapping[str, Kind] = {
+    "bad_request": Kind(400, "The request can't be read"),
+    "idempotency_key_missing": Kind(400, "A command needs an Idempotency-Key header"),
+    "not_found": Kind(404, "There is no such thing"),
+    "method_not_allowed": Kind(405, "This path does not take this method"),
+    "conflict": Kind(409, "The change contradicts what is there"),
+    "idempotency_key_reused": Kind(409, "This Idempotency-Key was used for another command"),
+    "device_pending": Kind(409, "The device is not adopted"),
+    "command_ended": Kind(409, "The command has ended"),
+    "body_invalid": Kind(422, "The request's body is wrong"),
+    "parameter_invalid": Kind(422, "A parameter is wrong"),
+    "parameter_unknown": Kind(422, "There is no such parameter"),
+    "cursor_invalid": Kind(422, "This cursor does not belong to this list"),
+    "metric_unknown": Kind(422, "There is no such metric"),
+    "range_invalid": Kind(422, "The time range can't be answered"),
+    "verb_unsupported": Kind(422, "The device has no such verb"),
+    "arguments_invalid": Kind(422, "The verb does not take these arguments"),
+    "internal": Kind(500, "Linli failed"),
+    "not_ready": Kind(503, "A part is not ready"),
+}
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request."""
+
+    where: str = Field(examples=["query.limit"])
+    message: str = Field(examples=["Input should be less than or equal to 1000"])
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``."""
+
+    type: str = Field(examples=[TYPE_ROOT + "not_found"])
+    title: str = Field(examples=["There is no such thing"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no device 'dev-aaaaaaaaaaaaaaaa'"])
+    instance: str = Field("", examples=["/api/v1/devices/dev-aaaaaaaaaaaaaaaa"])
+    errors: list[Fault] = []
+
+
+class Problem(Exception):
+    """What a route raises. word: a key of PROBLEMS; detail: a sentence about this very case."""
+
+    def __init__(self, word: str, detail: str, errors: list[Fault] | None = None) -> None:
+        super().__init__(f"{word}: {detail}")
+        self.word = word
+        self.detail = detail
+        self.errors = errors or []
+
+
+def answer(request: Request, word: str, detail: str, errors: list[Fault] | None = None) -> JSONResponse:
+    """The response for a problem."""
+    kind = PROBLEMS[word]
+    body = ProblemDetails(
+        type=TYPE_ROOT + word,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=request.url.path,
+        errors=errors or [],
+    )
+    return JSONResponse(body.model_dump(), kind.status, media_type=MEDIA_TYPE)
+
+
+def responses(*words: str) -> dict[int | str, dict[str, Any]]:
+    """For a route's ``responses=``: the problems it may answer with, in OpenAPI's form."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for word in words:
+        kind = PROBLEMS[word]
+        entry = by_status.setdefault(kind.status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})
+        entry["description"] = "; ".join(filter(None, (entry["description"], f"{word}: {kind.title}")))
+        content = entry["content"][MEDIA_TYPE]
+        content["schema"] = {"$ref": "#/components/schemas/ProblemDetails"}
+        content["examples"][word] = {
+            "value": {"type": TYPE_ROOT + word, "title": kind.title, "status": kind.status, "detail": "...",
+                      "instance": "/api/v1/...", "errors": []}
+        }  # fmt: skip
+    return by_status
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Turn every way in which a request can fail into problem details."""
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> JSONResponse:
+        return answer(request, error.word, error.detail, error.errors)
+
+    @app.exception_handler(NotFound)
+    async def not_found(request: Request, error: NotFound) -> JSONResponse:
+        return answer(request, "not_found", str(error))
+
+    @app.exception_handler(Conflict)
+    async def conflict(request: Request, error: Conflict) -> JSONResponse:
+        return answer(request, "conflict", str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = [Fault(where=".".join(map(str, fault["loc"])), message=fault["msg"]) for fault in error.errors()]
+        in_body = any(fault.where.startswith("body") for fault in faults)
+        detail = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
+        return answer(request, "body_invalid" if in_body else "parameter_invalid", detail, faults)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        word = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+        detail = f"there is nothing at {request.url.path}" if word == "not_found" else str(error.detail)
+        response = answer(request, word, detail)
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def internal(request: Request, error: Exception) -> JSONResponse:
+        # Starlette raises it again after this answer, so that it is logged with its traceback.
+        return answer(request, "internal", "this is a fault of Linli; its log says more")
