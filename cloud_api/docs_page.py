@@ -46,7 +46,10 @@ def _operation(document: Mapping[str, Any], path: str, method: str, operation: M
         body = f"<p>Body: {_link(media.get('schema', {}))}</p>"
     answers = "".join(
         f"<tr><td>{escape(status)}</td><td>{escape(answer.get('description', ''))}</td><td>"
-        + " ".join(f"{escape(media)} {_link(content.get('schema', {}))}" for media, content in answer.get("content", {}).items())
+        + " ".join(
+            f"{escape(media)} {_link(content.get('schema', {}))}"
+            for media, content in answer.get("content", {}).items()
+        )
         + "</td></tr>"
         for status, answer in operation.get("responses", {}).items()
     )

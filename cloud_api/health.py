@@ -43,7 +43,9 @@ async def healthz() -> Alive:
     return Alive(status="alive")
 
 
-@router.get("/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}})
+@router.get(
+    "/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}}
+)
 async def readyz(parts: PartsDep) -> Response:
     """200 when all parts are ready, else 503, with the state of each."""
     names = list(parts.checks)

@@ -118,10 +118,7 @@ class Device(Named):
 class Desired(Model):
     """The desired state of one gateway, as it is published. The version grows by one with each change."""
 
-    gateway: fields.OneToOneRelation[Gateway] = fields.OneToOneField(
-        "registry.Gateway", related_name="desired", primary_key=True, on_delete=fields.OnDelete.CASCADE
-    )
-    gateway_id: str
+    gateway_id = fields.CharField(max_length=63, primary_key=True)
     version = fields.BigIntField()
     devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters}
     changed_ms = fields.BigIntField()

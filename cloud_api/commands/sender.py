@@ -142,4 +142,3 @@ class CommandSender:
         if row.state == State.EXECUTING.value and row.effect_ms and now_ms - row.effect_ms > EXECUTING_GRACE_MS:
             return await records.confirm_executing(row.id)
         return None
-

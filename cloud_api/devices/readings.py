@@ -5,16 +5,16 @@ from typing import Annotated, Literal, NamedTuple
 from fastapi import APIRouter, Query
 
 import device_registry as registry
-from cloud_api.devices.schema import DeviceState, MetricState, Point, Telemetry, Value
-from cloud_api.pages import Cursor, Limit, decode_cursor, encode_cursor
+from cloud_api.devices.schema import DeviceState, MetricState, Point, Telemetry
+from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
+from cloud_api.telemetry import Aggregate, Point as StoredPoint, Source, TelemetryStore
 from contracts.reading import Quality
 from contracts.vocabulary import DAY_MS, METRICS, Metric
 
 router = APIRouter(tags=["devices"])
 
-Aggregate = Literal["count", "sum", "min", "max", "mean", "last"]
 WORDS_AGGREGATES = ("count", "last")
 """What can be asked of enums, booleans and texts: a sum of words says nothing."""
 TIME_MS_MAX = 4_102_444_800_000  # the year 2100
@@ -48,20 +48,10 @@ def span(
         raise Problem("range_invalid", "step_ms and aggregate go together: give both, or none for raw samples")
     if aggregate is not None and metric.type != "number" and aggregate not in WORDS_AGGREGATES:
         takes = " or ".join(WORDS_AGGREGATES)
-        raise Problem("range_invalid", f"{metric.name} is a {metric.type}: its aggregate can be {takes}, not {aggregate}")
+        raise Problem(
+            "range_invalid", f"{metric.name} is a {metric.type}: its aggregate can be {takes}, not {aggregate}"
+        )
     return Span(max(0, start), end, step_ms, aggregate)
-
-
-def said(metric: Metric, number: float | str | None) -> Value | None:
-    """A stored number in the metric's own type: an enum's word, true or false, a number without a false fraction."""
-    if number is None or isinstance(number, str):
-        return number
-    if metric.type == "boolean":
-        return bool(number)
-    if metric.type == "enum":
-        place = int(number)
-        return metric.members[place] if 0 <= place < len(metric.members) else None
-    return int(number) if float(number).is_integer() and abs(number) < 2**53 else float(number)
 
 
 def quality_word(quality: int) -> Literal["good", "uncertain", "bad", "substituted"]:
@@ -116,7 +106,7 @@ async def get_telemetry(
     limit: Limit = 1000,
 ) -> Telemetry:
     """`start_ms <= t_ms < end_ms`, in the order of time; without times the last 24 hours. Raw samples, or with `step_ms`
-    and `aggregate` one point an interval that has samples: gaps stay gaps. Enums and booleans come as words and
+    and `aggregate` one point an interval that has samples, counted from 1970: gaps stay gaps. Enums and booleans come as words and
     true/false; their aggregates are `count` and `last`."""
     known = METRICS.get(metric)
     if known is None:
@@ -124,25 +114,22 @@ async def get_telemetry(
     row = await registry.device(device_id)
     asked = span(known, start_ms, end_ms, step_ms, aggregate, parts.clock())
     place = decode_cursor(cursor, int, int)
-    series = await parts.telemetry.series(
-        (row.gateway_id, row.external_id),
-        known,
-        asked.start_ms,
-        asked.end_ms,
-        asked.step_ms,
-        asked.aggregate,
-        limit,
-        (int(place[0]), int(place[1])) if place else None,
-    )
-    counts = aggregate == "count"
-    points = [
-        Point(t_ms=point.t_ms, value=point.value if counts else said(known, point.value), quality=quality_word(point.quality))
-        for point in series.points
-    ]
+    after = (int(place[0]), int(place[1])) if place else None
+    found = await _points(parts.telemetry, (row.gateway_id, row.external_id), metric, asked, limit + 1, after)
+    page, following = cut(found, limit, lambda point: (point.t_ms, point.place))
     return Telemetry(
         device_id=row.id,
         metric=metric,
-        unit="" if counts else known.unit,
-        points=points,
-        next_cursor=encode_cursor(*series.after) if series.after else None,
+        unit="" if aggregate == "count" else known.unit,
+        points=[Point(t_ms=at.t_ms, value=at.value, quality=quality_word(at.quality)) for at in page],
+        next_cursor=following,
     )
+
+
+async def _points(
+    store: TelemetryStore, source: Source, metric: str, asked: Span, limit: int, after: tuple[int, int] | None
+) -> list[StoredPoint]:
+    if asked.step_ms is None or asked.aggregate is None:
+        return await store.series(source, metric, asked.start_ms, asked.end_ms, limit, after)
+    start_ms = asked.start_ms if after is None else after[0] + asked.step_ms
+    return await store.steps(source, metric, start_ms, asked.end_ms, asked.step_ms, asked.aggregate, limit)

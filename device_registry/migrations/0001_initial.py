@@ -32,6 +32,27 @@ class Migration(migrations.Migration):
             bases=["Named"],
         ),
         ops.CreateModel(
+            name="Desired",
+            fields=[
+                ("gateway_id", fields.CharField(primary_key=True, unique=True, db_index=True, max_length=63)),
+                ("version", fields.BigIntField()),
+                (
+                    "devices",
+                    fields.JSONField(
+                        default=list, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
+                    ),
+                ),
+                ("changed_ms", fields.BigIntField()),
+            ],
+            options={
+                "table": "desired",
+                "app": "registry",
+                "pk_attr": "gateway_id",
+                "table_description": "The desired state of one gateway, as it is published. The version grows by one with each change.",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
             name="Facility",
             fields=[
                 ("name_zh", fields.CharField(max_length=200)),
@@ -88,39 +109,6 @@ class Migration(migrations.Migration):
                 "table_description": "A gateway, and what it last said of itself.",
             },
             bases=["Named"],
-        ),
-        ops.CreateModel(
-            name="Desired",
-            fields=[
-                (
-                    "gateway",
-                    fields.OneToOneField(
-                        "registry.Gateway",
-                        source_field="gateway_id",
-                        primary_key=True,
-                        db_index=True,
-                        db_constraint=True,
-                        to_field="id",
-                        related_name="desired",
-                        on_delete=OnDelete.CASCADE,
-                    ),
-                ),
-                ("version", fields.BigIntField()),
-                (
-                    "devices",
-                    fields.JSONField(
-                        default=list, encoder=functools.partial(dumps, separators=(",", ":")), decoder=loads
-                    ),
-                ),
-                ("changed_ms", fields.BigIntField()),
-            ],
-            options={
-                "table": "desired",
-                "app": "registry",
-                "pk_attr": "gateway_id",
-                "table_description": "The desired state of one gateway, as it is published. The version grows by one with each change.",
-            },
-            bases=["Model"],
         ),
         ops.CreateModel(
             name="Device",

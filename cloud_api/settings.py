@@ -1,0 +1,93 @@
+"""The cloud's settings: LINLI_* environment variables over a TOML file over defaults. A wrong one is refused by name."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError as SourceError,
+    TomlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class SettingsError(Exception):
+    """A setting that can't be used; the message names it, its value and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on.
+
+    http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
+    adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
+    console    folder of the console's build
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LINLI_", extra="forbid", frozen=True, hide_input_in_errors=False)
+
+    data_dir: Path = Path("var")
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8080
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: Port = 18830
+    mqtt_username: str = ""
+    mqtt_password: SecretStr = SecretStr("")
+    mqtt_tls_ca: str = ""
+    mqtt_tls_cert: str = ""
+    mqtt_tls_key: str = ""
+    adopt: Literal["auto", "wait"] = "wait"
+    console: Path = Path(__file__).parent.parent / "web" / "dist"
+    live_ring_events: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's and the commands' database."""
+        return f"sqlite://{self.data_dir.absolute() / 'registry.sqlite'}"
+
+    def masked(self) -> dict[str, Any]:
+        """What --print-config shows."""
+        return self.model_dump(mode="json")
+
+
+def load_settings(config: Path | None) -> Settings:
+    """Defaults, then the file, then the environment. Raises SettingsError."""
+    if config is not None and not config.is_file():
+        raise SettingsError(f"{config}: there is no such file")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=config)
+
+    try:
+        return FromFile()
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{config}: {error}") from error
+    except SourceError as error:
+        raise SettingsError(str(error)) from error
+    except ValidationError as error:
+        raise SettingsError("; ".join(_fault(dict(fault)) for fault in error.errors())) from error
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    name = ".".join(map(str, fault["loc"])).removeprefix("LINLI_").lower()
+    if fault["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; there are {', '.join(Settings.model_fields)}"
+    shown = "***" if Settings.model_fields[name].annotation is SecretStr else repr(fault["input"])
+    return f"LINLI_{name.upper()} = {shown}: {fault['msg']}"

@@ -1,0 +1,209 @@
+"""The registry on a real database: migrations from empty, adoption, names, desired state."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tortoise.context import TortoiseContext
+from tortoise.migrations.autodetector import MigrationAutodetector
+
+import device_registry as registry
+from cloud_api.records import APPS
+from contracts.messages import DeviceSeen, Reported
+from device_registry import DeviceFilter, Name
+
+NOW = 1_790_000_000_000
+WILLOW = Name("柳园", "Willow Garden")
+
+
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every engine that the registry supports; PostgreSQL joins with the issue that brings it."""
+    return f"sqlite://{tmp_path / 'registry.sqlite'}"
+
+
+def with_registry(url: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await registry.migrate(url, APPS)
+        async with registry.open_database(url, APPS):
+            await work()
+
+    asyncio.run(run())
+
+
+def seen(device: str = "70b3d5", at_ms: int = NOW, **changes: object) -> DeviceSeen:
+    values = {"profile": "nwave/nps", "profile_version": 1, "kind": "parking", "name": "A-07", "verbs": []}
+    return DeviceSeen(device=device, at_ms=at_ms, **{**values, **changes})  # type: ignore[arg-type]
+
+
+async def set_up() -> None:
+    await registry.put_community("willow", WILLOW, NOW)
+    await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
+
+
+def test_migrations_from_empty_and_again(database: str) -> None:
+    async def run() -> None:
+        assert sorted(await registry.migrate(database, APPS)) == ["commands.0001_initial", "registry.0001_initial"]
+        assert await registry.migrate(database, APPS) == []
+
+    asyncio.run(run())
+
+
+def test_the_migrations_make_what_the_models_say(database: str) -> None:
+    async def run() -> None:
+        config = registry.config(database, APPS)
+        async with TortoiseContext() as context:
+            await context.init(config=config)
+            assert context.apps is not None
+            assert await MigrationAutodetector(context.apps, config["apps"]).changes() == []
+
+    asyncio.run(run())
+
+
+def test_what_is_put_twice_is_there_once(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        await set_up()
+        assert [row.id for row in await registry.communities("", 10)] == ["willow"]
+        assert [row.id for row in await registry.gateways("", 10)] == ["gw-willow-1"]
+
+    with_registry(database, work)
+
+
+def test_a_gateway_does_not_change_its_community(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        await registry.put_community("plum", Name("梅园", "Plum Garden"), NOW)
+        with pytest.raises(registry.Conflict):
+            await registry.put_gateway("gw-willow-1", "plum", WILLOW, NOW, adopt=True)
+        with pytest.raises(registry.NotFound):
+            await registry.put_gateway("gw-x", "nowhere", WILLOW, NOW, adopt=True)
+
+    with_registry(database, work)
+
+
+def test_a_seen_device_is_placed_and_named(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
+        assert row is not None
+        assert (row.id, row.status) == (registry.device_id("gw-willow-1", "70b3d5"), "adopted")
+        assert (row.name_zh, row.name_en, row.facility_id) == ("A-07", "A-07", "willow-parking")
+        facility = await registry.facility("willow-parking")
+        assert (facility.name_zh, facility.name_en) == ("停车场", "Car park")
+        nameless = await registry.device_seen(
+            "gw-willow-1", seen("openevse-0a01", kind="charging", name=""), NOW, adopt=True
+        )
+        assert nameless is not None
+        assert (nameless.name_zh, nameless.name_en) == ("充电桩 openevse-0a01", "Charging pile openevse-0a01")
+
+    with_registry(database, work)
+
+
+def test_device_ids_are_stable() -> None:
+    assert registry.device_id("gw-liuyuan-1", "70b3d52dd6000a07") == registry.device_id(
+        "gw-liuyuan-1", "70b3d52dd6000a07"
+    )
+    assert len(registry.device_id("gw-liuyuan-1", "x")) == 20
+    assert registry.device_id("gw-a", "b/c") != registry.device_id("gw-a", "b")
+
+
+def test_sightings_may_come_twice_and_in_any_order(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        newer = seen(at_ms=NOW + 5, profile_version=2, name="A-07b")
+        for sighting in (newer, seen(), newer, seen()):
+            await registry.device_seen("gw-willow-1", sighting, NOW, adopt=True)
+        (row,) = await registry.devices(DeviceFilter(gateway="gw-willow-1"))
+        assert (row.profile_version, row.name_en) == (2, "A-07b")
+
+    with_registry(database, work)
+
+
+def test_a_persons_name_stays(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
+        assert row is not None
+        await registry.change_device(row.id, NOW, name=Name("一号位", "Place one"))
+        again = await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=2), NOW, adopt=True)
+        assert again is not None and (again.name_en, again.profile_version) == ("Place one", 2)
+
+    with_registry(database, work)
+
+
+def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: str) -> None:
+    async def work() -> None:
+        assert await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True) is None
+        assert await registry.devices(DeviceFilter()) == []
+        await set_up()
+        (row,) = await registry.devices(DeviceFilter())
+        assert (row.community_id, row.status) == ("willow", "adopted")
+
+    with_registry(database, work)
+
+
+def test_pending_until_a_person_adopts_it(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=False)
+        assert row is not None and (row.status, row.adopted_ms) == ("pending", None)
+        assert await registry.desired_states({}) == []
+        adopted = await registry.adopt_device(row.id, NOW + 9)
+        assert (adopted.status, adopted.adopted_ms) == ("adopted", NOW + 9)
+        ((gateway, document),) = await registry.desired_states({})
+        assert (gateway, document.version, [device.device for device in document.devices]) == (
+            "gw-willow-1",
+            1,
+            ["70b3d5"],
+        )
+
+    with_registry(database, work)
+
+
+def test_the_desired_version_grows_only_with_a_change(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
+        assert row is not None
+        await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=2), NOW, adopt=True)
+        assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
+        await registry.change_device(row.id, NOW, parameters={"height_mm": 1200.0})
+        assert await registry.desired_states({"gw-willow-1": 2}) == []
+        ((_, document),) = await registry.desired_states({"gw-willow-1": 1})
+        assert document.version == 2 and document.devices[0].parameters == {"height_mm": 1200.0}
+
+    with_registry(database, work)
+
+
+def test_reports_may_come_late(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        await registry.reported("gw-willow-1", Reported(version=2, applied=True, at_ms=NOW + 2))
+        await registry.reported("gw-willow-1", Reported(version=1, applied=True, at_ms=NOW + 1))
+        await registry.reported(
+            "gw-willow-1", Reported(version=3, applied=False, reason="profile_unknown", at_ms=NOW + 3)
+        )
+        row = await registry.gateway("gw-willow-1")
+        assert (row.reported_version, row.reported_reason) == (2, "profile_unknown")
+
+    with_registry(database, work)
+
+
+def test_lists_go_on_after_an_id_and_filter(database: str) -> None:
+    async def work() -> None:
+        await set_up()
+        for number in range(5):
+            await registry.device_seen("gw-willow-1", seen(f"d{number}", name=f"位 {number}"), NOW, adopt=True)
+        everything = [row.id for row in await registry.devices(DeviceFilter(community="willow"))]
+        assert everything == sorted(everything) and len(everything) == 5
+        first = await registry.devices(DeviceFilter(), limit=2)
+        rest = await registry.devices(DeviceFilter(), after=first[-1].id)
+        assert [row.id for row in [*first, *rest]] == everything
+        assert [row.external_id for row in await registry.devices(DeviceFilter(q="位 3"))] == ["d3"]
+        assert await registry.devices(DeviceFilter(kind="waste")) == []
+        found = await registry.devices_at([("gw-willow-1", "d1"), ("gw-willow-1", "nope")])
+        assert found == {("gw-willow-1", "d1"): registry.device_id("gw-willow-1", "d1")}
+
+    with_registry(database, work)
