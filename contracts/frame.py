@@ -178,6 +178,13 @@ _wire_reader = msgspec.msgpack.Decoder(tuple[int, str, str, int, int, int, int, 
 _version_reader = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
+def floats_of(column: MetricColumn) -> "array[float]":
+    """The doubles of a NUMBER_FLOAT column."""
+    doubles = array("d")
+    doubles.frombytes(column.floats)
+    return doubles
+
+
 # --- writing ---
 
 
@@ -384,8 +391,7 @@ def _check_metric(column: MetricColumn, count: int) -> None:
     if column.kind == NUMBER_FLOAT and metric.type == "number":
         if len(column.floats) != 8 * count:
             raise FrameCorrupt("column_length", metric.name)
-        doubles = array("d")
-        doubles.frombytes(column.floats)
+        doubles = floats_of(column)
         if not all(metric.low <= value <= metric.high for value in doubles):  # NaN fails it too
             _refuse_unless_absent(metric, doubles, column.absent)
     elif column.kind == NUMBER_SCALED and metric.type == "number":
@@ -445,9 +451,7 @@ def _unpack_metric(column: MetricColumn, count: int) -> list[Sample]:
     metric = METRICS_BY_NUMBER[column.metric]
     values: list[Value | None]
     if column.kind == NUMBER_FLOAT:
-        doubles = array("d")
-        doubles.frombytes(column.floats)
-        values = list(doubles)
+        values = list(floats_of(column))
     else:
         raw = column.raw.unpack(count)
         if column.kind == NUMBER_SCALED:

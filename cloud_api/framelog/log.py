@@ -1,0 +1,60 @@
+"""What a frame log is, whatever holds it. Every adapter passes tests/integration/frame_log."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from cloud_api.framelog.coverage import Coverage, StreamKey
+from contracts.frame import FrameHeader
+
+
+class IncomingFrame(NamedTuple):
+    """A frame whose digest and body have been checked. received_ms: ms UTC, the cloud's clock."""
+
+    header: FrameHeader
+    payload: bytes
+    received_ms: int
+
+
+class LoggedFrame(NamedTuple):
+    """A frame in the log. position rises with every frame; there may be gaps."""
+
+    position: int
+    received_ms: int
+    payload: bytes
+
+
+class Outcome(Enum):
+    """What became of an appended frame."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"  # the same key and bytes are there: a no-op
+    CONFLICT = "conflict"  # the same key with other bytes: kept out, recorded
+
+
+class FrameLog(Protocol):
+    """Unique key (gateway, epoch, lane, seq); committed when ``append`` returns."""
+
+    async def append(self, frames: Sequence[IncomingFrame]) -> list[Outcome]:
+        """Commit these frames in one transaction, with the coverage ranges; an outcome a frame."""
+
+    async def read(self, after: int, limit: int) -> list[LoggedFrame]:
+        """Frames with a position greater than ``after``, in order."""
+
+    async def wait(self, after: int) -> None:
+        """Return when there is a frame with a position greater than ``after``."""
+
+    async def coverage(self, key: StreamKey) -> Coverage:
+        """What the log holds of one lane of one epoch."""
+
+    async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
+        """What the log holds of a gateway: every epoch and lane."""
+
+    async def conflicts(self, gateway: str) -> int:
+        """How many frames came with a key that another frame has."""
+
+    async def last_position(self) -> int:
+        """The position of the newest frame, 0 when there is none."""
+
+    async def close(self) -> None:
+        """Close it."""

@@ -1,0 +1,132 @@
+"""`GET live`: server-sent events. A snapshot first, then what changes; Last-Event-ID resumes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+
+from cloud_api.live.hub import Event, Source
+from cloud_api.live.json import metrics_in_json
+from cloud_api.live.state import LiveState
+from cloud_api.names import KindOfFacility
+
+SNAPSHOT_DEVICES = 200
+HEARTBEAT_S = 15.0
+DEVICES_REFRESH_S = 2.0
+
+Find = Callable[[Mapping[str, str]], Awaitable[Mapping[Source, str]]]
+"""Filters of the query (as for devices) -> the sources they mean, each with its device id."""
+
+
+class Watch:
+    """One browser's stream. Which devices its filters mean is looked up again now and then: more may be adopted."""
+
+    def __init__(self, live: LiveState, find: Find, where: Mapping[str, str], clock: Callable[[], int]) -> None:
+        self._live = live
+        self._find = find
+        self._where = where
+        self._clock = clock
+        self._devices: Mapping[Source, str] = {}
+
+    async def events(self, last_id: str) -> AsyncIterator[bytes]:
+        """The stream's bytes, for as long as it is read."""
+        self._devices = await self._find(self._where)
+        subscription, resumed = self._live.hub.subscribe(self._wanted, last_id)
+        refresh = asyncio.create_task(self._refresh())
+        try:
+            if not resumed:
+                for chunk in self._snapshot(list(self._devices)):
+                    yield chunk
+            while True:
+                try:
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        events = await subscription.take()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if subscription.overflown:
+                    return  # the browser connects again and gets a snapshot
+                yield b"".join([chunk for event in events if (chunk := self._in_bytes(event))])
+        finally:
+            refresh.cancel()
+            self._live.hub.leave(subscription)
+
+    async def _refresh(self) -> None:
+        while True:
+            await asyncio.sleep(DEVICES_REFRESH_S)
+            self._devices = await self._find(self._where)
+
+    def _wanted(self, event: Event) -> bool:
+        # A state is looked at when it is written: its device may be adopted a moment after its first value.
+        if event.kind == "command":
+            return event.data["device_id"] in self._devices.values()
+        if event.kind == "gateway":
+            return not self._where.get("device")
+        return True
+
+    def _snapshot(self, sources: list[Source]) -> list[bytes]:
+        now_ms = self._clock()
+        chunks = []
+        for at in range(0, max(1, len(sources)), SNAPSHOT_DEVICES):
+            devices = [
+                {
+                    "device_id": self._devices[source],
+                    "metrics": metrics_in_json(self._live.state(source), now_ms),
+                }
+                for source in sources[at : at + SNAPSHOT_DEVICES]
+            ]
+            chunks.append(_frame("snapshot", self._live.hub.last_id, {"now_ms": now_ms, "devices": devices}))
+        return chunks
+
+    def _in_bytes(self, event: Event) -> bytes:
+        data: Mapping[str, Any] = event.data
+        if event.source is not None:
+            device = self._devices.get(event.source)
+            if device is None:
+                return b""
+            data = {"device_id": device, "metrics": metrics_in_json(event.metrics, self._clock())}
+        return _frame(event.kind, self._live.hub.id_of(event), data)
+
+
+def _frame(kind: str, number: str, data: Mapping[str, Any]) -> bytes:
+    return b"event: %b\nid: %b\ndata: %b\n\n" % (kind.encode(), number.encode(), msgspec.json.encode(data))
+
+
+def router(live: LiveState, find: Find, clock: Callable[[], int]) -> APIRouter:
+    """The route. ``find`` resolves the filters."""
+    routes = APIRouter(tags=["live"])
+
+    @routes.get(
+        "/live",
+        summary="Live stream",
+        response_class=StreamingResponse,
+        responses={
+            200: {"description": "Events snapshot, state, command, gateway", "content": {"text/event-stream": {}}}
+        },
+    )
+    async def get_live(
+        request: Request,
+        community: str = "",
+        facility: str = "",
+        kind: KindOfFacility | None = None,
+        gateway: str = "",
+        device: str = "",
+        last_event_id: Annotated[str, Header()] = "",
+    ) -> StreamingResponse:
+        """Server-sent events: `snapshot` first, then `state`, `command` and `gateway` as they happen."""
+        where = {
+            "community": community,
+            "facility": facility,
+            "kind": kind or "",
+            "gateway": gateway,
+            "device": device,
+        }
+        stream = Watch(live, find, where, clock).events(last_event_id)
+        return StreamingResponse(
+            stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        )
+
+    return routes

@@ -1,0 +1,6 @@
+"""Projections: what is made of the frame log, each with an own cursor, restartable and rebuildable."""
+
+from cloud_api.projections.book import Book
+from cloud_api.projections.runner import Projection, rebuild, run_projection
+
+__all__ = ["Book", "Projection", "rebuild", "run_projection"]

@@ -1,0 +1,48 @@
+"""A SQLite file owned by one thread; coroutines hand it their work. WAL mode."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, TypeVar
+
+Answer = TypeVar("Answer")
+
+
+class SqliteThread:
+    """Opens or creates the file and runs the schema.
+
+    synchronous  FULL where a commit must survive a power cut; NORMAL where the file can be rebuilt
+    """
+
+    def __init__(self, path: Path, schema: str, synchronous: Literal["FULL", "NORMAL"]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};")
+        self._db.executescript(schema)
+
+    async def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run ``work`` in the thread, outside a transaction of ours."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+
+    async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Run ``work`` in the thread as one transaction: all of it is committed, or nothing."""
+
+        def transaction(db: sqlite3.Connection) -> Answer:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                answer = work(db)
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            return answer
+
+        return await self.read(transaction)
+
+    async def close(self) -> None:
+        """Close the file once all work is done."""
+        await self.read(lambda db: db.close())
+        self._thread.shutdown()

@@ -1,0 +1,93 @@
+"""The ledger's arithmetic: produced = stored + declared drops + still buffered, counted in samples. Pure.
+
+A frame says how many samples it has and how many all earlier frames of its lane had, so the size of a gap is known
+exactly. What is missing is still buffered if the gateway says that it holds it, or has not said anything about this
+epoch since; else it is unexplained, which must never happen.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from contracts.messages import LaneState
+
+
+class Held(NamedTuple):
+    """Seqs first..last of a lane that the cloud holds. samples in them, samples_before them in the lane."""
+
+    first_seq: int
+    last_seq: int
+    samples: int
+    samples_before: int
+
+
+class Drop(NamedTuple):
+    """Seqs first..last that were given up, and declared."""
+
+    first_seq: int
+    last_seq: int
+    samples: int
+    reason: str
+
+
+class Gap(NamedTuple):
+    """Seqs first..last that the cloud does not hold.."""
+
+    first_seq: int
+    last_seq: int
+    samples: int
+
+
+class LaneLedger(NamedTuple):
+    """One lane of one epoch, in samples. unexplained is 0 when all is well."""
+
+    first_seq: int
+    last_seq: int
+    produced: int
+    stored: int
+    declared_dropped: int
+    buffered: int
+    unexplained: int
+    gaps: tuple[Gap, ...]
+
+
+def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState | None) -> LaneLedger:
+    """Add up one lane.
+
+    held      what the frame log holds, ascending and disjoint
+    drops     what was declared dropped or quarantined; a drop of a frame that the cloud holds after all counts nothing
+    reported  the gateway's last word on this lane, if it was about this epoch
+    """
+    stored = sum(each.samples for each in held)
+    last_seq = max([each.last_seq for each in held] + [reported.last_seq if reported else 0], default=0)
+    last_seq = max([last_seq, *(drop.last_seq for drop in drops)])
+    known = max([each.samples_before + each.samples for each in held], default=0)
+    produced = max(known, reported.produced if reported else 0)
+    gaps = _gaps(held, last_seq, produced)
+    declared = buffered = unexplained = 0
+    for gap in gaps:
+        inside = [drop for drop in drops if gap.first_seq <= drop.first_seq and drop.last_seq <= gap.last_seq]
+        dropped = min(gap.samples, sum(drop.samples for drop in _distinct(inside)))
+        missing = gap.samples - dropped
+        declared += dropped
+        if reported is None or gap.last_seq >= reported.oldest_unacked_seq:
+            buffered += missing
+        else:
+            unexplained += missing
+    first_seq = 1 if last_seq else 0
+    return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
+
+
+def _distinct(drops: Sequence[Drop]) -> list[Drop]:
+    return list({(drop.first_seq, drop.last_seq): drop for drop in drops}.values())
+
+
+def _gaps(held: Sequence[Held], last_seq: int, produced: int) -> list[Gap]:
+    gaps = []
+    seq, samples = 1, 0  # what is accounted for up to here
+    for each in held:
+        if each.first_seq > seq:
+            gaps.append(Gap(seq, each.first_seq - 1, each.samples_before - samples))
+        seq, samples = each.last_seq + 1, each.samples_before + each.samples
+    if last_seq >= seq:
+        gaps.append(Gap(seq, last_seq, produced - samples))
+    return gaps
