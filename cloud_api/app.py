@@ -1,6 +1,7 @@
 """Build the HTTP application from its parts. Nothing is created at import."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -10,13 +11,18 @@ from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloud_api import availability, communities, console, health, ledger, live, quarantine, vocabulary
+import device_registry as registry
+from cloud_api import availability, communities, console, health, vocabulary
 from cloud_api.commands import routes as commands
-from cloud_api.devices import readings, routes as devices
+from cloud_api.devices import readings
+from cloud_api.devices import routes as devices
 from cloud_api.docs_page import docs_page
+from cloud_api.ledger.routes import router as ledger_router
+from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.quarantine.routes import router as quarantine_router
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -41,8 +47,18 @@ def build_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     add_handlers(app)
-    for feature in (communities, devices, readings, vocabulary, commands, availability, ledger, quarantine, live):
-        app.include_router(feature.router, prefix="/api/v1")
+    for router in (
+        communities.router,
+        devices.router,
+        readings.router,
+        vocabulary.router,
+        commands.router,
+        availability.router,
+        ledger_router(parts.framelog, parts.ledger, parts.presence),
+        quarantine_router(parts.quarantine),
+        live_router(parts.live, _sources, parts.clock),
+    ):
+        app.include_router(router, prefix="/api/v1")
     app.include_router(health.router)
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
 
@@ -71,6 +87,12 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = document
     return app.openapi_schema
+
+
+async def _sources(where: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The sources that the live stream's filters mean, each with its device id."""
+    rows = await registry.devices(registry.DeviceFilter(**where))
+    return {(row.gateway_id, row.external_id): row.id for row in rows}
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -6,7 +6,7 @@ All queries are in this package, so that scoping to a tenant has one place. Open
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
 """
 
-from device_registry.adoption import adopt_device, device_seen
+from device_registry.adoption import adopt_device, device_seen, sighting_fault
 from device_registry.database import APPS, config, migrate, open_database
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
@@ -59,4 +59,5 @@ __all__ = [
     "put_facility",
     "put_gateway",
     "reported",
+    "sighting_fault",
 ]

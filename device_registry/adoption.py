@@ -3,6 +3,7 @@
 from tortoise.transactions import in_transaction
 
 from contracts.messages import DeviceSeen
+from contracts.vocabulary import KINDS
 from device_registry.desired import write_desired
 from device_registry.errors import NotFound
 from device_registry.ids import device_id as id_of
@@ -11,9 +12,19 @@ from device_registry.models import Device, Facility, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
 
 
+def sighting_fault(seen: DeviceSeen) -> str:
+    """Why the registry can't keep this sighting: "" when it can, else a snake_case word. Gateways are not trusted."""
+    if seen.kind not in KINDS:
+        return "kind_unknown"
+    if not 0 < len(seen.device) <= 128:
+        return "device_id_invalid"
+    return "" if 0 < len(seen.profile) <= 120 and 0 <= seen.profile_version < 2**31 else "profile_invalid"
+
+
 async def device_seen(gateway_id: str, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device | None:
     """Note a sighting: make the device, or follow a change of its profile. Idempotent, in any order.
 
+    seen   has no ``sighting_fault``
     adopt  a new device is part of the community at once; else it waits as ``pending``
     Returns the device, or None when the gateway is not known: the sighting then waits for ``put_gateway``.
     """

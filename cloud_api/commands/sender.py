@@ -7,17 +7,17 @@ there, a repetition never acts twice.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from cloud_api.commands import records
 from cloud_api.commands.models import CommandRow
-from cloud_api.commands.service import Commands
+from cloud_api.commands.service import Commands, LatestSeen
 from cloud_api.commands.states import UNSENT, Event, State
 from contracts import topics
 from contracts.messages import Command, Precondition
-from contracts.reading import Quality, Value
+from contracts.reading import Quality
 from contracts.verbs import VERBS
 
 RESEND_MS = 3_000
@@ -33,19 +33,6 @@ class Publish(Protocol):
     async def __call__(self, topic: str, payload: bytes, retain: bool = False) -> bool: ...
 
 
-class Seen(Protocol):
-    """A metric's latest sample by event time."""
-
-    @property
-    def value(self) -> Value | None: ...
-    @property
-    def observed_ms(self) -> int: ...
-    @property
-    def received_ms(self) -> int: ...
-    @property
-    def quality(self) -> Any: ...
-
-
 class CommandSender:
     """One task of the program: ``run``. All it needs to remember is in the database.
 
@@ -59,7 +46,7 @@ class CommandSender:
         clock: Callable[[], int],
         publish: Publish,
         online: Callable[[str], bool],
-        latest: Callable[[str, str, str], Seen | None],
+        latest: LatestSeen,
         wake: asyncio.Event,
     ) -> None:
         self._commands = commands

@@ -12,16 +12,27 @@ from cloud_api.commands.schema import Command, CommandBody, in_json
 from cloud_api.commands.states import ENDED, State
 from cloud_api.problems import Problem
 from contracts.messages import CommandProgress
-from contracts.reading import Value
+from contracts.reading import Quality, Value
 from contracts.verbs import VERBS, arguments_fault
 from contracts.vocabulary import METRICS
 from device_registry import Device, NotFound
 
 
-class LatestValue(Protocol):
-    """What a device last said of one metric."""
+class Seen(Protocol):
+    """A metric's latest sample by event time. observed_ms is the event's, received_ms the gateway's."""
 
-    def __call__(self, gateway_id: str, external_id: str, metric: str) -> Value | None: ...
+    @property
+    def value(self) -> Value | None: ...
+    @property
+    def observed_ms(self) -> int: ...
+    @property
+    def received_ms(self) -> int: ...
+    @property
+    def quality(self) -> Quality: ...
+
+
+LatestSeen = Callable[[str, str, str], Seen | None]
+"""(gateway, external id, metric) -> its latest sample, None when there is none."""
 
 
 class Announce(Protocol):
@@ -44,7 +55,7 @@ class Commands:
         self,
         clock: Callable[[], int],
         new_id: Callable[[], str],
-        latest: LatestValue,
+        latest: LatestSeen,
         announce: Announce,
         on_work: Callable[[], None],
     ) -> None:
@@ -66,7 +77,7 @@ class Commands:
         ttl_ms = body.ttl_ms if body.ttl_ms is not None else verb.ttl_ms
         asked = msgspec.json.encode([device.id, body.model_dump()], order="deterministic")
         digest = blake2b(asked, digest_size=16).hexdigest()
-        before = self._latest(device.gateway_id, device.external_id, verb.effect.metric)
+        seen = self._latest(device.gateway_id, device.external_id, verb.effect.metric)
         row, new = await records.insert(
             {
                 "id": self._new_id(),
@@ -78,7 +89,7 @@ class Commands:
                 "verb": body.verb,
                 "args": body.args,
                 "precondition": body.precondition.model_dump() if body.precondition else None,
-                "before": {"value": before},
+                "before": {"value": seen.value if seen else None},
                 "issuer": issuer,
                 "ttl_ms": ttl_ms,
                 "expires_ms": now_ms + ttl_ms,

@@ -10,10 +10,10 @@ applied as soon as the table allows it.
 """
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 
 
-class State(str, Enum):
+class State(StrEnum):
     """Where a command is. The value is what people see, but for LAPSED (see ``shown``)."""
 
     QUEUED = "queued"  # accepted, not sent: its gateway is not there yet
@@ -30,7 +30,7 @@ class State(str, Enum):
     CONFIRMED = "confirmed"  # telemetry shows the effect
 
 
-class Event(str, Enum):
+class Event(StrEnum):
     """What can happen to a command. The value names it in documents."""
 
     SENT = "sent"

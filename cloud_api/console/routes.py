@@ -43,8 +43,8 @@ def console_router(build: Path) -> APIRouter:
     """Routes for the build in this folder; mount them last. The folder is looked at on each request."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/{path:path}")
-    async def console(path: str, request: Request) -> Response:
+    @router.get("/{path:path}")  # not async: it looks at files, so it runs in a thread
+    def console(path: str, request: Request) -> Response:
         if path.startswith("api/"):
             return answer(request, "not_found", f"there is nothing at /{path}")
         file = (build / path).resolve()

@@ -1,16 +1,17 @@
 """Routes of what devices say: their state now, and the history of one metric."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
 
 import device_registry as registry
-from cloud_api.devices.schema import DeviceState, MetricState, Point, Telemetry
+from cloud_api.devices.schema import DeviceState, Point, Telemetry
+from cloud_api.live.json import metrics_in_json
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
-from cloud_api.telemetry import Aggregate, Point as StoredPoint, Source, TelemetryStore
-from contracts.reading import Quality
+from cloud_api.telemetry import Aggregate, Source, TelemetryStore
+from cloud_api.telemetry import Point as StoredPoint
 from contracts.vocabulary import DAY_MS, METRICS, Metric
 
 router = APIRouter(tags=["devices"])
@@ -54,17 +55,6 @@ def span(
     return Span(max(0, start), end, step_ms, aggregate)
 
 
-def quality_word(quality: int) -> Literal["good", "uncertain", "bad", "substituted"]:
-    """A quality's word in JSON."""
-    words: dict[int, Literal["good", "uncertain", "bad", "substituted"]] = {
-        Quality.GOOD: "good",
-        Quality.UNCERTAIN: "uncertain",
-        Quality.BAD: "bad",
-        Quality.SUBSTITUTED: "substituted",
-    }
-    return words[quality]
-
-
 @router.get("/devices/{device_id}/state", summary="What a device says now", responses=responses("not_found"))
 async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     """The latest value of each metric by event time: what is filled in later never moves it backwards.
@@ -72,21 +62,8 @@ async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     `stale` values are older than their metric's limit and say nothing about the present.
     """
     row = await registry.device(device_id)
-    now_ms = parts.clock()
-    metrics = {}
-    for name, seen in sorted(parts.live.state((row.gateway_id, row.external_id)).items()):
-        age_ms = max(0, now_ms - seen.observed_ms)
-        metrics[name] = MetricState(
-            value=seen.value,
-            unit=METRICS[name].unit,
-            observed_at_ms=seen.observed_ms,
-            received_at_ms=seen.received_ms,
-            age_ms=age_ms,
-            quality=quality_word(seen.quality),
-            stale=age_ms > METRICS[name].stale_after_ms,
-            reason=seen.reason,
-        )
-    return DeviceState(device_id=row.id, metrics=metrics)
+    metrics = metrics_in_json(parts.live.state((row.gateway_id, row.external_id)), parts.clock())
+    return DeviceState.model_validate({"device_id": row.id, "metrics": metrics})
 
 
 @router.get(
@@ -105,9 +82,11 @@ async def get_telemetry(
     cursor: Cursor = "",
     limit: Limit = 1000,
 ) -> Telemetry:
-    """`start_ms <= t_ms < end_ms`, in the order of time; without times the last 24 hours. Raw samples, or with `step_ms`
-    and `aggregate` one point an interval that has samples, counted from 1970: gaps stay gaps. Enums and booleans come as words and
-    true/false; their aggregates are `count` and `last`."""
+    """`start_ms <= t_ms < end_ms`, in the order of time; without times the last 24 hours.
+
+    Raw samples, or with `step_ms` and `aggregate` one point an interval that has samples, counted from 1970: gaps stay
+    gaps. Enums come as words, booleans as true and false; their aggregates are `count` and `last`.
+    """
     known = METRICS.get(metric)
     if known is None:
         raise Problem("metric_unknown", f"there is no metric {metric!r}; GET /api/v1/vocabulary lists them")
@@ -120,8 +99,11 @@ async def get_telemetry(
     return Telemetry(
         device_id=row.id,
         metric=metric,
-        unit="" if aggregate == "count" else known.unit,
-        points=[Point(t_ms=at.t_ms, value=at.value, quality=quality_word(at.quality)) for at in page],
+        unit=None if aggregate == "count" else known.unit or None,
+        points=[
+            Point.model_validate({"t_ms": at.t_ms, "value": at.value, "quality": at.quality.name.lower()})
+            for at in page
+        ],
         next_cursor=following,
     )
 

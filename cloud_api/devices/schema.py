@@ -46,12 +46,13 @@ class DeviceChange(BaseModel, extra="forbid"):
 class MetricState(BaseModel):
     """The latest value of a metric by event time.
 
-    `value` is null when the device said that it has none. `stale`: older than the metric's limit, so it says nothing
-    about the present. `received_at_ms` is when the gateway took it.
+    `unit` is a UCUM code, null for words, booleans and counts. `value` is null when the device said that it has none.
+    `stale`: older than the metric's limit, so it says nothing about the present. `received_at_ms` is when the gateway
+    took it.
     """
 
     value: Value | None = Field(examples=[21.5])
-    unit: str = Field(examples=["Cel"])
+    unit: str | None = Field(examples=["Cel"])
     observed_at_ms: int = Field(examples=[1_790_000_000_000])
     received_at_ms: int = Field(examples=[1_790_000_000_040])
     age_ms: int = Field(examples=[1250])
@@ -80,5 +81,5 @@ class Telemetry(Page):
 
     device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
     metric: str = Field(examples=["temperature"])
-    unit: str = Field(examples=["Cel"])
+    unit: str | None = Field(examples=["Cel"])
     points: list[Point]

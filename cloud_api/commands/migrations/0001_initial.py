@@ -1,6 +1,6 @@
 """The tables of the first release. Made by ``tortoise makemigrations``."""
 
-# ruff: noqa: RUF012, E501
+# ruff: noqa: RUF012
 
 import functools
 from json import dumps, loads

@@ -1,0 +1,35 @@
+"""Publish each gateway's desired state, retained, whenever its version has grown."""
+
+import asyncio
+from typing import Protocol
+
+import msgspec
+
+from contracts import topics
+from device_registry import desired_states
+
+LOOK_S = 1.0
+AGAIN_LOOKS = 60
+"""After so many looks everything is published once more: the broker may have lost its disk. A version that a gateway
+has already applied changes nothing there."""
+
+
+class Publish(Protocol):
+    """Publishes with QoS 1. Returns whether the broker has taken it."""
+
+    async def __call__(self, topic: str, payload: bytes, retain: bool = False) -> bool: ...
+
+
+async def publish_desired(publish: Publish) -> None:
+    """One task of the program, until cancelled."""
+    published: dict[str, int] = {}
+    looks = 0
+    while True:
+        for gateway_id, document in await desired_states(published):
+            if not await publish(topics.desired(gateway_id), msgspec.msgpack.encode(document), retain=True):
+                break  # the broker is not there: what is left goes with the next look
+            published[gateway_id] = document.version
+        looks += 1
+        if looks % AGAIN_LOOKS == 0:
+            published.clear()
+        await asyncio.sleep(LOOK_S)

@@ -1,0 +1,33 @@
+"""What Prometheus is told of the cloud, read at the moment of asking."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from cloud_api.ingest import GatewayPresence, Ingest
+from cloud_api.live import Hub
+
+
+class Figures(Collector):
+    """cursors: projection -> the position of the last frame in it."""
+
+    def __init__(self, ingest: Ingest, presence: GatewayPresence, hub: Hub, cursors: Mapping[str, int]) -> None:
+        self._ingest = ingest
+        self._presence = presence
+        self._hub = hub
+        self._cursors = cursors
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        for name, value in asdict(self._ingest.counts).items():
+            yield CounterMetricFamily(f"linli_ingest_{name}", f"Ingest since its start: {name}", value=value)
+        yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.connected)
+        yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
+        yield GaugeMetricFamily("linli_gateways_online", "Gateways online", value=self._presence.count_online())
+        yield GaugeMetricFamily("linli_live_watchers", "Live streams open", value=self._hub.watchers)
+        cursor = GaugeMetricFamily("linli_projection_cursor", "Position in the frame log", labels=("projection",))
+        for name, position in self._cursors.items():
+            cursor.add_metric((name,), position)
+        yield cursor

@@ -1,0 +1,273 @@
+"""The composition root of `cloud-api`: settings → files → parts → tasks, top to bottom.
+
+The only place that reads the clock and random sources. On embedded defaults everything is in one process: DuckDB takes
+one process a file, and the frame log has one writer.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import random
+import secrets
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+import device_registry as registry
+from cloud_api.app import build_app
+from cloud_api.commands import Commands, CommandSender
+from cloud_api.desired import publish_desired
+from cloud_api.figures import Figures
+from cloud_api.framelog import SqliteFrameLog
+from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
+from cloud_api.ledger import LedgerBook
+from cloud_api.live import Hub, LiveState
+from cloud_api.parts import Check, Parts
+from cloud_api.projections import Book, Projection, rebuild, run_projection
+from cloud_api.quarantine import Quarantine
+from cloud_api.records import APPS
+from cloud_api.settings import Settings
+from cloud_api.telemetry import DuckDbStore
+from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+
+log = logging.getLogger(__name__)
+
+PROJECTIONS = ("telemetry", "live", "book")
+BEHIND_FRAMES_MAX = 5_000
+"""A projection that is further behind is not ready."""
+SHUTDOWN_S = 1
+"""How long open requests may take when the program stops; streams never end by themselves."""
+
+
+class ProgramError(Exception):
+    """The program can't start; the message says why and what to do."""
+
+
+def now_ms() -> int:
+    """This machine's clock, ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything with a file."""
+
+    framelog: SqliteFrameLog
+    telemetry: DuckDbStore
+    live: LiveState
+    ledger: LedgerBook
+    quarantine: Quarantine
+    presence: GatewayPresence
+    commands: Commands
+    book: Book
+    work: asyncio.Event  # set when the command sender has something new to do
+
+    def projections(self) -> tuple[Projection, ...]:
+        """In the order of PROJECTIONS."""
+        return self.telemetry, self.live, self.book
+
+
+@contextlib.contextmanager
+def only_process(data_dir: Path) -> Generator[None]:
+    """Hold the data directory for this process. Raises ProgramError when another one does."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "cloud.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProgramError(f"another cloud-api works on {data_dir}; stop it first") from None
+        yield
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
+    """Open every file, the schema brought up to date, and close it at the end."""
+    folder = settings.data_dir
+    with only_process(folder):
+        await registry.migrate(settings.registry_url, APPS)
+        async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
+            framelog = SqliteFrameLog(folder / "framelog.sqlite")
+            closing.push_async_callback(framelog.close)
+            telemetry = DuckDbStore(folder / "telemetry.duckdb")
+            closing.push_async_callback(telemetry.close)
+            live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
+            closing.push_async_callback(live.close)
+            await live.load()
+            ledger = LedgerBook(folder / "ledger.sqlite")
+            closing.push_async_callback(ledger.close)
+            quarantine = Quarantine(folder / "quarantine.sqlite")
+            closing.push_async_callback(quarantine.close)
+
+            work = asyncio.Event()
+
+            def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
+                live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
+                work.set()
+
+            presence = GatewayPresence(clock, gateway_changed)
+            commands = Commands(
+                clock=clock,
+                new_id=lambda: f"cmd-{secrets.token_hex(8)}",
+                latest=live.latest,
+                announce=live.publish,
+                on_work=work.set,
+            )
+            handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
+            book = Book(folder / "book.sqlite", handlers)
+            closing.push_async_callback(book.close)
+            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+
+
+def record_handlers(
+    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, clock: Callable[[], int], adopt: bool
+) -> Mapping[type, Callable[..., Awaitable[None]]]:
+    """Who keeps which record of the book. Each is idempotent."""
+
+    async def device_seen(gateway: str, seen: DeviceSeen) -> None:
+        fault = registry.sighting_fault(seen)
+        if not fault:
+            await registry.device_seen(gateway, seen, clock(), adopt)
+            return
+        refused = Refused(topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms)
+        await quarantine.device_refused(gateway, refused)
+
+    return {
+        DeviceSeen: device_seen,
+        CommandProgress: commands.gateway_said,
+        Refused: quarantine.device_refused,
+        Dropped: ledger.dropped,
+        Reported: registry.reported,
+    }
+
+
+def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int]) -> Ingest:
+    """The ingest of this process."""
+    broker = BrokerAddress(
+        settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
+    )
+    return Ingest(
+        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom()
+    )
+
+
+async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
+    """HTTP, ingest, projections, commands and desired state, until SIGINT or SIGTERM."""
+    stop = stop_on_signals()
+    listener = listen(settings.http_host, settings.http_port)
+    async with open_stores(settings, clock) as stores:
+        ingest = build_ingest(settings, stores, clock)
+        sender = CommandSender(
+            stores.commands, clock, ingest.publish, stores.presence.online, stores.live.latest, stores.work
+        )
+        cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
+        metrics = CollectorRegistry()
+        metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
+        parts = Parts(
+            clock=clock,
+            framelog=stores.framelog,
+            telemetry=stores.telemetry,
+            live=stores.live,
+            ledger=stores.ledger,
+            quarantine=stores.quarantine,
+            presence=stores.presence,
+            commands=stores.commands,
+            adopt_at_once=settings.adopt == "auto",
+            console=settings.console,
+            checks=readiness(stores, ingest, cursors),
+            metrics=metrics,
+        )
+        server = WebServer(
+            uvicorn.Config(
+                build_app(parts),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_S,
+            )
+        )
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(server.serve([listener]), name="http")
+            background = [
+                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(sender.run(), name="commands"),
+                tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                *(
+                    tasks.create_task(run_projection(each, stores.framelog, cursors.__setitem__), name=each.name)
+                    for each in stores.projections()
+                ),
+            ]
+            log.info("serving", extra={"http": f"http://{settings.http_host}:{listener.getsockname()[1]}"})
+            await stop.wait()
+            log.info("stopping")
+            server.should_exit = True
+            for task in background:
+                task.cancel()
+
+
+async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
+    """Ingest alone, until SIGINT or SIGTERM. On embedded defaults it can't run beside ``serve``: one writer a file."""
+    stop = stop_on_signals()
+    async with open_stores(settings, clock) as stores, asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(build_ingest(settings, stores, clock).run(), name="ingest")
+        await stop.wait()
+        running.cancel()
+
+
+async def rebuild_projection(settings: Settings, name: str, progress: Callable[[int, int], None]) -> int:
+    """Empty a projection and make it again from the frame log. Returns the last position."""
+    async with open_stores(settings, now_ms) as stores:
+        projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
+        return await rebuild(projection, stores.framelog, progress)
+
+
+def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:
+    """Part -> is it ready?"""
+
+    async def database() -> str:
+        await registry.communities("", 1)
+        return ""
+
+    async def ingesting() -> str:
+        return ingest.failing or ("" if ingest.connected else "the broker is not there")
+
+    def follows(name: str) -> Check:
+        async def check() -> str:
+            behind = await stores.framelog.last_position() - cursors[name]
+            return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
+
+        return check
+
+    return {"registry": database, "ingest": ingesting, **{name: follows(name) for name in PROJECTIONS}}
+
+
+class WebServer(uvicorn.Server):
+    """uvicorn, but the program decides on signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave them alone."""
+        yield
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ProgramError naming the address."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ProgramError(f"can't listen on {host}:{port}: {error.strerror}") from error
