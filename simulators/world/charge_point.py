@@ -1,0 +1,191 @@
+"""A charge point: a car comes, is plugged in, charges along its curve, is full, leaves. Energy never falls."""
+
+from random import Random
+
+from simulators.world import rhythms
+from simulators.world.agenda import Agenda
+from simulators.world.rhythms import HOUR_MS, MINUTE_MS
+from simulators.world.things import Thing
+
+AMPS_MIN = 6.0  # IEC 61851: below it a car may not charge
+FULL_SHARE = 0.8  # of the car's need; above it the current tapers
+
+
+class ChargePoint(Thing):
+    """The truth of one AC charge point of ``phases`` phases and at most ``amps_max`` amperes each."""
+
+    def __init__(self, name: str, agenda: Agenda, random: Random, phases: int) -> None:
+        super().__init__(name, agenda, random)
+        self.phases = phases
+        self.amps_max = 32.0 if phases == 1 else 16.0
+        self.limit_a = self.amps_max
+        self.stopped = False  # by a command; holds until the car leaves or charging is started again
+        self.status = "Available"
+        self.error = "NoError"
+        self.need_wh = 0.0
+        self.session_wh = 0.0
+        self.session_start_ms = agenda.now_ms
+        self.register_wh = random.uniform(200_000, 9_000_000)
+        self.voltage_v = 229.0
+        self.temperature_cel = 24.0
+        self._metered_ms = agenda.now_ms
+        self._amps = 0.0
+        self._turn = 0  # counts changes, so that a plan made before one is known to be void
+        if random.random() < 0.45:
+            self._plug(random.uniform(0.1, 0.9))
+        else:
+            self._plan_car()
+        agenda.after(random.expovariate(1 / (20 * 24 * HOUR_MS)), name, self._fault)
+
+    @property
+    def plugged(self) -> bool:
+        """A car is connected."""
+        return self.need_wh > 0
+
+    @property
+    def session_s(self) -> int:
+        """How long the car has been connected."""
+        return (self.agenda.now_ms - self.session_start_ms) // 1000 if self.plugged else 0
+
+    def amps(self) -> float:
+        """The current in each phase, now."""
+        self.look()
+        return self._amps
+
+    def power_w(self) -> float:
+        """Of all phases, now."""
+        return self.amps() * self.voltage_v * self.phases
+
+    def look(self) -> None:
+        """Bring the meter up to now, at most a minute at a time so that the taper is followed."""
+        while self._metered_ms < self.agenda.now_ms:
+            step_ms = min(MINUTE_MS, self.agenda.now_ms - self._metered_ms)
+            self._metered_ms += step_ms
+            if self.status == "Charging":
+                self._amps = self._curve()
+                energy = min(self._amps * self.voltage_v * self.phases * step_ms / HOUR_MS, self.need_wh)
+                self.session_wh += energy
+                self.register_wh += energy
+            else:
+                self._amps = 0.0
+        warm = 24 + rhythms.outdoor_cel(self.agenda.now_ms) * 0.4 + self._amps * 0.7
+        self.temperature_cel += (warm - self.temperature_cel) * 0.2
+
+    def _curve(self) -> float:
+        done = self.session_wh / self.need_wh
+        if done < FULL_SHARE:
+            return self.limit_a
+        return max(min(AMPS_MIN, self.limit_a), self.limit_a * (1 - (done - FULL_SHARE) / (1 - FULL_SHARE)))
+
+    def _set(self, status: str) -> None:
+        self.look()
+        self.status = status
+        self._amps = self._curve() if status == "Charging" else 0.0
+        self._turn += 1
+        self.changed()
+
+    def _plan_car(self) -> None:
+        self.agenda.after(max(2 * MINUTE_MS, self.wait_ms(7 * HOUR_MS, rhythms.COMING)), self.name, self._come)
+
+    def _come(self) -> None:
+        if self.status != "Available":
+            self._plan_car()
+            return
+        self._plug(0.0)
+        self.changed()
+
+    def _plug(self, done: float) -> None:
+        self.need_wh = self.random.uniform(6_000, 48_000)
+        self.session_wh = round(self.need_wh * done)
+        self.session_start_ms = self.agenda.now_ms - int(done * 3 * HOUR_MS)
+        self.voltage_v = self.random.uniform(222, 236)
+        self.status = "Preparing"
+        self._turn += 1
+        self.agenda.after(self.random.uniform(8_000, 40_000), self.name, self._authorised)
+        stay_ms = self.random.uniform(1.5, 11) * HOUR_MS
+        self.agenda.after(stay_ms, self.name, self._leave)
+
+    def _authorised(self) -> None:
+        if self.status == "Preparing" and not self.stopped:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._set("Charging")
+        self._plan_end()
+
+    def _plan_end(self) -> None:
+        turn = self._turn
+
+        def check() -> None:
+            if turn != self._turn or self.status != "Charging":
+                return
+            self.look()
+            if self.session_wh >= self.need_wh - 1:
+                self._set("SuspendedEV")
+            else:
+                self.agenda.after(2 * MINUTE_MS, self.name, check)
+
+        self.agenda.after(2 * MINUTE_MS, self.name, check)
+
+    def _leave(self) -> None:
+        self.look()
+        self.need_wh = self.session_wh = 0.0
+        self.stopped = False
+        self.limit_a = self.amps_max
+        if self.status != "Faulted":
+            self._set("Available")
+        self._plan_car()
+
+    def _fault(self) -> None:
+        self.error = self.random.choice(("GroundFailure", "HighTemperature", "OverCurrentFailure"))
+        self._set("Faulted")
+        self.agenda.after(self.random.uniform(0.5, 5) * HOUR_MS, self.name, self._mended)
+        self.agenda.after(self.random.expovariate(1 / (20 * 24 * HOUR_MS)), self.name, self._fault)
+
+    def _mended(self) -> None:
+        self.error = "NoError"
+        if not self.plugged:
+            self._set("Available")
+        elif self.stopped:
+            self._set("Unavailable")
+        else:
+            self._begin()
+
+    def stop(self) -> bool:
+        """Stop charging; it stays stopped until started again or the car leaves. False: it is faulted."""
+        if self.status == "Faulted":
+            return False
+        self.stopped = True
+        self._set("Unavailable")
+        if not self.plugged:  # nothing to hold back: the point is taken back into service
+            self.agenda.after(5 * MINUTE_MS, self.name, self._release)
+        return True
+
+    def _release(self) -> None:
+        if self.status == "Unavailable" and not self.plugged:
+            self.stopped = False
+            self._set("Available")
+
+    def start(self) -> bool:
+        """Charge, if there is a car that is not full. False: it is faulted."""
+        if self.status == "Faulted":
+            return False
+        self.stopped = False
+        if not self.plugged:
+            self._set("Available")
+        elif self.session_wh >= self.need_wh - 1:
+            self._set("SuspendedEV")
+        elif self.status != "Charging":
+            self._begin()
+        return True
+
+    def limit(self, amps: float) -> bool:
+        """Offer at most ``amps`` a phase. False: below 6 A or above what the point can give."""
+        if not AMPS_MIN <= amps <= 32:
+            return False
+        self.look()
+        self.limit_a = min(float(amps), 32.0)
+        if self.status == "Charging":
+            self._amps = self._curve()
+        self.changed()
+        return True
