@@ -17,12 +17,12 @@ from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
 from cloud_api.docs_page import docs_page
-from cloud_api.ledger.routes import router as ledger_router
+from cloud_api.ledger import routes as ledger_routes
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
-from cloud_api.quarantine.routes import router as quarantine_router
+from cloud_api.quarantine import routes as quarantine_routes
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -54,8 +54,8 @@ def build_app(parts: Parts) -> FastAPI:
         vocabulary.router,
         commands.router,
         availability.router,
-        ledger_router(parts.framelog, parts.ledger, parts.presence),
-        quarantine_router(parts.quarantine),
+        ledger_routes.router,
+        quarantine_routes.router,
         live_router(parts.live, _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")

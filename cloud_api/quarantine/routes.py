@@ -1,0 +1,65 @@
+"""The route of the quarantine."""
+
+from base64 import b64encode
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from cloud_api.pages import Cursor, Limit, Page, cut, decode_cursor
+from cloud_api.parts import PartsDep
+from cloud_api.quarantine.store import Entry
+
+router = APIRouter(tags=["quarantine"])
+
+
+class RefusedMessage(BaseModel):
+    """What was refused. `origin`: a device's message, by its gateway; or a gateway's frame, by ingest.
+
+    `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
+    """
+
+    gateway_id: str = Field(examples=["gw-liuyuan-1"])
+    origin: Literal["device", "frame"]
+    topic: str = Field(examples=["application/linli/device/70b3d52dd6000a07/event/up"])
+    profile: str = Field(examples=["nwave/nps"])
+    reason: str = Field(examples=["json_invalid"])
+    detail: str = Field(examples=["unexpected end of data at byte 17"])
+    at_ms: int = Field(examples=[1_790_000_000_000])
+    head_base64: str = Field(examples=["eyJkYXRh"])
+    size_bytes: int = Field(examples=[17])
+    count: int = Field(examples=[1])
+
+
+class QuarantinePage(Page):
+    """A page of refusals, newest first."""
+
+    items: list[RefusedMessage]
+
+
+def _in_json(entry: Entry) -> RefusedMessage:
+    return RefusedMessage.model_validate(
+        {
+            "gateway_id": entry.gateway,
+            "origin": entry.origin,
+            "topic": entry.topic,
+            "profile": entry.profile,
+            "reason": entry.reason,
+            "detail": entry.detail,
+            "at_ms": entry.at_ms,
+            "head_base64": b64encode(entry.head).decode(),
+            "size_bytes": entry.size_bytes,
+            "count": entry.count,
+        }
+    )
+
+
+@router.get("/quarantine", summary="What was refused")
+async def list_quarantine(
+    parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = ""
+) -> QuarantinePage:
+    """From whom, why and when, newest first. The newest 100,000 entries are kept."""
+    place = decode_cursor(cursor, int)
+    entries = await parts.quarantine.newest(gateway, int(place[0]) if place else None, limit + 1)
+    page, following = cut(entries, limit, lambda entry: (entry.number,))
+    return QuarantinePage(items=[_in_json(entry) for entry in page], next_cursor=following)
