@@ -170,20 +170,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         metrics = CollectorRegistry()
         metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
-        parts = Parts(
-            clock=clock,
-            framelog=stores.framelog,
-            telemetry=stores.telemetry,
-            live=stores.live,
-            ledger=stores.ledger,
-            quarantine=stores.quarantine,
-            presence=stores.presence,
-            commands=stores.commands,
-            adopt_at_once=settings.adopt == "auto",
-            console=settings.console,
-            checks=readiness(stores, ingest, cursors),
-            metrics=metrics,
-        )
+        parts = build_parts(settings, stores, clock, readiness(stores, ingest, cursors), metrics)
         server = WebServer(
             uvicorn.Config(
                 build_app(parts),
@@ -208,6 +195,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             await stop.wait()
             log.info("stopping")
             server.should_exit = True
+            stores.live.hub.close()
             for task in background:
                 task.cancel()
 
@@ -226,6 +214,30 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
     async with open_stores(settings, now_ms) as stores:
         projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
         return await rebuild(projection, stores.framelog, progress)
+
+
+def build_parts(
+    settings: Settings,
+    stores: Stores,
+    clock: Callable[[], int],
+    checks: Mapping[str, Check],
+    metrics: CollectorRegistry,
+) -> Parts:
+    """What the HTTP application is made of."""
+    return Parts(
+        clock=clock,
+        framelog=stores.framelog,
+        telemetry=stores.telemetry,
+        live=stores.live,
+        ledger=stores.ledger,
+        quarantine=stores.quarantine,
+        presence=stores.presence,
+        commands=stores.commands,
+        adopt_at_once=settings.adopt == "auto",
+        console=settings.console,
+        checks=checks,
+        metrics=metrics,
+    )
 
 
 def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:

@@ -39,12 +39,8 @@ class Settings(BaseSettings):
     mqtt_port: Port = 18830
     mqtt_username: str = ""
     mqtt_password: SecretStr = SecretStr("")
-    mqtt_tls_ca: str = ""
-    mqtt_tls_cert: str = ""
-    mqtt_tls_key: str = ""
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
-    live_ring_events: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
+from tortoise.expressions import Q
 from tortoise.transactions import in_transaction
 
 from cloud_api.commands.models import CommandRow, TransitionRow
@@ -36,7 +37,7 @@ async def newest(device_id: str, before: tuple[int, str] | None, limit: int) -> 
     if before is not None:
         # Several commands may have one millisecond: the id decides among them.
         at_ms, last_id = before
-        rows = rows.filter(created_ms__lte=at_ms).exclude(created_ms=at_ms, id__gte=last_id)
+        rows = rows.filter(Q(created_ms__lt=at_ms) | Q(created_ms=at_ms, id__lt=last_id))
     return await rows.order_by("-created_ms", "-id").limit(limit)
 
 

@@ -51,6 +51,13 @@ class Subscription:
             self._others.clear()
         self._some.set()
 
+    def end(self) -> None:
+        """No more events: whoever reads this starts over, elsewhere if need be."""
+        self.overflown = True
+        self._states.clear()
+        self._others.clear()
+        self._some.set()
+
     async def take(self) -> list[Event]:
         """What happened since the last time, in order; waits for something. Empty when it overflowed: start over."""
         await self._some.wait()
@@ -116,6 +123,11 @@ class Hub:
             if event.number > after:
                 subscription.offer(event)
         return not subscription.overflown
+
+    def close(self) -> None:
+        """The program stops: every watcher's stream ends."""
+        for watcher in self._watchers:
+            watcher.end()
 
     def leave(self, subscription: Subscription) -> None:
         """Watch no longer."""

@@ -49,7 +49,7 @@ def _in_json(entry: Entry) -> RefusedMessage:
             "at_ms": entry.at_ms,
             "head_base64": b64encode(entry.head).decode(),
             "size_bytes": entry.size_bytes,
-            "count": entry.count,
+            "count": entry.times,
         }
     )
 
