@@ -1,0 +1,216 @@
+"""The demo's composition root: which programs, with which settings, in which order."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+import string
+import sys
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from pathlib import Path
+
+import httpx
+
+from simulators.communities import GATEWAYS
+from simulators.demo.children import Child, ChildSpec
+from simulators.demo.seed import seed_registry, wait_for_devices
+from simulators.demo.settings import DemoError, DemoSettings, read_settings
+
+log = logging.getLogger(__name__)
+
+BIN = Path(sys.executable).parent
+BROKER_CONFIG = Path(__file__).parents[2] / "broker_config"
+READY_S_MAX = 90
+
+
+def run_demo() -> int:
+    """Run until SIGINT or SIGTERM. Returns the exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = read_settings(os.environ, len(GATEWAYS))
+        with only_one(settings.data_dir):
+            return asyncio.run(Demo(settings).run())
+    except DemoError as error:
+        print(f"simulate demo: {error}", file=sys.stderr)
+        return 1
+
+
+@contextlib.contextmanager
+def only_one(data_dir: Path) -> Generator[None]:
+    """Hold the data directory. Raises DemoError when another demo does."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"another demo runs on {data_dir}; stop it or set LINLI_DATA_DIR") from None
+        yield
+
+
+class Demo:
+    """All programs of the demo."""
+
+    def __init__(self, settings: DemoSettings) -> None:
+        self._settings = settings
+        self._url = f"http://127.0.0.1:{settings.http_port}"
+        logs = settings.data_dir / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+        # Devices and gateways find their brokers by themselves; this is the order of starting, backwards of stopping.
+        self._children = [
+            Child(spec, logs, environment, self._write_down)
+            for spec in (self._broker("cloud"), self._cloud(), *self._gateways(), self._devices())
+        ]
+
+    def _broker(self, place: str, number: int = -1) -> ChildSpec:
+        settings = self._settings
+        cloud = number < 0
+        port = settings.mqtt_port if cloud else settings.site_mqtt_ports[number]
+        folder = settings.data_dir / place / "broker"
+        (folder / "store").mkdir(parents=True, exist_ok=True)
+        template = (BROKER_CONFIG / f"nats-{'cloud' if cloud else 'gateway'}.conf").read_text(encoding="utf-8")
+        config = folder / "broker.conf"
+        config.write_text(string.Template(template).substitute(NAME=place, PORT=port, STORE=folder / "store"))
+        return ChildSpec(f"{place}-broker", [str(BIN / "nats-server"), "-c", str(config)], {}, lambda: _listens(port))
+
+    def _cloud(self) -> ChildSpec:
+        settings = self._settings
+        return ChildSpec(
+            "cloud-api",
+            [str(BIN / "cloud-api"), "serve"],
+            {
+                "LINLI_DATA_DIR": str(settings.data_dir / "cloud"),
+                "LINLI_HTTP_PORT": str(settings.http_port),
+                "LINLI_MQTT_PORT": str(settings.mqtt_port),
+                "LINLI_ADOPT": "auto",
+            },
+            lambda: _answers(f"{self._url}/readyz"),
+        )
+
+    def _gateways(self) -> list[ChildSpec]:
+        specs = []
+        for number, gateway in enumerate(GATEWAYS):
+            folder = self._settings.data_dir / gateway.id
+            specs.append(self._broker(gateway.id, number))
+            specs.append(
+                ChildSpec(
+                    f"{gateway.id}-agent",
+                    [str(BIN / "edge-agent"), "run"],
+                    {
+                        "LINLI_GATEWAY_ID": gateway.id,
+                        "LINLI_DATA_DIR": str(folder),
+                        "LINLI_LOCAL_MQTT_PORT": str(self._settings.site_mqtt_ports[number]),
+                        "LINLI_CLOUD_MQTT_PORT": str(self._settings.mqtt_port),
+                    },
+                    _agent_ready(folder),
+                )
+            )
+        return specs
+
+    def _devices(self) -> ChildSpec:
+        ready = self._settings.data_dir / "devices.ready"
+        ready.unlink(missing_ok=True)
+        command = [str(BIN / "simulate"), "community", "--ready-file", str(ready)]
+        for gateway, port in zip(GATEWAYS, self._settings.site_mqtt_ports, strict=True):
+            command += ["--gateway", f"{gateway.id}=127.0.0.1:{port}"]
+        settings = {"LINLI_SEED": str(self._settings.seed), "LINLI_SPEED": str(self._settings.speed)}
+
+        async def connected() -> bool:
+            return ready.exists()
+
+        return ChildSpec("devices", command, settings, connected)
+
+    def _write_down(self) -> None:
+        """demo.json: for people and scripts that want to find the parts."""
+        settings = self._settings
+        document = {
+            "url": self._url,
+            "http_port": settings.http_port,
+            "mqtt_port": settings.mqtt_port,
+            "site_mqtt_ports": {g.id: port for g, port in zip(GATEWAYS, settings.site_mqtt_ports, strict=True)},
+            "gateways": [gateway.id for gateway in GATEWAYS],
+            "pids": {
+                "supervisor": os.getpid(),
+                **{child.spec.name: child.pid for child in self._children if child.pid},
+            },
+            "data_dir": str(settings.data_dir),
+            "logs": str(settings.data_dir / "logs"),
+        }
+        fresh = settings.data_dir / "demo.json.new"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(document, file, indent=2)
+        fresh.replace(settings.data_dir / "demo.json")
+
+    async def run(self) -> int:
+        """Start everything, say when it is ready, keep it running until told to stop."""
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        running: list[asyncio.Task[None]] = []
+        try:
+            starting = asyncio.create_task(self._start(running))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+            starting.cancel()
+            stopping.cancel()
+            return 0
+        finally:
+            for task in reversed(running):
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def _start(self, running: list["asyncio.Task[None]"]) -> None:
+        try:
+            async with asyncio.timeout(READY_S_MAX):
+                for child in self._children:
+                    running.append(asyncio.create_task(child.run(), name=child.spec.name))
+                    if child.spec.name.endswith("broker"):
+                        await child.wait_ready()
+                    if child.spec.name == "cloud-api":
+                        await child.wait_ready()
+                        await seed_registry(self._url)
+                for child in self._children:
+                    await child.wait_ready()
+                await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS])
+        except TimeoutError:
+            missing = [child.spec.name for child in self._children if not (child.pid and await child.spec.ready())]
+            raise DemoError(
+                f"not ready after {READY_S_MAX} s: {', '.join(missing) or 'devices'}; "
+                f"see {self._settings.data_dir / 'logs'}"
+            ) from None
+        print(f"Linli is ready: {self._url}", flush=True)
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _answers(url: str) -> bool:
+    async with httpx.AsyncClient(timeout=2) as client:
+        try:
+            return (await client.get(url)).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def _agent_ready(folder: Path) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        try:
+            where: Mapping[str, object] = json.loads((folder / "agent.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return await _answers(f"http://{where['host']}:{where['port']}/readyz")
+
+    return ready

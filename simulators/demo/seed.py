@@ -1,0 +1,62 @@
+"""Tells the cloud what it can't see by itself: communities, facilities, gateways, and what people call their devices."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import httpx
+
+from simulators.communities import COMMUNITIES, FACILITIES, GATEWAYS, demo_devices
+
+log = logging.getLogger(__name__)
+
+
+async def seed_registry(url: str) -> None:
+    """Communities, facilities and gateways. May be repeated. Raises httpx.HTTPError."""
+    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10) as api:
+        for community, names in COMMUNITIES.items():
+            await _put(api, f"communities/{community}", {"name": names._asdict()})
+            for kind, kind_names in FACILITIES.items():
+                body = {"community_id": community, "kind": kind, "name": kind_names._asdict()}
+                await _put(api, f"facilities/{community}-{kind}", body)
+        for gateway in GATEWAYS:
+            body = {"community_id": gateway.community, "name": gateway.names._asdict()}
+            await _put(api, f"gateways/{gateway.id}", body)
+
+
+async def _put(api: httpx.AsyncClient, path: str, body: object) -> None:
+    (await api.put(path, json=body)).raise_for_status()
+
+
+async def devices_seen(url: str) -> int:
+    """How many of the demo's devices the registry has adopted."""
+    return len(await _adopted(url))
+
+
+async def name_devices(url: str) -> None:
+    """Give every adopted device its bilingual name, as an installer would."""
+    known = await _adopted(url)
+    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10) as api:
+        for spec in demo_devices():
+            device = known.get((spec.gateway, spec.id))
+            if device is not None and device["name"] != {"zh": spec.zh, "en": spec.en}:
+                body = {"name": {"zh": spec.zh, "en": spec.en}}
+                (await api.patch(f"devices/{device['id']}", json=body)).raise_for_status()
+
+
+async def _adopted(url: str) -> dict[tuple[str, str], dict[str, object]]:
+    async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10) as api:
+        answer = await api.get("devices", params={"limit": 1000, "status": "adopted"})
+        answer.raise_for_status()
+        items = answer.json()["items"]
+    wanted = {(spec.gateway, spec.id) for spec in demo_devices()}
+    found = {(item["gateway_id"], item["external_id"]): item for item in items}
+    return {source: found[source] for source in wanted & found.keys()}
+
+
+async def wait_for_devices(url: str, gateways: Sequence[str]) -> None:
+    """Return when every simulated device of these gateways is in the registry, and named."""
+    wanted = sum(spec.gateway in gateways for spec in demo_devices())
+    while await devices_seen(url) < wanted:
+        await asyncio.sleep(0.1)
+    await name_devices(url)
