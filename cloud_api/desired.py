@@ -1,12 +1,15 @@
 """Publish each gateway's desired state, retained, whenever its version has grown."""
 
 import asyncio
+import logging
 from typing import Protocol
 
 import msgspec
 
 from contracts import topics
-from device_registry import desired_states
+from device_registry import DatabaseUnavailable, database_errors, desired_states
+
+log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 AGAIN_LOOKS = 60
@@ -25,7 +28,13 @@ async def publish_desired(publish: Publish) -> None:
     published: dict[str, int] = {}
     looks = 0
     while True:
-        for gateway_id, document in await desired_states(published):
+        try:
+            with database_errors():
+                changed = await desired_states(published)
+        except DatabaseUnavailable as error:
+            log.error("desired state stands still", extra={"error": str(error)})
+            changed = []
+        for gateway_id, document in changed:
             if not await publish(topics.desired(gateway_id), msgspec.msgpack.encode(document), retain=True):
                 break  # the broker is not there: what is left goes with the next look
             published[gateway_id] = document.version

@@ -4,6 +4,7 @@ A route raises ``Problem("word", "what was wrong here")``. Every word is in the 
 docs and tests are held against it. Nothing else leaves the API with a status of 400 or above.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,8 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from tortoise.exceptions import OperationalError
 
 from device_registry import Conflict, NotFound
+
+log = logging.getLogger(__name__)
 
 TYPE_ROOT = "https://linli.invalid/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -120,6 +124,11 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Conflict)
     async def conflict(request: Request, error: Conflict) -> JSONResponse:
         return answer(request, "conflict", str(error))
+
+    @app.exception_handler(OperationalError)
+    async def unavailable(request: Request, error: OperationalError) -> JSONResponse:
+        log.error("the database does not answer", extra={"error": str(error)})
+        return answer(request, "not_ready", "the database can't be used now; try again")
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -10,7 +10,7 @@ from device_registry.adoption import adopt_device, device_seen, sighting_fault
 from device_registry.database import APPS, config, migrate, open_database
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
-from device_registry.errors import Conflict, NotFound, RegistryError
+from device_registry.errors import Conflict, DatabaseUnavailable, NotFound, RegistryError, database_errors
 from device_registry.ids import device_id
 from device_registry.models import Community, Device, Facility, Gateway
 from device_registry.names import Name
@@ -30,6 +30,7 @@ __all__ = [
     "APPS",
     "Community",
     "Conflict",
+    "DatabaseUnavailable",
     "Device",
     "DeviceFilter",
     "Facility",
@@ -42,6 +43,7 @@ __all__ = [
     "communities",
     "community",
     "config",
+    "database_errors",
     "desired_states",
     "desired_versions",
     "device",

@@ -6,6 +6,7 @@ there, a repetition never acts twice.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -19,6 +20,9 @@ from contracts import topics
 from contracts.messages import Command, Precondition
 from contracts.reading import Quality
 from contracts.verbs import VERBS
+from device_registry import DatabaseUnavailable, database_errors
+
+log = logging.getLogger(__name__)
 
 RESEND_MS = 3_000
 EXECUTING_GRACE_MS = 3_000
@@ -61,7 +65,12 @@ class CommandSender:
         """Work until cancelled. Wakes at once for a new command, else every ``idle_s``."""
         while True:
             self._wake.clear()
-            busy = await self.step()
+            try:
+                with database_errors():
+                    busy = await self.step()
+            except DatabaseUnavailable as error:
+                log.error("commands stand still", extra={"error": str(error)})
+                busy = False
             try:
                 await asyncio.wait_for(self._wake.wait(), idle_s if busy else 4 * idle_s)
             except TimeoutError:

@@ -54,3 +54,14 @@ def test_a_fault_of_ours_says_nothing_of_its_inside(tmp_path: Path) -> None:
             assert "table" not in answer.text
 
     asyncio.run(run())
+
+
+def test_a_database_that_does_not_take_it_is_not_ready(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with open_cloud(tmp_path) as cloud:
+            with closing(sqlite3.connect(tmp_path / "registry.sqlite")) as other:
+                other.execute("DROP TABLE desired")
+            answer = await cloud.http.get("/api/v1/gateways")
+            assert (answer.status_code, answer.json()["type"]) == (503, TYPE_ROOT + "not_ready")
+
+    asyncio.run(run())
