@@ -1,0 +1,36 @@
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema.gen";
+
+export const api = createClient<paths>({ baseUrl: "" });
+
+type Schemas = components["schemas"];
+export type Community = Schemas["Community"];
+export type Device = Schemas["Device"];
+export type Gateway = Schemas["Gateway"];
+export type Command = Schemas["Command"];
+export type MetricState = Schemas["MetricState"];
+export type MetricWord = Schemas["MetricWord"];
+export type VerbWord = Schemas["VerbWord"];
+export type BilingualName = Schemas["BilingualName"];
+export type Point = Schemas["Point"];
+export type Availability = Schemas["Availability"];
+export type Kind = Device["kind"];
+export type Value = MetricState["value"];
+
+/** What a problem document says, as an Error for whoever asked. */
+export class ProblemError extends Error {
+  constructor(
+    message: string,
+    readonly type: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The data of an answer. Throws ProblemError with the problem's own words. */
+export async function data<T>(answer: Promise<{ data?: T; error?: unknown }>): Promise<T> {
+  const { data, error } = await answer;
+  if (data !== undefined) return data;
+  const problem = (error ?? {}) as { title?: string; detail?: string; type?: string };
+  throw new ProblemError(problem.detail ?? problem.title ?? "The server did not answer.", problem.type ?? "");
+}
