@@ -125,7 +125,10 @@ async def _confirm(row: CommandRow, while_executing: bool = False) -> bool:
         return False
     if row.state == State.EXECUTING.value and not while_executing:
         return False  # the gateway's word on how it ended is on its way; telemetry was only faster
-    return await _move(row, Event.EFFECT_SEEN, row.effect_ms, "telemetry", "")
+    # Confirmed is a word and an effect, so it is not earlier than either; the sample may have come first.
+    last = await TransitionRow.filter(command_id=row.id).order_by("-id").first()
+    at_ms = max(row.effect_ms, last.at_ms if last else 0)
+    return await _move(row, Event.EFFECT_SEEN, at_ms, "telemetry", "")
 
 
 async def _move(row: CommandRow, event: Event, at_ms: int, source: str, reason: str) -> bool:
