@@ -1,143 +1,90 @@
-"""What every simulated device has: a random stream of its own, a truth, and a sensor that may not tell it."""
+"""A device: looks at its thing, says what its instrument can say, now and then wrongly, and obeys commands."""
 
-import hashlib
-import random
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any, Literal, NamedTuple
 
-MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
-DAY_MS = 24 * HOUR_MS
+from contracts.reading import Value
+from simulators.world.agenda import Agenda
+from simulators.world.faults import FaultKind, Faults, Says
+from simulators.world.plan import DeviceSpec
+from simulators.world.rhythms import MINUTE_MS
+from simulators.world.things import Thing
 
-Metrics = dict[str, Any]
-CONDITIONS = ("healthy", "drops_out", "sticks", "drifts", "lies")
+Cause = Literal["start", "period", "change", "command"]
 
 
-class DeviceSpec(NamedTuple):
-    """One device of a community.
+class Event(NamedTuple):
+    """One utterance of a device, with the truth beside it.
 
-    id     external id, unique
-    model  which world model and which vendor's payload: a key of simulators.vendors.VENDORS
-    name   what it calls itself; zh, en: what people call it
+    at_ms  virtual time, ms UTC
+    cause  why it spoke
+    says   metric -> value in the vocabulary's unit; None is the maker's marker for "no valid value"; {} is silence
+    true   the same metrics as they really are
+    fault  "" or the kind of fault that the device has now
     """
 
-    id: str
-    model: str
-    gateway: str
-    name: str
-    zh: str
-    en: str
-
-
-class Fact(NamedTuple):
-    """What a device says at a moment of virtual time, with what is true beside it."""
-
-    t_ms: int
+    at_ms: int
     device: str
-    says: Mapping[str, Any]
-    truth: Mapping[str, Any]
-    condition: str
+    model: str
+    cause: Cause
+    says: Says
+    true: dict[str, Value]
+    fault: str
 
 
-def stream(seed: int, *names: str) -> random.Random:
-    """A random stream that depends on the seed and the names only: adding a device changes no other."""
-    digest = hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest()
-    return random.Random(int.from_bytes(digest, "big"))
+Speak = Callable[[Event], None]
 
 
-def hour_of(t_ms: int) -> float:
-    """Hour of the day, 0 to 24; virtual time begins on a Monday at 0:00."""
-    return t_ms % DAY_MS / HOUR_MS
+class Device:
+    """What all devices have in common. A model says how often it speaks, what, and what it obeys."""
 
+    thing: Thing
+    PERIOD_MS = 10 * MINUTE_MS
+    FAULTS: tuple[FaultKind, ...] = ()
 
-def is_weekend(t_ms: int) -> bool:
-    """Saturday or Sunday."""
-    return t_ms // DAY_MS % 7 >= 5
-
-
-def outdoor_temperature(t_ms: int) -> float:
-    """Cel: a mild day, coldest at five, warmest at three in the afternoon."""
-    hour = hour_of(t_ms)
-    swing = 1 - abs((hour - 15 + 12) % 24 - 12) / 10
-    return 14 + 5 * max(-1.0, min(1.0, swing))
-
-
-class Sensor:
-    """How a device's word differs from the truth. Most are healthy; a few drop out, stick, drift or lie.
-
-    unhealthy  share of devices that are not healthy
-    """
-
-    def __init__(self, rng: random.Random, unhealthy: float, drifting: tuple[str, ...], lying: tuple[str, ...]) -> None:
-        self._rng = rng
-        self._drifting = drifting
-        self._lying = lying
-        self.condition = "healthy"
-        if rng.random() < unhealthy:
-            self.condition = rng.choice(CONDITIONS[1:])
-        self._since_ms = round(rng.uniform(1, 20) * HOUR_MS)
-        self._lasts_ms = round(rng.uniform(1, 8) * HOUR_MS)
-        self._stuck: Metrics | None = None
-        self._drift_per_hour = rng.choice((-1, 1)) * rng.uniform(0.05, 0.3)
-
-    def word(self, t_ms: int, truth: Metrics) -> Metrics | None:
-        """What the device says; None when it is silent."""
-        into_ms = (t_ms - self._since_ms) % (self._since_ms + self._lasts_ms + 6 * HOUR_MS)
-        active = t_ms >= self._since_ms and into_ms < self._lasts_ms
-        if self.condition == "healthy" or not active:
-            self._stuck = None
-            return truth
-        if self.condition == "drops_out":
-            return None
-        if self.condition == "sticks":
-            if self._stuck is None:
-                self._stuck = truth
-            return self._stuck
-        if self.condition == "drifts":
-            shift = self._drift_per_hour * into_ms / HOUR_MS
-            return {k: round(v + shift, 2) if k in self._drifting else v for k, v in truth.items()}
-        return {k: _opposite(v) if k in self._lying and self._rng.random() < 0.3 else v for k, v in truth.items()}
-
-
-def _opposite(value: Any) -> Any:
-    return {"free": "occupied", "occupied": "free", True: False, False: True}.get(value, value)
-
-
-class SimulatedDevice:
-    """A device and the piece of world it stands in. Subclasses move the truth.
-
-    ``wake`` is called at the time it asked for; it moves the truth, may speak, and returns when to wake next.
-    """
-
-    unhealthy = 0.1
-    drifting: tuple[str, ...] = ()
-    lying: tuple[str, ...] = ()
-
-    def __init__(self, spec: DeviceSpec, seed: int, t_ms: int) -> None:
+    def __init__(self, spec: DeviceSpec, agenda: Agenda, random: Random, faults: Faults, speak: Speak) -> None:
         self.spec = spec
-        self.rng = stream(seed, spec.id, "world")
-        self.sensor = Sensor(stream(seed, spec.id, "sensor"), self.unhealthy, self.drifting, self.lying)
-        self.spoken: list[Fact] = []
-        self.begin(t_ms)
+        self.agenda = agenda
+        self.random = random
+        self._faults = faults
+        self._speak = speak
+        self._said_ms = agenda.now_ms - 1
+        self.battery_percent = random.uniform(35, 100)
+        agenda.after(random.uniform(0, self.PERIOD_MS), spec.id, self._period)
 
-    def begin(self, t_ms: int) -> None:
-        """Set the state in which the device stands at the beginning."""
-
-    def truth(self, t_ms: int) -> Metrics:
-        """What is true now, in words of the vocabulary."""
+    def true(self) -> dict[str, Value]:
+        """All that the device can tell, as it is, in the instrument's resolution."""
         raise NotImplementedError
 
-    def wake(self, t_ms: int) -> int:
-        """Move on to now; returns when to wake next."""
-        raise NotImplementedError
+    def on_change(self) -> dict[str, Value]:
+        """What it tells when its thing changed."""
+        return self.true()
 
-    def obey(self, t_ms: int, verb: str, args: Mapping[str, Any]) -> int | None:
-        """Carry out a command. Returns when to wake next, if that changes."""
-        return None
+    def period_ms(self) -> float:
+        """How long until it speaks again by itself."""
+        return self.PERIOD_MS
 
-    def speak(self, t_ms: int) -> None:
-        """Say what there is to say, as the sensor sees it."""
-        truth = self.truth(t_ms)
-        says = self.sensor.word(t_ms, truth)
-        if says is not None:
-            self.spoken.append(Fact(t_ms, self.spec.id, says, truth, self.sensor.condition))
+    def obey(self, verb: str, args: Mapping[str, Any]) -> bool:
+        """Do it. False: the device does not know the verb, or refuses."""
+        return False
+
+    def event(self, cause: Cause, true: dict[str, Value]) -> Event:
+        """The utterance now, with the faults that the device has."""
+        now_ms = self.agenda.now_ms
+        fault = self._faults.now(now_ms)
+        says = self._faults.told(true, fault, now_ms)
+        return Event(now_ms, self.spec.id, self.spec.model, cause, says, true, fault.name if fault else "")
+
+    def say(self, cause: Cause, true: dict[str, Value]) -> None:
+        """Speak."""
+        self._speak(self.event(cause, true))
+
+    def notice(self) -> None:
+        """Its thing changed."""
+        self.say("change", self.on_change())
+
+    def _period(self) -> None:
+        self.battery_percent = max(3.0, self.battery_percent - self.period_ms() / MINUTE_MS * 1e-5)
+        self.say("period", self.true())
+        self.agenda.after(self.period_ms() * self.random.uniform(0.97, 1.03), self.spec.id, self._period)

@@ -63,7 +63,8 @@ def device_id(model: str, number: int) -> str:
     """An external id in the maker's own manner; ``number`` is unique in the world."""
     if model in ("nwave-nps", "milesight-em400", "milesight-am319", "elsys-ers2", "dingtek-df702"):
         maker = {"nwave-nps": "70b3d50e", "elsys-ers2": "a81758ff", "dingtek-df702": "a8404100"}.get(model, "24e124aa")
-        return f"{maker}{number:08x}"
+        eui = f"{maker}{number:08x}"
+        return eui.upper() if model == "dingtek-df702" else eui  # The Things Stack writes it in capitals
     return {
         "openevse": f"openevse-{number:04x}",
         "everest": f"evse-{number}",

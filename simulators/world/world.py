@@ -1,94 +1,110 @@
-"""The world: devices on one event queue, in virtual time. Same seed and devices: the same history, byte for byte."""
+"""The world: things, the devices that look at them, and virtual time. No wall clock, no I/O, nothing global."""
 
-import heapq
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
-from simulators.world.building import LeakSensor, PowerMeter, RoomAir, SmokeSensor, Thermostat, WaterValve
-from simulators.world.charging import ChargingPile
-from simulators.world.device import DeviceSpec, Fact, SimulatedDevice
-from simulators.world.parking import Barrier, ParkingPlace
-from simulators.world.waste import Bin, Compactor
+from simulators.world import plan as plans
+from simulators.world.agenda import Agenda
+from simulators.world.charge_point import ChargePoint
+from simulators.world.device import Device, Event
+from simulators.world.devices import DEVICES
+from simulators.world.faults import Faults
+from simulators.world.plan import DeviceSpec
+from simulators.world.streams import stream
+from simulators.world.things import Air, Bin, Gate, Load, Place, Room, Thing, Water
 
-MODELS: Mapping[str, type[SimulatedDevice]] = {
-    "parking-nwave": ParkingPlace,
-    "barrier": Barrier,
-    "pile-openevse": ChargingPile,
-    "pile-everest": ChargingPile,
-    "bin-milesight": Bin,
-    "bin-dingtek": Bin,
-    "compactor": Compactor,
-    "air-milesight": RoomAir,
-    "air-elsys": RoomAir,
-    "meter-tasmota": PowerMeter,
-    "plug-shelly": PowerMeter,
-    "leak-zigbee": LeakSensor,
-    "smoke-zigbee": SmokeSensor,
-    "thermostat": Thermostat,
-    "valve": WaterValve,
+THINGS: Mapping[str, Callable[[str, Agenda, Random], Thing]] = {
+    "nwave-nps": Place,
+    "linli-barrier": Gate,
+    "openevse": lambda name, agenda, random: ChargePoint(name, agenda, random, phases=1),
+    "everest": lambda name, agenda, random: ChargePoint(name, agenda, random, phases=3),
+    "milesight-em400": Bin,
+    "dingtek-df702": Bin,
+    "linli-compactor": Bin,
+    "milesight-am319": Room,
+    "elsys-ers2": Room,
+    "linli-thermostat": Room,
+    "tasmota-pow": Load,
+    "shelly-plug": Load,
+    "zigbee-leak": Water,
+    "linli-valve": Water,
+    "zigbee-smoke": Air,
 }
+"""What a model looks at. The first device of a thing makes it; the others of the same kind see the same one."""
 
 
 class World:
-    """Devices and their time. Begins at ``begin_ms`` of virtual time, at which every device has spoken once."""
+    """A world of ``plan``'s devices under ``seed``, from ``start_ms`` (virtual, ms UTC) on.
 
-    def __init__(self, seed: int, specs: Sequence[DeviceSpec], begin_ms: int = 0) -> None:
-        self.now_ms = begin_ms
-        self._devices = {spec.id: MODELS[spec.model](spec, seed, begin_ms) for spec in specs}
-        self._places = {name: place for place, name in enumerate(self._devices)}
-        # (time, place in the list, generation): the generation outdates an entry when a command changed the plan
-        self._queue: list[tuple[int, int, str, int]] = []
-        self._generation = dict.fromkeys(self._devices, 0)
-        self._first: list[Fact] = []
-        for name, device in self._devices.items():
-            device.speak(begin_ms)
-            self._first += self._take(device)
-            self._plan(name, device.wake(begin_ms))
-            self._first += self._take(device)
+    The same arguments and the same calls give the same events, in every process. Raises ValueError for a bad plan.
+    """
 
-    def _plan(self, name: str, at_ms: int) -> None:
-        self._generation[name] += 1
-        heapq.heappush(self._queue, (max(at_ms, self.now_ms + 1), self._places[name], name, self._generation[name]))
+    def __init__(self, plan: Sequence[DeviceSpec], seed: int, start_ms: int) -> None:
+        plans.check(plan)
+        self._agenda = Agenda(start_ms)
+        self._spoken: list[Event] = []
+        self._things: dict[str, Thing] = {}
+        self._devices: dict[str, Device] = {}
+        for spec in plan:
+            self._devices[spec.id] = self._device(spec, seed, start_ms)
 
-    @staticmethod
-    def _take(device: SimulatedDevice) -> list[Fact]:
-        spoken, device.spoken = device.spoken, []
-        return spoken
+    def _device(self, spec: DeviceSpec, seed: int, start_ms: int) -> Device:
+        make = THINGS[spec.model]
+        thing = self._things.get(spec.thing)
+        if thing is None:
+            thing = self._things[spec.thing] = make(spec.thing, self._agenda, stream(seed, "thing", spec.thing))
+        elif not (isinstance(make, type) and isinstance(thing, make)):
+            raise ValueError(f"device {spec.id}: {spec.thing} is a {type(thing).__name__} already")
+        model = DEVICES[spec.model]
+        faults = Faults(model.FAULTS, stream(seed, "faults", spec.id), start_ms)
+        device = model(spec, self._agenda, stream(seed, "device", spec.id), faults, self._spoken.append)
+        device.thing = thing
+        thing.watch(device.notice)
+        return device
 
     @property
-    def next_ms(self) -> int:
-        """When something happens next."""
-        return self.now_ms if self._first else self._queue[0][0]
+    def now_ms(self) -> int:
+        """Virtual time, ms UTC."""
+        return self._agenda.now_ms
 
-    def run_until(self, end_ms: int) -> Iterator[Fact]:
-        """What is said up to ``end_ms``, in order of time."""
-        first, self._first = self._first, []
-        yield from first
-        while self._queue and self._queue[0][0] <= end_ms:
-            at_ms, _, name, generation = heapq.heappop(self._queue)
-            if generation != self._generation[name]:
-                continue
-            self.now_ms = at_ms
-            device = self._devices[name]
-            self._plan(name, device.wake(at_ms))
-            yield from self._take(device)
-        self.now_ms = max(self.now_ms, end_ms)
+    def next_ms(self) -> int | None:
+        """When something happens next; None: never again."""
+        return self._agenda.next_ms()
 
-    def command(self, device: str, verb: str, args: Mapping[str, Any]) -> list[Fact]:
-        """Somebody tells a device something, now. Returns what it says."""
-        told = self._devices.get(device)
-        if told is None:
-            return []
-        following = told.obey(self.now_ms, verb, args)
-        if following is not None:
-            self._plan(device, following)
-        return self._take(told)
+    def run_until(self, end_ms: int) -> Iterator[Event]:
+        """What devices say up to and including ``end_ms``, in order. Virtual time is there when it is exhausted."""
+        agenda, spoken = self._agenda, self._spoken
+        yield from self._take_spoken()
+        while (next_ms := agenda.next_ms()) is not None and next_ms <= end_ms:
+            agenda.take()()
+            if spoken:
+                yield from self._take_spoken()
+        agenda.now_ms = max(agenda.now_ms, end_ms)
 
+    def _take_spoken(self) -> list[Event]:
+        spoken = self._spoken[:]
+        self._spoken.clear()
+        return spoken
 
-def event_line(fact: Fact) -> str:
-    """A fact as a line of the event log."""
-    return json.dumps(
-        {"t_ms": fact.t_ms, "device": fact.device, "says": fact.says, "truth": fact.truth, "condition": fact.condition},
-        separators=(",", ":"),
-    )
+    def present(self) -> list[Event]:
+        """What each device would say now, in the plan's order; nothing moves."""
+        return [device.event("start", device.true()) for device in self._devices.values()]
+
+    def command(self, device: str, verb: str, args: Mapping[str, Any]) -> bool:
+        """Tell a device to do something now; what follows comes out of ``run_until``.
+
+        False: no such device, it cannot be heard, it does not know the verb, or it refuses.
+        """
+        known = self._devices.get(device)
+        if known is None:
+            return False
+        fault = known.event("command", {}).fault
+        if fault == "silent":
+            return False
+        spoken = len(self._spoken)
+        if not known.obey(verb, args):
+            return False
+        if len(self._spoken) == spoken:  # its thing did not move, but it answers all the same
+            known.say("command", known.true())
+        return True

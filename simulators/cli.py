@@ -1,0 +1,142 @@
+"""``simulate``: demo, community, replay, world. Errors are one clear line and a non-zero exit."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from simulators import communities, program
+from simulators.driver import Address
+from simulators.replay import player
+from simulators.replay.datasets import DATASETS
+from simulators.replay.readings import DatasetError
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return Address(host, int(port))
+
+
+def _gateway(text: str) -> tuple[str, Address]:
+    gateway, equals, address = text.partition("=")
+    if not gateway or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ID=HOST:PORT")
+    return gateway, _address(address)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count between 1 and 1000000")
+    return int(text)
+
+
+def _speed(text: str) -> float | None:
+    return None if text == "max" else _positive(text)
+
+
+def _world(args: argparse.Namespace) -> int:
+    report = program.write_world(args.seed, args.devices, args.hours, args.out, sys.stderr)
+    where = sys.stderr if str(args.out) == "-" else sys.stdout
+    if args.json:
+        print(json.dumps(report), file=where)
+    else:
+        print(f"{report['events']:g} events in {report['seconds']} s, written to {args.out}", file=where)
+    return 0
+
+
+def _community(args: argparse.Namespace) -> int:
+    known = {gateway.id for gateway in communities.GATEWAYS}
+    brokers = dict(args.gateway)
+    if unknown := brokers.keys() - known:
+        print(f"simulate: no gateway {min(unknown)!r}; there are {', '.join(sorted(known))}", file=sys.stderr)
+        return 2
+    plan = communities.demo_devices()
+    program.until_stopped(program.play_community(plan, brokers, args.seed, args.speed, args.ready_file))
+    return 0
+
+
+def _replay(args: argparse.Namespace) -> int:
+    if args.totals:
+        print(json.dumps(player.totals(args.dataset, args.data_dir, args.day)._asdict()))
+        return 0
+    report: dict[str, float] = {}
+    program.until_stopped(player.replay(args.dataset, args.data_dir, args.day, args.address, args.speed, report))
+    if args.json:
+        print(json.dumps(report))
+    elif report:
+        print(f"{report['messages']:g} messages in {report['seconds']} s")
+    return 0 if report else 1
+
+
+def _demo(args: argparse.Namespace) -> int:
+    from simulators.demo.program import run_demo  # only this verb starts programs of the other packages
+
+    return run_demo()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="simulate", description="Models of communities, and real data played again.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    seed = int(os.environ["LINLI_SEED"]) if os.environ.get("LINLI_SEED", "").isdigit() else 1
+
+    verb = verbs.add_parser("world", help="run a world in virtual time and write its event log (JSON lines)")
+    verb.add_argument("--seed", type=int, default=seed, help="same seed, same log (default %(default)s)")
+    verb.add_argument("--devices", type=_count, default=2000, help="how many (default %(default)s)")
+    verb.add_argument("--hours", type=_positive, default=24.0, help="of virtual time (default %(default)g)")
+    verb.add_argument("--out", type=Path, default=Path("world.jsonl"), help="file, or - (default %(default)s)")
+    verb.add_argument("--json", action="store_true", help="report as JSON")
+    verb.set_defaults(run=_world)
+
+    verb = verbs.add_parser("community", help="the demo's devices against brokers that are there already")
+    verb.add_argument("--gateway", type=_gateway, action="append", required=True, metavar="ID=HOST:PORT")
+    verb.add_argument("--seed", type=int, default=seed, help="default LINLI_SEED or 1")
+    speed = os.environ.get("LINLI_SPEED", "1")
+    verb.add_argument("--speed", type=_positive, default=speed, help="simulated seconds a second (LINLI_SPEED or 1)")
+    verb.add_argument("--ready-file", type=Path, help="written when all brokers are connected")
+    verb.set_defaults(run=_community)
+
+    verb = verbs.add_parser("replay", help="play real data, or the vendors' fixtures, at a gateway's broker")
+    verb.add_argument("dataset", choices=sorted(DATASETS), metavar="DATASET", help=", ".join(sorted(DATASETS)))
+    verb.add_argument("--data-dir", type=Path, default=Path("../shared/data"), help="default %(default)s")
+    verb.add_argument("--host", default="127.0.0.1")
+    verb.add_argument("--port", type=int, default=1883)
+    verb.add_argument("--day", help="YYYY-MM-DD of the source's calendar; all days without it")
+    verb.add_argument("--speed", type=_speed, default=None, help="N times real time, or max (the default)")
+    verb.add_argument("--totals", action="store_true", help="publish nothing: print the file's own counts and sums")
+    verb.add_argument("--json", action="store_true", help="report as JSON")
+    verb.set_defaults(run=_replay)
+
+    verb = verbs.add_parser("demo", help="the whole system with two simulated communities")
+    verb.set_defaults(run=_demo)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program. Returns its exit code."""
+    args = _parser().parse_args(argv)
+    if args.verb == "replay":
+        args.address = Address(args.host, args.port)
+    try:
+        code: int = args.run(args)
+    except (DatasetError, OSError, ValueError) as error:
+        print(f"simulate: {error}", file=sys.stderr)
+        return 1
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

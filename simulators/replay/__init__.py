@@ -1,0 +1,1 @@
+"""Real data and vendors' fixtures, played through the door that devices use."""
