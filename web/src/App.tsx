@@ -1,0 +1,48 @@
+import { ActionIcon, Anchor, AppShell, Button, Container, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { Link, Route, Routes } from "react-router";
+import { CommunitiesPage } from "./communities/CommunitiesPage";
+import { CommunityPage } from "./communities/CommunityPage";
+import { DevicePage } from "./devices/DevicePage";
+import { useLanguage } from "./i18n/language";
+import { Empty } from "./Notice";
+
+export function App() {
+  const { texts, toggle, language } = useLanguage();
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme("light");
+  return (
+    <AppShell header={{ height: 56 }} padding={{ base: "xs", sm: "md" }}>
+      <a className="skip" href="#content">{texts.skipToContent}</a>
+      <AppShell.Header component="header">
+        <Container size="xl" h="100%" px={{ base: "xs", sm: "md" }}>
+          <Group h="100%" justify="space-between" wrap="nowrap">
+            <Anchor component={Link} to="/" underline="never" c="inherit">
+              <Group gap="xs" wrap="nowrap">
+                <img src="/icon.svg" width={28} height={28} alt="" />
+                <Text fw={700} size="lg">{texts.appName}</Text>
+              </Group>
+            </Anchor>
+            <Group gap="xs" wrap="nowrap">
+              <Button variant="default" size="compact-md" onClick={toggle} aria-label={texts.languageLabel} lang={language === "zh" ? "en" : "zh-CN"}>
+                {texts.language}
+              </Button>
+              <ActionIcon variant="default" size="md" aria-label={texts.colorScheme} onClick={() => setColorScheme(scheme === "dark" ? "light" : "dark")}>
+                {scheme === "dark" ? "☀" : "☾"}
+              </ActionIcon>
+            </Group>
+          </Group>
+        </Container>
+      </AppShell.Header>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <Container size="xl" px={0}>
+          <Routes>
+            <Route path="/" element={<CommunitiesPage />} />
+            <Route path="/communities/:id" element={<CommunityPage />} />
+            <Route path="/devices/:id" element={<DevicePage />} />
+            <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+          </Routes>
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}

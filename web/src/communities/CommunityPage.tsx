@@ -1,0 +1,92 @@
+import { Anchor, Breadcrumbs, Group, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useDeferredValue, useState } from "react";
+import { Link, useParams } from "react-router";
+import type { Device } from "../api/client";
+import { useTexts } from "../i18n/language";
+import { StreamBadge } from "../live/StreamBadge";
+import { useLive, useNow } from "../live/useLive";
+import { Empty, Failed, Loading } from "../Notice";
+import { useName, useVocabulary } from "../vocabulary/useVocabulary";
+import { BinCard, ChargerCard, DeviceCard, PlaceTile } from "./cards";
+import { isPlace } from "./present";
+import { Summary } from "./Summary";
+import { useCommunity } from "./useCommunity";
+
+/** Everything of a community at present. */
+export function CommunityPage() {
+  const { id = "" } = useParams();
+  const texts = useTexts();
+  const name = useName();
+  const vocabulary = useVocabulary();
+  const stream = useLive("community", id);
+  const nowMs = useNow(stream);
+  const [search, setSearch] = useState("");
+  const wanted = useDeferredValue(search.trim().toLowerCase());
+  const { community, devices, gateways } = useCommunity(id);
+  if (community.isPending || devices.isPending) return <Loading />;
+  if (community.isError) return <Failed error={community.error} retry={() => void community.refetch()} />;
+  if (devices.isError) return <Failed error={devices.error} retry={() => void devices.refetch()} />;
+
+  const all = devices.data.items;
+  const shown = all
+    .filter((device) => !wanted || [device.name.zh, device.name.en, device.external_id].some((text) => text.toLowerCase().includes(wanted)))
+    .sort((a, b) => name(a.name).localeCompare(name(b.name), undefined, { numeric: true }));
+  const of = (kind: Device["kind"]) => shown.filter((device) => device.kind === kind);
+  const metrics = (device: Device) => stream?.metrics(device.id);
+  const common = (device: Device) => ({ device, metrics: metrics(device), vocabulary, nowMs });
+  const places = of("parking").filter((device) => isPlace(device, metrics(device)));
+  const barriers = of("parking").filter((device) => !isPlace(device, metrics(device)));
+
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="flex-end">
+        <div>
+          <Breadcrumbs><Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor></Breadcrumbs>
+          <Title order={1} size="h2">{name(community.data.name)}</Title>
+        </div>
+        <StreamBadge stream={stream} />
+      </Group>
+      <Summary devices={all} gateways={gateways.data?.items ?? []} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
+      {all.length === 0 ? (
+        <Empty text={texts.noDevices} next={texts.noDevicesNext} />
+      ) : (
+        <TextInput aria-label={texts.search} placeholder={texts.search} value={search} onChange={(event) => setSearch(event.currentTarget.value)} maw={360} type="search" />
+      )}
+      {all.length > 0 && shown.length === 0 && <Empty text={texts.nothingFound} />}
+      <Section title={texts.kind.parking} count={places.length}>
+        <SimpleGrid cols={{ base: 4, xs: 6, sm: 8, lg: 10 }} spacing={8} verticalSpacing={8}>
+          {places.map((device) => <PlaceTile key={device.id} {...common(device)} />)}
+        </SimpleGrid>
+      </Section>
+      <Section title={texts.barriers} count={barriers.length}>
+        <Cards>{barriers.map((device) => <DeviceCard key={device.id} {...common(device)} />)}</Cards>
+      </Section>
+      <Section title={texts.kind.charging} count={of("charging").length}>
+        <Cards>{of("charging").map((device) => <ChargerCard key={device.id} {...common(device)} />)}</Cards>
+      </Section>
+      <Section title={texts.kind.waste} count={of("waste").length}>
+        <Cards>{of("waste").map((device) => <BinCard key={device.id} {...common(device)} />)}</Cards>
+      </Section>
+      <Section title={texts.kind.building} count={of("building").length}>
+        <Cards>{of("building").map((device) => <DeviceCard key={device.id} {...common(device)} />)}</Cards>
+      </Section>
+    </Stack>
+  );
+}
+
+function Section({ title, count, children }: { title: string; count: number; children: React.ReactNode }) {
+  if (count === 0) return null;
+  return (
+    <section aria-label={title}>
+      <Group gap="xs" mb="xs">
+        <Title order={2} size="h4">{title}</Title>
+        <Text c="dimmed">{count}</Text>
+      </Group>
+      {children}
+    </section>
+  );
+}
+
+function Cards({ children }: { children: React.ReactNode }) {
+  return <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 4 }} spacing="sm">{children}</SimpleGrid>;
+}

@@ -1,0 +1,47 @@
+import { Card, SimpleGrid, Text } from "@mantine/core";
+import type { Device, Gateway } from "../api/client";
+import { useTexts } from "../i18n/language";
+import type { LiveStream } from "../live/stream";
+import type { VocabularyOf } from "../vocabulary/useVocabulary";
+import { alarmsOf, BIN_FULL, chargerStatus, fillLevel, isPlace, placeStatus } from "./present";
+
+interface Props {
+  devices: Device[];
+  gateways: Gateway[];
+  stream: LiveStream | null;
+  vocabulary: VocabularyOf;
+  nowMs: number;
+}
+
+/** The community in five numbers. */
+export function Summary({ devices, gateways, stream, vocabulary, nowMs }: Props) {
+  const texts = useTexts();
+  const word = vocabulary.metric;
+  const metrics = (device: Device) => stream?.metrics(device.id);
+  const count = (statuses: string[], status: string) => statuses.filter((each) => each === status).length;
+  const places = devices.filter((d) => isPlace(d, metrics(d))).map((d) => placeStatus(metrics(d), word, nowMs));
+  const chargers = devices.filter((d) => d.kind === "charging").map((d) => chargerStatus(metrics(d), word, nowMs));
+  const full = devices.filter((d) => d.kind === "waste" && (fillLevel(metrics(d), word, nowMs) ?? 0) >= BIN_FULL).length;
+  const alarms = devices.filter((d) => alarmsOf(metrics(d), word, nowMs).length > 0).length;
+  const online = gateways.filter((gateway) => stream?.gatewayOnline(gateway.id) ?? gateway.online).length;
+  return (
+    <SimpleGrid cols={{ base: 2, xs: 3, md: 5 }} spacing="sm">
+      <Tile label={texts.freePlaces} value={`${count(places, "free")} / ${places.length}`} unknown={count(places, "unknown")} />
+      <Tile label={texts.freeChargers} value={`${count(chargers, "free")} / ${chargers.length}`} unknown={count(chargers, "unknown")} />
+      <Tile label={texts.fullBins} value={String(full)} warn={full > 0} />
+      <Tile label={texts.alarms} value={alarms ? String(alarms) : texts.noAlarms} warn={alarms > 0} />
+      <Tile label={texts.gatewaysOnline} value={`${online} / ${gateways.length}`} warn={online < gateways.length} />
+    </SimpleGrid>
+  );
+}
+
+function Tile({ label, value, unknown = 0, warn = false }: { label: string; value: string; unknown?: number; warn?: boolean }) {
+  const texts = useTexts();
+  return (
+    <Card withBorder padding="sm" {...(warn ? { style: { borderColor: "var(--mantine-color-orange-6)" } } : {})}>
+      <Text size="sm" c="dimmed">{label}</Text>
+      <Text size="xl" fw={700} {...(warn ? { c: "orange.8" } : {})}>{value}</Text>
+      {unknown > 0 && <Text size="xs" c="dimmed">{texts.unknownCount(unknown)}</Text>}
+    </Card>
+  );
+}

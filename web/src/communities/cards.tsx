@@ -1,0 +1,118 @@
+import { Badge, Card, Group, Progress, Stack, Text } from "@mantine/core";
+import { memo, type ReactNode } from "react";
+import { Link } from "react-router";
+import type { Device } from "../api/client";
+import { useTexts } from "../i18n/language";
+import type { Metrics } from "../live/stream";
+import { Reading } from "../reading/Reading";
+import { shownAge } from "../reading/format";
+import { useName, type VocabularyOf } from "../vocabulary/useVocabulary";
+import { alarmsOf, BIN_FULL, chargerStatus, fillLevel, lastHeardMs, placeStatus, type PlaceStatus } from "./present";
+
+interface Props {
+  device: Device;
+  metrics: Metrics | undefined;
+  vocabulary: VocabularyOf;
+  nowMs: number;
+}
+
+const SIGN: Record<PlaceStatus, string> = { free: "○", occupied: "■", closed: "✕", reserved: "◐", out_of_service: "✕", unknown: "?" };
+const COLOR: Record<PlaceStatus, string> = { free: "teal", occupied: "gray", closed: "gray", reserved: "blue", out_of_service: "red", unknown: "yellow" };
+
+/** A parking place: colour, sign and words say the same. */
+export const PlaceTile = memo(function PlaceTile({ device, metrics, vocabulary, nowMs }: Props) {
+  const texts = useTexts();
+  const name = useName();
+  const status = placeStatus(metrics, vocabulary.metric, nowMs);
+  const heard = lastHeardMs(metrics);
+  const age = heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts);
+  const label = name(device.name).replace(/^Place |\s*车位$/g, "");
+  return (
+    <Link className="place" data-status={status} to={`/devices/${device.id}`} aria-label={`${name(device.name)}: ${texts.status[status]}, ${age}`} title={age}>
+      <Text component="span" fw={600} size="sm" display="block">{label}</Text>
+      <Text component="span" size="xs" display="block"><span aria-hidden>{SIGN[status]} </span>{texts.status[status]}</Text>
+    </Link>
+  );
+});
+
+function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & { children: ReactNode; badge?: ReactNode }) {
+  const texts = useTexts();
+  const name = useName();
+  const alarms = alarmsOf(metrics, vocabulary.metric, nowMs);
+  const heard = lastHeardMs(metrics);
+  return (
+    <Card component={Link} to={`/devices/${device.id}`} withBorder padding="sm" className="card" {...(alarms.length ? { style: { borderColor: "var(--mantine-color-red-6)" } } : {})}>
+      <Stack gap={6} h="100%" justify="space-between">
+        <Group justify="space-between" wrap="nowrap" align="flex-start" gap={6}>
+          <Text fw={600} lineClamp={2}>{name(device.name)}</Text>
+          {badge}
+        </Group>
+        {alarms.map((alarm) => <Badge key={alarm} color="red" tt="none">⚠ {vocabulary.label(alarm)}</Badge>)}
+        {children}
+        <Text size="xs" c="dimmed">{heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts)}</Text>
+      </Stack>
+    </Card>
+  );
+}
+
+function Line({ name, metrics, vocabulary, nowMs }: { name: string } & Omit<Props, "device">) {
+  if (!metrics?.[name]) return null;
+  return (
+    <Group justify="space-between" gap={8} wrap="nowrap">
+      <Text size="sm" c="dimmed">{vocabulary.label(name)}</Text>
+      <Reading state={metrics[name]} word={vocabulary.metric(name)} nowMs={nowMs} size="sm" />
+    </Group>
+  );
+}
+
+export const ChargerCard = memo(function ChargerCard(props: Props) {
+  const texts = useTexts();
+  const status = chargerStatus(props.metrics, props.vocabulary.metric, props.nowMs);
+  const said = props.metrics?.connector_status?.value;
+  const words = status === "unknown" ? texts.status.unknown : typeof said === "string" ? (texts.members[said] ?? said) : "";
+  return (
+    <Frame {...props} badge={<Badge color={COLOR[status]} variant="light" tt="none" style={{ flexShrink: 0 }}>{SIGN[status]} {words}</Badge>}>
+      <div>
+        <Line name="power_active_import" {...props} />
+        <Line name="current_import" {...props} />
+        <Line name="session_energy" {...props} />
+      </div>
+    </Frame>
+  );
+});
+
+export const BinCard = memo(function BinCard(props: Props) {
+  const texts = useTexts();
+  const level = fillLevel(props.metrics, props.vocabulary.metric, props.nowMs);
+  return (
+    <Frame {...props}>
+      {level !== undefined && (
+        <div>
+          <Progress value={level} color={level >= BIN_FULL ? "orange" : "teal"} size="lg" aria-label={props.vocabulary.label("fill_level")} />
+          <Text size="sm" fw={600}>{Math.round(level)} %</Text>
+        </div>
+      )}
+      <div>
+        <Line name="fill_distance" {...props} />
+        <Line name="compactor_state" {...props} />
+        <Line name="temperature" {...props} />
+      </div>
+      {!props.metrics && <Text size="sm" c="dimmed">{texts.valueUnknown}</Text>}
+    </Frame>
+  );
+});
+
+const SHOWN = [
+  "barrier_state", "vehicle_present", "temperature", "setpoint_temperature", "humidity", "co2", "water_leak", "smoke_alarm",
+  "valve_open", "water_flow", "relay_on", "power_active_import", "battery_level",
+];
+
+/** Anything else: its most telling values. */
+export const DeviceCard = memo(function DeviceCard(props: Props) {
+  const names = SHOWN.filter((name) => props.metrics?.[name]).slice(0, 4);
+  return (
+    <Frame {...props}>
+      <div>{names.map((name) => <Line key={name} name={name} {...props} />)}</div>
+    </Frame>
+  );
+});

@@ -1,0 +1,127 @@
+import { Anchor, Badge, Breadcrumbs, Card, Grid, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "react-router";
+import { api, data } from "../api/client";
+import { CommandPanel } from "../commands/CommandPanel";
+import { useTexts } from "../i18n/language";
+import type { LiveStream, Metrics } from "../live/stream";
+import { StreamBadge } from "../live/StreamBadge";
+import { useLive, useNow } from "../live/useLive";
+import { Failed, Loading } from "../Notice";
+import { Age, Reading } from "../reading/Reading";
+import { useName, useVocabulary, type VocabularyOf } from "../vocabulary/useVocabulary";
+import { History } from "./History";
+
+/** One device: what it says now, what it said, what it can be told. */
+export function DevicePage() {
+  const { id = "" } = useParams();
+  const texts = useTexts();
+  const name = useName();
+  const vocabulary = useVocabulary();
+  const stream = useLive("device", id);
+  const nowMs = useNow(stream, 2000);
+  const path = { params: { path: { device_id: id } } };
+  const device = useQuery({ queryKey: ["device", id], queryFn: () => data(api.GET("/api/v1/devices/{device_id}", path)) });
+  const state = useQuery({ queryKey: ["state", id], queryFn: () => data(api.GET("/api/v1/devices/{device_id}/state", path)) });
+  const gatewayId = device.data?.gateway_id;
+  const gateway = useQuery({
+    queryKey: ["gateway", gatewayId],
+    queryFn: () => data(api.GET("/api/v1/gateways/{gateway_id}", { params: { path: { gateway_id: gatewayId ?? "" } } })),
+    enabled: gatewayId !== undefined,
+    refetchInterval: 10_000,
+  });
+  if (device.isPending) return <Loading />;
+  if (device.isError) return <Failed error={device.error} retry={() => void device.refetch()} />;
+  const metrics: Metrics = { ...state.data?.metrics, ...stream?.metrics(id) };
+  const online = gateway.data?.online;
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" align="flex-end">
+        <div>
+          <Breadcrumbs>
+            <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
+            <Anchor component={Link} to={`/communities/${device.data.community_id}`} size="sm">{device.data.community_id}</Anchor>
+          </Breadcrumbs>
+          <Title order={1} size="h2">{name(device.data.name)}</Title>
+        </div>
+        <StreamBadge stream={stream} />
+      </Group>
+      <Group gap="lg">
+        <Fact label={texts.externalId} value={device.data.external_id} />
+        <Fact label={texts.profile} value={device.data.profile} />
+        <Group gap={6}>
+          <Fact label={texts.gateway} value={gateway.data ? name(gateway.data.name) : device.data.gateway_id} />
+          {online !== undefined && <Badge color={online ? "teal" : "red"} variant="light" tt="none">{online ? texts.online : texts.offline}</Badge>}
+        </Group>
+      </Group>
+      <Grid gap="md">
+        <Grid.Col span={{ base: 12, md: 5 }}>
+          <Current metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <CommandPanel device={device.data} deviceName={name(device.data.name)} stream={stream} vocabulary={vocabulary} gatewayOnline={online ?? true} />
+        </Grid.Col>
+      </Grid>
+      <HistoryCard device={id} metrics={metrics} vocabulary={vocabulary} stream={stream} />
+    </Stack>
+  );
+}
+
+function HistoryCard({ device, metrics, vocabulary, stream }: { device: string; metrics: Metrics; vocabulary: VocabularyOf; stream: LiveStream | null }) {
+  const texts = useTexts();
+  return (
+    <Card withBorder padding="sm" component="section" aria-label={texts.history}>
+      <History device={device} metrics={metrics} vocabulary={vocabulary} clockOffsetMs={stream?.clockOffsetMs ?? 0} />
+    </Card>
+  );
+}
+
+function Fact({ label, value }: { label: string; value: string }) {
+  return (
+    <div>
+      <Text size="xs" c="dimmed">{label}</Text>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>{value}</Text>
+    </div>
+  );
+}
+
+function Current({ metrics, vocabulary, nowMs }: { metrics: Metrics; vocabulary: VocabularyOf; nowMs: number }) {
+  const texts = useTexts();
+  const names = Object.keys(metrics).sort();
+  return (
+    <Card withBorder padding="sm" component="section" aria-label={texts.current}>
+      <Title order={2} size="h4" mb="xs">{texts.current}</Title>
+      {names.length === 0 ? (
+        <Text c="dimmed">{texts.neverHeard}</Text>
+      ) : (
+        <Table verticalSpacing={4} horizontalSpacing={6}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{texts.metric}</Table.Th>
+              <Table.Th>{texts.value}</Table.Th>
+              <Table.Th>{texts.ageHeading}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {names.map((metric) => {
+              const state = metrics[metric];
+              if (!state) return null;
+              return (
+                <Table.Tr key={metric}>
+                  <Table.Td><Text size="sm">{vocabulary.label(metric)}</Text></Table.Td>
+                  <Table.Td>
+                    <Reading state={state} word={vocabulary.metric(metric)} nowMs={nowMs} size="sm" />
+                    {state.quality !== "good" && (
+                      <Text size="xs" c="orange.8">{texts.quality[state.quality] ?? state.quality}{state.reason ? `: ${state.reason}` : ""}</Text>
+                    )}
+                  </Table.Td>
+                  <Table.Td><Age state={state} nowMs={nowMs} /></Table.Td>
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </Table>
+      )}
+    </Card>
+  );
+}
