@@ -169,15 +169,17 @@ class Demo:
     async def _start(self, running: list["asyncio.Task[None]"]) -> None:
         try:
             async with asyncio.timeout(READY_S_MAX):
-                for child in self._children:
+                *programs, devices = self._children
+                for child in programs:
                     running.append(asyncio.create_task(child.run(), name=child.spec.name))
                     if child.spec.name.endswith("broker"):
                         await child.wait_ready()
-                    if child.spec.name == "cloud-api":
-                        await child.wait_ready()
-                        await seed_registry(self._url)
-                for child in self._children:
+                for child in programs:
                     await child.wait_ready()
+                await seed_registry(self._url)
+                # Only now: a broker keeps nothing for an agent that has never been there.
+                running.append(asyncio.create_task(devices.run(), name=devices.spec.name))
+                await devices.wait_ready()
                 await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS])
         except TimeoutError:
             missing = [child.spec.name for child in self._children if not (child.pid and await child.spec.ready())]
