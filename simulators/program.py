@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
@@ -43,7 +43,7 @@ def write_world(seed: int, devices: int, hours: float, out: Path, progress: Text
     world = World(plan_of(devices), seed, WORLD_START_MS)
     events = size_bytes = 0
     shows = progress.isatty()
-    with out.open("wb", buffering=1 << 20) if str(out) != "-" else sys.stdout.buffer as log:
+    with nullcontext(sys.stdout.buffer) if str(out) == "-" else out.open("wb", buffering=1 << 20) as log:
         for hour in range(int(hours) + 1):
             end_ms = WORLD_START_MS + int(min(hour + 1, hours) * HOUR_MS)
             for event in world.run_until(end_ms):

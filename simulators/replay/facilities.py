@@ -124,7 +124,8 @@ def building_appliances_uci(folder: Path) -> Iterator[DataReading]:
     """Nine rooms of a house, every ten minutes, rounded by the copy's author."""
     zone = zone_of("Europe/Brussels")
     for row in rows(folder, "rounded_full.csv.gz"):
-        observed_ms = utc_ms(row["date"], zone)
+        day, _, clock = row["date"].partition(" ")
+        observed_ms = utc_ms(f"{day} {clock:0>5}", zone)  # hours before ten have one digit
         for room in range(1, 10):
             samples: dict[str, Value] = {
                 "temperature": number(row[f"T{room}"]),

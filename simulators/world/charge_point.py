@@ -14,6 +14,8 @@ FULL_SHARE = 0.8  # of the car's need; above it the current tapers
 class ChargePoint(Thing):
     """The truth of one AC charge point of ``phases`` phases and at most ``amps_max`` amperes each."""
 
+    STEP_MS = 30_000
+
     def __init__(self, name: str, agenda: Agenda, random: Random, phases: int) -> None:
         super().__init__(name, agenda, random)
         self.phases = phases
@@ -57,19 +59,15 @@ class ChargePoint(Thing):
         return self.amps() * self.voltage_v * self.phases
 
     def look(self) -> None:
-        """Bring the meter up to now, at most a minute at a time so that the taper is followed."""
-        while self._metered_ms < self.agenda.now_ms:
-            step_ms = min(MINUTE_MS, self.agenda.now_ms - self._metered_ms)
-            self._metered_ms += step_ms
+        """Bring the meter up to now, a step of the grid at a time, so that it does not matter who looks and when."""
+        while self._metered_ms + self.STEP_MS <= self.agenda.now_ms:
+            self._metered_ms += self.STEP_MS
             if self.status == "Charging":
                 self._amps = self._curve()
-                energy = min(self._amps * self.voltage_v * self.phases * step_ms / HOUR_MS, self.need_wh)
+                energy = min(self._amps * self.voltage_v * self.phases * self.STEP_MS / HOUR_MS, self.need_wh)
                 self.session_wh += energy
                 self.register_wh += energy
-            else:
-                self._amps = 0.0
-        warm = 24 + rhythms.outdoor_cel(self.agenda.now_ms) * 0.4 + self._amps * 0.7
-        self.temperature_cel += (warm - self.temperature_cel) * 0.2
+            self.temperature_cel += (27 + self._amps * 0.7 - self.temperature_cel) * 0.1
 
     def _curve(self) -> float:
         done = self.session_wh / self.need_wh

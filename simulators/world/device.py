@@ -78,7 +78,10 @@ class Device:
 
     def say(self, cause: Cause, true: dict[str, Value]) -> None:
         """Speak."""
-        self._speak(self.event(cause, true))
+        event = self.event(cause, true)
+        if not event.fault:
+            self._faults.remember(true)
+        self._speak(event)
 
     def notice(self) -> None:
         """Its thing changed."""

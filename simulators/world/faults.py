@@ -68,11 +68,14 @@ class Faults:
             self._draw(self._end_ms)
         return self._kind if self._kind is not None and now_ms >= self._begin_ms else None
 
+    def remember(self, true: Mapping[str, Value]) -> None:
+        """A well device said this: it will say it again when it sticks."""
+        self._before.update(true)
+
     def told(self, true: Mapping[str, Value], fault: FaultKind | None, now_ms: int) -> Says:
         """What the device says where ``true`` is so; {} when it says nothing."""
         says: Says = dict(true)
         if fault is None:
-            self._before.update(says)
             return says
         if fault.name == "silent":
             return {}
