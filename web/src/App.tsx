@@ -14,7 +14,7 @@ export function App() {
     <AppShell header={{ height: 56 }} padding={{ base: "xs", sm: "md" }}>
       <a className="skip" href="#content">{texts.skipToContent}</a>
       <AppShell.Header component="header">
-        <Container size="xl" h="100%" px={{ base: "xs", sm: "md" }}>
+        <Container size="xl" h="100%" px={{ base: "xs", xl: 0 }}>
           <Group h="100%" justify="space-between" wrap="nowrap">
             <Anchor component={Link} to="/" underline="never" c="inherit">
               <Group gap="xs" wrap="nowrap">

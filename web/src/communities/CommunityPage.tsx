@@ -88,5 +88,5 @@ function Section({ title, count, children }: { title: string; count: number; chi
 }
 
 function Cards({ children }: { children: React.ReactNode }) {
-  return <SimpleGrid cols={{ base: 1, xs: 2, md: 3, lg: 4 }} spacing="sm">{children}</SimpleGrid>;
+  return <SimpleGrid cols={{ base: 2, md: 3, lg: 4 }} spacing={{ base: 8, sm: "sm" }}>{children}</SimpleGrid>;
 }

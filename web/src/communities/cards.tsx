@@ -43,8 +43,8 @@ function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & 
   return (
     <Card component={Link} to={`/devices/${device.id}`} withBorder padding="sm" className="card" {...(alarms.length ? { style: { borderColor: "var(--mantine-color-red-6)" } } : {})}>
       <Stack gap={6} h="100%" justify="space-between">
-        <Group justify="space-between" wrap="nowrap" align="flex-start" gap={6}>
-          <Text fw={600} lineClamp={2}>{name(device.name)}</Text>
+        <Group justify="space-between" align="flex-start" gap="2px 6px">
+          <Text fw={600}>{name(device.name)}</Text>
           {badge}
         </Group>
         {alarms.map((alarm) => <Badge key={alarm} color="red" tt="none">⚠ {vocabulary.label(alarm)}</Badge>)}
@@ -58,7 +58,7 @@ function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & 
 function Line({ name, metrics, vocabulary, nowMs }: { name: string } & Omit<Props, "device">) {
   if (!metrics?.[name]) return null;
   return (
-    <Group justify="space-between" gap={8} wrap="nowrap">
+    <Group justify="space-between" gap="0 8px">
       <Text size="sm" c="dimmed">{vocabulary.label(name)}</Text>
       <Reading state={metrics[name]} word={vocabulary.metric(name)} nowMs={nowMs} size="sm" />
     </Group>

@@ -30,6 +30,12 @@ export function DevicePage() {
     enabled: gatewayId !== undefined,
     refetchInterval: 10_000,
   });
+  const communityId = device.data?.community_id;
+  const community = useQuery({
+    queryKey: ["community", communityId],
+    queryFn: () => data(api.GET("/api/v1/communities/{community_id}", { params: { path: { community_id: communityId ?? "" } } })),
+    enabled: communityId !== undefined,
+  });
   if (device.isPending) return <Loading />;
   if (device.isError) return <Failed error={device.error} retry={() => void device.refetch()} />;
   const metrics: Metrics = { ...state.data?.metrics, ...stream?.metrics(id) };
@@ -40,7 +46,7 @@ export function DevicePage() {
         <div>
           <Breadcrumbs>
             <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
-            <Anchor component={Link} to={`/communities/${device.data.community_id}`} size="sm">{device.data.community_id}</Anchor>
+            <Anchor component={Link} to={`/communities/${device.data.community_id}`} size="sm">{community.data ? name(community.data.name) : device.data.community_id}</Anchor>
           </Breadcrumbs>
           <Title order={1} size="h2">{name(device.data.name)}</Title>
         </div>
