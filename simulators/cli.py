@@ -48,6 +48,13 @@ def _speed(text: str) -> float | None:
     return None if text == "max" else _positive(text)
 
 
+def _environment_seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"LINLI_SEED={text!r} is not a whole number") from None
+
+
 def _world(args: argparse.Namespace) -> int:
     report = program.write_world(args.seed, args.devices, args.hours, args.out, sys.stderr)
     where = sys.stderr if str(args.out) == "-" else sys.stdout
@@ -91,7 +98,7 @@ def _demo(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="simulate", description="Models of communities, and real data played again.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    seed = int(os.environ["LINLI_SEED"]) if os.environ.get("LINLI_SEED", "").isdigit() else 1
+    seed = _environment_seed(os.environ.get("LINLI_SEED", "1"))
 
     verb = verbs.add_parser("world", help="run a world in virtual time and write its event log (JSON lines)")
     verb.add_argument("--seed", type=int, default=seed, help="same seed, same log (default %(default)s)")
@@ -127,10 +134,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program. Returns its exit code."""
-    args = _parser().parse_args(argv)
-    if args.verb == "replay":
-        args.address = Address(args.host, args.port)
     try:
+        args = _parser().parse_args(argv)
+        if args.verb == "replay":
+            args.address = Address(args.host, args.port)
         code: int = args.run(args)
     except (DatasetError, OSError, ValueError) as error:
         print(f"simulate: {error}", file=sys.stderr)

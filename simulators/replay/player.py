@@ -49,6 +49,7 @@ async def replay(
         async with aiomqtt.Client(
             address.host, address.port, timeout=30, max_inflight_messages=UNACKNOWLEDGED_MAX
         ) as client:
+            client.pending_calls_threshold = UNACKNOWLEDGED_MAX  # many at once is what we want: no warning
             for batch in _batches(messages):
                 if speed is not None:
                     due_s = began_s + batch[0][0] / 1000 / speed

@@ -46,7 +46,7 @@ _SCALARS: tuple[tuple[str, str, Callable[[Value], str]], ...] = (  # metric, top
 
 
 def encode(spec: DeviceSpec, says: Says, stamp: Stamp) -> list[Message]:
-    """A message for each value said, retained as the firmware does; ``false`` for a value that is not valid."""
+    """A message for each value said; ``false`` for a value that is not valid."""
     messages = []
     if says.get("connector_status") is not None:
         messages.append(Message(f"{spec.id}/state", str(state_of(says)).encode()))
