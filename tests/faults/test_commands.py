@@ -1,0 +1,118 @@
+"""Commands end to end, with a device that the test plays itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.devices import ForeignClient
+from tests.processes import Site, running_site, wait_for
+
+SET = "linli-device/valve/main/set"
+STATE = "linli-device/valve/main/state"
+
+
+class Valve(ForeignClient):
+    """A water valve that does as it is told, and counts."""
+
+    def __init__(self, port: int, obeys: bool = True) -> None:
+        super().__init__(port, "valve-main")
+        self.acts: list[bool] = []
+        self.obeys = obeys
+        self.say(True)
+        self.listen(SET, self.told)
+
+    def told(self, topic: str, payload: bytes) -> None:
+        wanted = json.loads(payload)["valve_open"]
+        self.acts.append(wanted)
+        if self.obeys:
+            self.say(wanted)
+
+    def say(self, is_open: bool) -> None:
+        self.send(STATE, json.dumps({"valve_open": is_open, "water_flow": 0.1}).encode())
+
+
+def valve_id(site: Site) -> str:
+    return str(wait_for(lambda: site.cloud.device("main"), "the valve to be adopted")["id"])
+
+
+def order(site: Site, device: str, verb: str, key: str, **body: Any) -> dict[str, Any]:
+    path = f"devices/{device}/commands"
+    status, command = site.cloud.send("POST", path, {"verb": verb, "args": {}, **body}, Idempotency_Key=key)
+    assert status == 202, command
+    return dict(command)
+
+
+def reached(site: Site, command: dict[str, Any], *states: str, deadline_s: float = 15) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        now = site.cloud.get(f"commands/{command['id']}")
+        return now if now["state"] in states else None
+
+    return wait_for(look, f"{command['verb']} to be {' or '.join(states)}", deadline_s)
+
+
+def test_a_command_is_confirmed_by_its_effect_and_acts_once(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port) as valve:
+        device = valve_id(site)
+        first = order(site, device, "close_valve", "key-1")
+        again = order(site, device, "close_valve", "key-1")
+        assert again["id"] == first["id"]
+        done = reached(site, first, "confirmed")
+        passed = [step["state"] for step in done["transitions"]]
+        assert [state for state in passed if state in ("queued", "sent", "received", "executing", "succeeded")] == [
+            "queued", "sent", "received", "executing", "succeeded",
+        ]  # fmt: skip
+        assert valve.acts == [False]
+        # The same key for something else is refused.
+        status, problem = site.cloud.send(
+            "POST", f"devices/{device}/commands", {"verb": "open_valve", "args": {}}, Idempotency_Key="key-1"
+        )
+        assert status == 409
+        assert problem["type"].endswith("idempotency_key_reused")
+
+
+def test_a_command_whose_time_is_over_expires_and_never_acts(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port) as valve:
+        device = valve_id(site)
+        site.agent.stop()
+        wait_for(lambda: not site.cloud.get(f"gateways/{site.gateway}")["online"], "the gateway to be offline")
+        late = order(site, device, "close_valve", "late", ttl_ms=1_000)
+        assert late["state"] == "queued"
+        assert reached(site, late, "expired")["reason"]
+        site.agent.start()
+        site.agent.wait_ready(cloud=True)
+        # A later command gets through, so an earlier one would have.
+        reached(site, order(site, device, "open_valve", "after"), "confirmed")
+        assert valve.acts == [True]
+        assert site.cloud.get(f"commands/{late['id']}")["state"] == "expired"
+
+
+def test_a_device_that_does_not_answer_fails_the_command(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port, obeys=False) as valve:
+        done = reached(site, order(site, valve_id(site), "close_valve", "deaf"), "failed", deadline_s=25)
+        assert done["reason"] == "no_answer"
+        assert valve.acts == [False]
+
+
+def test_killed_between_act_and_record_is_unknown_and_never_repeated(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port, obeys=False) as valve:
+        device = valve_id(site)
+        site.agent.stop()
+        site.agent.start(LINLI_CRASH_AT="after_act")
+        site.agent.wait_ready(cloud=True)
+        command = order(site, device, "close_valve", "crash")
+        wait_for(lambda: not site.agent.alive, "the agent to die after the act")
+        wait_for(lambda: valve.acts, "the act")
+        site.agent.start()
+        site.agent.wait_ready(cloud=True)
+        assert reached(site, command, "unknown")["reason"] == "agent_restarted"
+        reached(site, order(site, device, "open_valve", "next"), "failed", deadline_s=25)
+        assert valve.acts == [False, True], "it acted twice"
+
+
+def test_arguments_out_of_bounds_and_unknown_verbs_are_refused(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port):
+        device = valve_id(site)
+        for body in ({"verb": "compact", "args": {}}, {"verb": "close_valve", "args": {"speed": 1}}):
+            status, problem = site.cloud.send("POST", f"devices/{device}/commands", body, Idempotency_Key="k")
+            assert status == 422, problem
+            assert problem["detail"]

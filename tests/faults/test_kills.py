@@ -1,0 +1,123 @@
+"""kill -9 under load: every message whose PUBACK the publisher saw is stored exactly once, and the ledger balances."""
+
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.brokers import Kind
+from tests.devices import ForeignClient, reading
+from tests.faults import KILLS
+from tests.processes import Program, Site, running_site, wait_for
+
+RATE = 200  # messages/s
+SEED = 20_261_124
+
+
+class Load:
+    """Publishes numbered messages at a rate, on a thread of its own, until stopped."""
+
+    def __init__(self, port: int, device: str) -> None:
+        self.client = ForeignClient(port, client_id=f"load-{device}")
+        self.sent = 0
+        self._topic = f"linli-device/reading/{device}"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while not self._stop.is_set():
+            while self.sent < (time.monotonic() - began) * RATE:
+                self.client.send(self._topic, reading(self.sent, temperature=21.5), mark=self.sent)
+                self.sent += 1
+            self._stop.wait(0.005)
+
+    def stop(self) -> list[int]:
+        """The numbers whose PUBACK was seen, once no more can come."""
+        self._stop.set()
+        self._thread.join()
+        wait_for(lambda: len(self.client.acked) == self.sent, "the broker to acknowledge everything", 20)
+        self.client.__exit__()
+        return list(self.client.acked)
+
+
+def assert_stored_once(site: Site, device: str, acked: list[int]) -> dict[str, Any]:
+    """Exactly these numbers are in telemetry, each once; the ledger is balanced."""
+    ledger = wait_for(site.balanced, "the ledger to balance with nothing buffered", 30)
+    found = site.cloud.device(device)
+    assert found is not None
+    wait_for(lambda: len(site.cloud.samples(found["id"], "message_count")) >= len(set(acked)), "telemetry", 20)
+    stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
+    assert len(stored) == len(set(stored)), f"stored twice: {sorted({n for n in stored if stored.count(n) > 1})[:20]}"
+    assert set(acked) <= set(stored), f"lost: {sorted(set(acked) - set(stored))[:20]}"
+    assert ledger["unexplained"] == 0
+    assert ledger["declared_dropped"] == 0
+    assert ledger["produced"] == ledger["stored"] == 2 * len(stored)
+    return ledger
+
+
+def kill_again_and_again(program: Program, ready: Any, chance: random.Random, kills: int) -> None:
+    for _ in range(kills):
+        time.sleep(chance.uniform(0.02, 0.5))  # the random moment is the fault, not a wait for something
+        program.kill()
+        program.start()
+        if chance.random() < 0.5:  # half of the kills come while it is still starting
+            ready()
+
+
+@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
+def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
+    with running_site(tmp_path, local) as site:
+        load = Load(site.local_broker.port, "kills")
+        kill_again_and_again(site.agent, site.agent.wait_ready, random.Random(SEED), KILLS)
+        site.agent.wait_ready(cloud=True)
+        assert_stored_once(site, "kills", load.stop())
+
+
+def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
+        load = Load(site.local_broker.port, "kills")
+        kill_again_and_again(site.cloud, site.cloud.wait_ready, random.Random(SEED), KILLS)
+        site.cloud.wait_ready()
+        site.agent.wait_ready(cloud=True)
+        assert_stored_once(site, "kills", load.stop())
+
+
+@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
+@pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_puback"])
+def test_agent_killed_at_a_named_point(tmp_path: Path, place: str, local: Kind) -> None:
+    """What was committed and not acknowledged is delivered again, and stored once."""
+    with running_site(tmp_path, local) as site:
+        site.agent.stop()
+        with ForeignClient(site.local_broker.port) as client:
+            for number in range(50):
+                client.send("linli-device/reading/points", reading(number, temperature=1), mark=number)
+            wait_for(lambda: len(client.acked) == 50, "50 PUBACKs")
+        site.agent.start(LINLI_CRASH_AT=place)
+        wait_for(lambda: not site.agent.alive, f"the agent to die at {place}")
+        assert site.agent.process.returncode == -9
+        site.agent.start()
+        site.agent.wait_ready(cloud=True)
+        status = wait_for(site.agent.status, "the agent's status")
+        assert_stored_once(site, "points", list(range(50)))
+        if place == "after_commit":
+            repeats = wait_for(lambda: (site.agent.status() or status)["counters"]["repeats"], "repeats to be seen")
+            assert repeats > 0, "the broker did not deliver again: the fault did not happen"
+
+
+def test_both_brokers_killed(tmp_path: Path) -> None:
+    """The cloud's broker is expendable, with its disk. The local one keeps what it acknowledged (NATS: on disk)."""
+    with running_site(tmp_path) as site:
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 200, "some load")
+        site.cloud_broker.kill()
+        site.cloud_broker.erase()
+        wait_for(lambda: load.sent > 500, "some load without the cloud's broker")
+        site.cloud_broker.start()
+        site.agent.wait_ready(cloud=True)
+        wait_for(lambda: load.sent > 700, "some load after")
+        assert_stored_once(site, "kills", load.stop())
