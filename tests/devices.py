@@ -21,6 +21,7 @@ class ForeignClient:
         self._lock = threading.Lock()
         self._handlers: dict[str, Callable[[str, bytes], None]] = {}
         self._mids: dict[int, Any] = {}
+        self._early: set[int] = set()  # acknowledged before we knew the mark
         self.acked: list[Any] = []
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port, keepalive=20)
@@ -34,7 +35,10 @@ class ForeignClient:
 
     def _on_publish(self, client: mqtt.Client, userdata: Any, mid: int, reason: Any, properties: Any) -> None:
         with self._lock:
-            self.acked.append(self._mids.pop(mid, None))
+            if mid in self._mids:
+                self.acked.append(self._mids.pop(mid))
+            else:
+                self._early.add(mid)
 
     def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
         for topic, handler in self._handlers.items():
@@ -52,9 +56,13 @@ class ForeignClient:
         self, topic: str, payload: bytes, mark: Any = None, qos: int = 1, retain: bool = False
     ) -> mqtt.MQTTMessageInfo:
         """Publish without waiting; ``mark`` appears in ``acked`` when the PUBACK has come."""
+        info = self._client.publish(topic, payload, qos, retain)  # not under the lock: paho's thread may need it first
         with self._lock:
-            info = self._client.publish(topic, payload, qos, retain)
-            self._mids[info.mid] = mark
+            if info.mid in self._early:
+                self._early.discard(info.mid)
+                self.acked.append(mark)
+            else:
+                self._mids[info.mid] = mark
         return info
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:

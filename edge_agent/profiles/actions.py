@@ -54,6 +54,8 @@ def check_command(verb: str, spec: CommandSpec) -> str:
         return f"{verb!r} is not one of the verbs {', '.join(VERBS)}"
     if "{device}" not in spec.topic:
         return "the topic must hold {device}"
+    if odd := [key for key in _keys(spec.body) if not isinstance(key, str)]:
+        return f"key {odd[0]!r} in the body is not text: quote it (YAML reads on, off, yes and no as true and false)"
     wanted = set(_arguments(spec.body))
     if wanted != set(known.arguments):
         return f"the body must use exactly the arguments {sorted(known.arguments)}, not {sorted(wanted)}"
@@ -75,6 +77,12 @@ def _fill(template: Any, args: Mapping[str, Any]) -> Any:
     if isinstance(template, list):
         return [_fill(value, args) for value in template]
     return template
+
+
+def _keys(template: Any) -> list[Any]:
+    if isinstance(template, dict):
+        return [*template, *(key for value in template.values() for key in _keys(value))]
+    return [key for value in template for key in _keys(value)] if isinstance(template, list) else []
 
 
 def _arguments(template: Any) -> list[str]:

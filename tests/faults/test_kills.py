@@ -47,10 +47,10 @@ class Load:
 
 def assert_stored_once(site: Site, device: str, acked: list[int]) -> dict[str, Any]:
     """Exactly these numbers are in telemetry, each once; the ledger is balanced."""
+    # First everything must have arrived: NATS delivers again only after its ack_wait, and until then all is balanced.
+    found = wait_for(lambda: site.cloud.device(device), "the device")
+    wait_for(lambda: len(site.cloud.samples(found["id"], "message_count")) >= len(set(acked)), "telemetry", 20, 0.2)
     ledger = wait_for(site.balanced, "the ledger to balance with nothing buffered", 30)
-    found = site.cloud.device(device)
-    assert found is not None
-    wait_for(lambda: len(site.cloud.samples(found["id"], "message_count")) >= len(set(acked)), "telemetry", 20)
     stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
     assert len(stored) == len(set(stored)), f"stored twice: {sorted({n for n in stored if stored.count(n) > 1})[:20]}"
     assert set(acked) <= set(stored), f"lost: {sorted(set(acked) - set(stored))[:20]}"

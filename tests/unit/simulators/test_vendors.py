@@ -180,11 +180,6 @@ def test_what_the_demo_says_is_what_the_gateway_reads() -> None:
     assert models == VENDORS.keys()
 
 
-YAML_READS_ON_AS_TRUE = pytest.mark.xfail(
-    raises=TypeError, strict=False, reason="profile shelly/switch: its unquoted key `on` is read as a boolean"
-)
-
-
 @pytest.mark.parametrize(
     ("model", "verbs"),
     [
@@ -193,7 +188,7 @@ YAML_READS_ON_AS_TRUE = pytest.mark.xfail(
         ("linli-compactor", {"compact"}),
         ("linli-thermostat", {"set_temperature"}),
         ("linli-valve", {"open_valve", "close_valve"}),
-        pytest.param("shelly-plug", {"switch_on", "switch_off"}, marks=YAML_READS_ON_AS_TRUE),
+        ("shelly-plug", {"switch_on", "switch_off"}),
     ],
 )
 def test_orders_that_the_gateway_writes_are_understood(model: str, verbs: set[str]) -> None:
