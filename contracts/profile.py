@@ -17,7 +17,10 @@ class Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Identity(Part, kw_only=True):
-    """device and name are templates: ``{capture}`` of the topic, ``{device}`` of the envelope, or ``{field}`` decoded."""
+    """device and name are templates: ``{capture}`` of the topic, ``{device}`` of the envelope, or ``{field}`` decoded.
+
+    ``{key}`` is the key of an ``each`` over an object, and ``{a.path}`` any path into the message's document.
+    """
 
     device: str
     name: str = ""
@@ -79,10 +82,12 @@ class Codec(Part, kw_only=True):
     """From bytes (or text) to named fields. It is strict: bytes left over or an unknown key refuse the message.
 
     struct   fields one after another; ``length``: allowed payload lengths
-    tlv      records of ``key_bytes`` key bytes (hex "01 75") and the fields behind each
+    tlv      records of ``key_bytes`` key bytes (hex "01 75") and the fields behind each; with ``length_bytes`` a length
+             stands behind the key, and records of unknown keys are passed over
     flagged  fields as a header, the last of which is a bit mask: bit i announces blocks[i]
     bits     fields of (name, number of bits), most significant first
     text     a regular expression with named groups
+    rest     for struct and flagged: records that repeat to the payload's end, collected in a list
     """
 
     kind: Literal["struct", "tlv", "flagged", "bits", "text"]
@@ -92,10 +97,12 @@ class Codec(Part, kw_only=True):
     length_min: int = 0
     fields: list[FieldSpec] = []
     key_bytes: Literal[1, 2] = 2
+    length_bytes: Literal[0, 1] = 0
     records: dict[str, TlvRecord] = {}
     blocks: list[list[FieldSpec]] = []
     bits: list[tuple[str, int]] = []
     pattern: str = ""
+    rest: TlvRecord | None = None
 
 
 class Time(Part, kw_only=True):
@@ -109,6 +116,7 @@ class Time(Part, kw_only=True):
 class MetricSpec(Part, kw_only=True):
     """How one metric is found and made.
 
+    root      path and the other paths here start there, instead of where the reading's paths start
     path      where it stands (docs/profiles.md, "Paths"); x in ``expr``
     value     a constant instead
     expr      a small expression over x, the decoded fields and ``parameters``
@@ -121,6 +129,7 @@ class MetricSpec(Part, kw_only=True):
     when      an expression over the fields: else the metric is left out
     """
 
+    root: str = ""
     path: str = ""
     value: Scalar = None
     expr: str = ""
@@ -151,10 +160,13 @@ class ReadingSpec(Part, kw_only=True):
 
 
 class MessageSpec(Part, kw_only=True):
-    """One kind of message. ``when``: an expression over port, size, b (bytes), the captures and ``has('path')``."""
+    """One kind of message. ``when``: an expression over port, size, b (bytes), the captures and ``has('path')``.
+
+    topics, envelope: instead of the profile's.
+    """
 
     topics: list[str] = []
-    envelope: str = ""
+    envelope: str | list[str] = ""
     when: str = ""
     decode: Codec | None = None
     root: str = ""  # paths start here instead of at the document
@@ -199,11 +211,15 @@ class Example(Part, kw_only=True):
 
 
 class Profile(Part, kw_only=True):
-    """The whole document."""
+    """The whole document.
+
+    envelope  a name in envelopes.yaml, or several: the device may come through any of these network servers
+    topics    topic templates; without them, those of the envelope
+    """
 
     profile: Header
     topics: list[str] = []
-    envelope: str = "json"
+    envelope: str | list[str] = "json"
     identity: Identity
     parameters: dict[str, float] = {}
     messages: Annotated[list[MessageSpec], msgspec.Meta(min_length=1)]
@@ -217,7 +233,8 @@ class Envelope(Part, kw_only=True):
     parse     how the payload is read: json, scalar (one JSON or text value), text, bytes
     bytes     where the device's own bytes stand, and their encoding
     body      where paths start, if it is there
-    port, device, name, rssi, snr: paths
+    port, device, name: paths
+    topics    where messages in this envelope come, for profiles that do not say it
     """
 
     parse: Literal["json", "scalar", "text", "bytes"] = "json"
@@ -227,6 +244,7 @@ class Envelope(Part, kw_only=True):
     port: str = ""
     device: str = ""
     name: str = ""
+    topics: list[str] = []
 
 
 def schema() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What can go wrong with profiles.
 
 Undecodable     a device's message can't be read: goes to quarantine with its reason
+CodecRefused    bytes are not in a layout: inside the engine; becomes Undecodable
 ActionRefused   a command can't be said to this device: the command is rejected with the reason
 ProfileError    a profile document is wrong: it is not loaded, and the person who wrote it is told where
 """
@@ -14,6 +15,14 @@ class Undecodable(Exception):
         self.reason = reason
         self.detail = detail
         self.profile = profile
+
+
+class CodecRefused(Exception):
+    """These bytes are not in this layout. ``reason`` is a snake_case word."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class ActionRefused(Exception):

@@ -1,7 +1,8 @@
 """Small expressions in profiles: arithmetic, comparison, choice. Parsed once with a whitelist; nothing is evaluated as code.
 
 The text is parsed by Python's own parser; only the node types below are allowed, and each becomes a closure over a
-dictionary of names. No attribute, no subscript but ``b[n]``, no call but the listed functions, no power.
+dictionary of names. No attribute, no subscript but ``b[n]``, no call but the listed functions, no power; a product is of
+numbers only, so that no payload can make a text grow.
 """
 
 import ast
@@ -22,12 +23,24 @@ def _clamp(value: float, low: float, high: float) -> float:
     return max(low, min(high, value))
 
 
+def _product(left: Any, right: Any) -> Any:
+    if isinstance(left, str | list | tuple | bytes) or isinstance(right, str | list | tuple | bytes):
+        raise TypeError("a product of texts")
+    return left * right
+
+
+def _remainder(left: Any, right: Any) -> Any:
+    if isinstance(left, str | bytes):
+        raise TypeError("a remainder of a text")
+    return left % right
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs, "min": min, "max": max, "round": round, "int": int, "clamp": _clamp, "len": len,
 }  # fmt: skip
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.BitAnd: operator.and_, ast.BitOr: operator.or_,
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: _product, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: _remainder, ast.BitAnd: operator.and_, ast.BitOr: operator.or_,
     ast.BitXor: operator.xor,
 }  # fmt: skip
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -41,6 +54,16 @@ def _shift_left(value: int, by: int) -> int:
     if not 0 <= by <= SHIFT_MAX:
         raise ValueError("shift out of range")
     return value << by
+
+
+def expression_names(text: str) -> set[str]:
+    """The names that the expression uses: fields, captures, and what ``has`` and ``at`` look into."""
+    try:
+        nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    except (SyntaxError, ValueError):
+        return set()  # compile_expression says what is wrong
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return used - set(FUNCTIONS) - {"has", "at"}
 
 
 def compile_expression(text: str) -> Expression:
@@ -81,10 +104,17 @@ def _compile(node: ast.expr, text: str) -> Expression:
             return lambda names: not inner(names)
     if isinstance(node, ast.BoolOp):
         parts = [part(value) for value in node.values]
+        if len(parts) == 2:
+            first, second = parts
+            if isinstance(node.op, ast.And):
+                return lambda names: bool(first(names) and second(names))
+            return lambda names: bool(first(names) or second(names))
         if isinstance(node.op, ast.And):
             return lambda names: all(each(names) for each in parts)
         return lambda names: any(each(names) for each in parts)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
+        if isinstance(node.left, ast.Name) and isinstance(node.comparators[0], ast.Constant):
+            return _compare_name(node.left.id, type(node.ops[0]), node.comparators[0].value)
         left, right, compare = part(node.left), part(node.comparators[0]), _COMPARE[type(node.ops[0])]
         return lambda names: compare(left(names), right(names))
     if isinstance(node, ast.IfExp):
@@ -100,7 +130,17 @@ def _compile(node: ast.expr, text: str) -> Expression:
         if node.func.id == "has" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
             path = compile_path(str(node.args[0].value))
             return lambda names: path(names["document"]) is not None
+        if node.func.id == "at" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
+            there = compile_path(str(node.args[0].value))
+            return lambda names: there(names["root"])
         parts = [part(value) for value in node.args]
         if (function := FUNCTIONS.get(node.func.id)) is not None:
             return lambda names: function(*[each(names) for each in parts])
     raise ExpressionError(f"{ast.unparse(node)!r} is not allowed in {text!r}")
+
+
+def _compare_name(name: str, sign: type[ast.cmpop], constant: Any) -> Expression:
+    if sign is ast.Eq:
+        return lambda names: names[name] == constant
+    compare = _COMPARE[sign]
+    return lambda names: compare(names[name], constant)

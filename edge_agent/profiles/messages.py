@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from contracts.profile import MessageSpec, Profile, ReadingSpec
 from contracts.reading import Clock, Quality, Reading, Sample
 from contracts.vocabulary import KINDS, METRICS, fault_of
-from edge_agent.profiles.codecs import CodecRefused, compile_codec
-from edge_agent.profiles.envelopes import Message, Open, Opened
-from edge_agent.profiles.errors import Undecodable
-from edge_agent.profiles.expressions import compile_expression
-from edge_agent.profiles.metrics import compile_metric
+from edge_agent.profiles.codecs import compile_codec
+from edge_agent.profiles.envelopes import Message, Open
+from edge_agent.profiles.errors import CodecRefused, Undecodable
+from edge_agent.profiles.expressions import compile_expression, expression_names
+from edge_agent.profiles.metrics import compile_metric, metric_names
 from edge_agent.profiles.paths import compile_path
-from edge_agent.profiles.templates import compile_template
+from edge_agent.profiles.templates import compile_template, template_names
 from edge_agent.profiles.times import compile_time
 
 READINGS_MAX = 1_024
@@ -41,9 +41,10 @@ _ReadReading = Callable[[Any, Names, int], list[Reading]]
 
 
 class CompiledMessage:
-    """A MessageSpec, ready to try on messages. ``decode`` raises Undecodable when the message does not fit."""
+    """A MessageSpec, ready to try on messages."""
 
     def __init__(self, profile: Profile, spec: MessageSpec, open_: Open) -> None:
+        """Compile. Raises ValueError when the specification is wrong."""
         self.profile = profile
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
@@ -51,53 +52,48 @@ class CompiledMessage:
         self.codec = compile_codec(spec.decode) if spec.decode else None
         self.root = compile_path(spec.root) if spec.root else None
         self.readings = [self._compile_reading(reading) for reading in spec.readings]
-        self.needs_names = bool(
-            spec.when
-            or profile.parameters
-            or any(m.expr or m.when or m.template for r in spec.readings for m in r.metrics.values())
-            or any(r.each for r in spec.readings)
-        )
-        self.device = compile_template(profile.identity.device)
-        self.name = compile_template(profile.identity.name)
+        self.uses = tuple(_names_used(profile, spec))
+        self.name = compile_template(profile.identity.name) if profile.identity.name else None
         self.kind_from = compile_path(profile.profile.kind_from) if profile.profile.kind_from else None
 
-    def decode(self, message: Message, captures: dict[str, str], received_ms: int) -> tuple[Decoded, ...]:
-        """The readings of this message, a Decoded a device. Raises Undecodable."""
-        header = self.profile.profile
+    def decode(self, message: Message, captures: dict[str, str], received_ms: int) -> tuple[Decoded, ...] | None:
+        """The readings of this message, a Decoded a device; None when it is not this kind of message.
+
+        Raises Undecodable when it is of this kind, as far as ``when`` tells, but can't be read.
+        """
         opened = self.open(message)
-        names: Names = {
-            "document": opened.document,
-            "port": opened.port,
-            "size": len(opened.data),
-            "b": opened.data,
-            **self.profile.parameters,
-        }
-        names.update(captures)
-        if opened.device:
-            names["device"] = opened.device
-        if opened.name:
-            names["name"] = opened.name
+        document, root, data, port, device, name = opened
+        names: Names = {"document": document, "port": port, "size": len(data), "b": data, **captures}
+        if device:
+            names["device"] = device
+        if name:
+            names["name"] = name
+        if self.profile.parameters:
+            names.update(self.profile.parameters)
         if self.when is not None and not self._fits(names):
-            raise Undecodable("no_profile", f"not a message of {header.id}", header.id)
-        root: Any = opened.body
+            return None
         if self.codec is not None:
             try:
-                root = self.codec(opened.data)
+                root = self.codec(data)
             except CodecRefused as error:
-                raise Undecodable(error.reason, str(error), header.id) from error
-            names.update(root)
-        elif type(root) is dict and self.needs_names:
-            names.update({key: value for key, value in root.items() if key not in names})
+                raise Undecodable(error.reason, str(error), self.profile.profile.id) from error
+            if self.uses:
+                names.update(root)
+        elif self.uses and type(root) is dict:
+            for used in self.uses:
+                if used in root and used not in names:
+                    names[used] = root[used]
         if self.root is not None:
             root = self.root(root)
+        names["root"] = root
         readings: list[Reading] = []
         for read in self.readings:
             readings += read(root, names, received_ms)
-            if len(readings) > READINGS_MAX:
-                raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", header.id)
         if not readings:
-            raise Undecodable("nothing_read", "no metric of the profile is in the message", header.id)
-        return self._by_device(readings, names, opened)
+            raise Undecodable("nothing_read", "no metric of the profile is in the message", self.profile.profile.id)
+        if len(readings) > READINGS_MAX:
+            raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", self.profile.profile.id)
+        return self._by_device(readings, names, document)
 
     def _fits(self, names: Names) -> bool:
         assert self.when is not None
@@ -106,14 +102,16 @@ class CompiledMessage:
         except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
             return False
 
-    def _by_device(self, readings: list[Reading], names: Names, opened: Opened) -> tuple[Decoded, ...]:
+    def _by_device(self, readings: list[Reading], names: Names, document: Any) -> tuple[Decoded, ...]:
         header = self.profile.profile
         kind: str = header.kind
-        if self.kind_from is not None and (stated := self.kind_from(opened.document)) is not None:
+        if self.kind_from is not None and (stated := self.kind_from(document)) is not None:
             if stated not in KINDS:
                 raise Undecodable("kind_unknown", str(stated)[:64], header.id)
             kind = stated
-        name = self.name(names)[:DEVICE_LENGTH_MAX]
+        name = self.name(names)[:DEVICE_LENGTH_MAX] if self.name is not None else ""
+        if len(readings) == 1:
+            return (Decoded(header.id, header.version, kind, self.verbs, name, (readings[0],)),)
         devices: dict[str, list[Reading]] = {}
         for reading in readings:
             devices.setdefault(reading.device, []).append(reading)
@@ -158,10 +156,21 @@ class CompiledMessage:
             for key, element in pairs:
                 inner = {**names, **element} if type(element) is dict else {**names, "x": element}
                 inner["key"] = key
+                inner["root"] = element
                 readings += read_one(element, inner, received_ms)
             return readings
 
         return read_each
+
+
+def _names_used(profile: Profile, spec: MessageSpec) -> set[str]:
+    """The fields of the message that some expression or template of it wants to know by name."""
+    used = template_names(profile.identity.device) | template_names(profile.identity.name) | expression_names(spec.when)
+    for reading in spec.readings:
+        used |= template_names(reading.device)
+        for metric in reading.metrics.values():
+            used |= metric_names(metric)
+    return used - {"document", "root", "port", "size", "b", "x", "key"} - set(profile.parameters)
 
 
 def _own_vocabulary(found: Any, profile: str) -> list[Sample]:

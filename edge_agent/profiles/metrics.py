@@ -8,13 +8,18 @@ from contracts.profile import MetricSpec
 from contracts.reading import Quality, Sample, Value
 from contracts.units import Linear, conversion
 from contracts.vocabulary import METRICS, Metric, fault_of
-from edge_agent.profiles.expressions import compile_expression
-from edge_agent.profiles.paths import compile_path
-from edge_agent.profiles.templates import compile_template
+from edge_agent.profiles.expressions import compile_expression, expression_names
+from edge_agent.profiles.paths import compile_path, single_key
+from edge_agent.profiles.templates import compile_template, template_names
 
 Read = Callable[[Any, Mapping[str, Any]], Sample | None]
 """(where paths start, names for expressions) -> a sample, or None when the message does not speak of the metric."""
 
+_Convert = Callable[[Any, Any], Value | None]
+"""(what stands there, where paths start) -> the value in the metric's unit, or None when it is not understood."""
+
+LARGE = 1e15
+"""Beyond it numbers are no longer exact, and take the careful way."""
 _LEADING_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
 _WORDS: Mapping[str, bool] = {"true": True, "false": False, "on": True, "off": False, "yes": True, "no": False}
 
@@ -24,28 +29,86 @@ def compile_metric(name: str, spec: MetricSpec) -> Read:
     metric = METRICS.get(name)
     if metric is None:
         raise ValueError(f"{name!r} is not in the vocabulary")
+    if spec.valid is not None and (metric.type != "number" or spec.map):
+        raise ValueError(f"{name}: 'valid' is a range of numbers")
+    read = _compile_plain_number(metric, spec) or _compile_read(metric, spec)
+    if not spec.when:
+        return read
+    when = compile_expression(spec.when)
+    return lambda root, names: read(root, names) if _holds(when, names) else None
+
+
+def metric_names(spec: MetricSpec) -> set[str]:
+    """The names that the metric's expressions and template use."""
+    return expression_names(spec.expr) | expression_names(spec.when) | template_names(spec.template)
+
+
+def _compile_read(metric: Metric, spec: MetricSpec) -> Read:
+    name = metric.name
     convert = _compile_convert(metric, spec)
     find = _compile_find(spec)
-    when = compile_expression(spec.when) if spec.when else None
+    origin = compile_path(spec.root) if spec.root else None
     invalid = [(type(marker) is bool, marker) for marker in spec.invalid]
+    low, high = spec.valid or (metric.low, metric.high)
+    good = {True: Sample(name, True), False: Sample(name, False)}
+    invalid_sample = Sample(name, None, Quality.BAD, "invalid_marker")
 
     def read(root: Any, names: Mapping[str, Any]) -> Sample | None:
-        if when is not None and not _holds(when, names):
-            return None
+        if origin is not None:
+            root = origin(root)
         raw = find(root, names)
         if raw is None or raw == "":
             return None
         for is_flag, marker in invalid:
             if raw == marker and (type(raw) is bool) is is_flag:
-                return Sample(name, None, Quality.BAD, "invalid_marker")
-        value = convert(raw, root, names)
+                return invalid_sample
+        value = convert(raw, root)
         if value is None:
             return Sample(name, None, Quality.BAD, "not_understood")
-        if spec.valid is not None and not spec.valid[0] <= value <= spec.valid[1]:  # type: ignore[operator]
-            return Sample(name, None, Quality.BAD, "out_of_range")
+        if type(value) is bool and metric.type == "boolean":
+            return good[value]
         if fault := fault_of(metric, value):
             return Sample(name, None, Quality.BAD, fault)
+        if not isinstance(value, str) and not low <= value <= high:
+            return Sample(name, None, Quality.BAD, "out_of_range")
         return Sample(name, value)
+
+    return read
+
+
+def _compile_plain_number(metric: Metric, spec: MetricSpec) -> Read | None:
+    """The usual case without detours: a number under one key, times something. None where it is not that."""
+    key = single_key(spec.path) if spec.path else None
+    if (
+        key is None
+        or metric.type != "number"
+        or any((spec.expr, spec.map, spec.contains, spec.unit_path, spec.exponent_path, spec.root, spec.template))
+        or spec.mask is not None
+        or spec.value is not None
+    ):
+        return None
+    steps = [step for step in (Linear(spec.scale, spec.offset), _unit(metric, spec)) if step != Linear(1.0)]
+    if len(steps) > 1:
+        return None
+    slow = _compile_read(metric, spec)
+    factor, offset = steps[0] if steps else (1.0, 0.0)
+    divisor = _divisor(factor)
+    multiplier = None if factor == 1 or divisor else int(factor) if factor == int(factor) else factor
+    low, high = spec.valid or (metric.low, metric.high)
+    invalid = frozenset(marker for marker in spec.invalid if type(marker) in (int, float))
+    name, good, new = metric.name, Quality.GOOD, tuple.__new__
+
+    def read(root: Any, names: Mapping[str, Any]) -> Sample | None:
+        raw = root.get(key) if type(root) is dict else None
+        if raw is None:
+            return None
+        if (type(raw) is int or type(raw) is float) and raw not in invalid and -LARGE < raw < LARGE:
+            value = raw / divisor if divisor else raw if multiplier is None else raw * multiplier
+            if offset:
+                value += offset
+            if low <= value <= high:
+                return new(Sample, (name, value, good, ""))
+        return slow(root, names)
 
     return read
 
@@ -88,24 +151,24 @@ def _compile_find(spec: MetricSpec) -> Callable[[Any, Mapping[str, Any]], Any]:
     return find
 
 
-def _compile_convert(metric: Metric, spec: MetricSpec) -> Callable[[Any, Any, Mapping[str, Any]], Value | None]:
+def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
     if spec.map:
         table = dict(spec.map)
         for value in (*table.values(), *([spec.default] if spec.default is not None else [])):
             if value is not None and fault_of(metric, value):
                 raise ValueError(f"{value!r} is not a value of {metric.name}")
-        return lambda raw, root, names: table.get(_key(raw), spec.default)
+        return lambda raw, root: table.get(raw if type(raw) is str else _key(raw), spec.default)
     if spec.mask is not None:
         mask = spec.mask
-        return lambda raw, root, names: bool(raw & mask) if type(raw) is int else None
+        return lambda raw, root: bool(raw & mask) if type(raw) is int else None
     if spec.contains:
         word = spec.contains
-        return lambda raw, root, names: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", str(raw)))
+        return lambda raw, root: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", str(raw)))
     if metric.type == "number":
         return _compile_number(metric, spec)
     if metric.type == "boolean":
-        return lambda raw, root, names: _boolean(raw)
-    return lambda raw, root, names: raw if isinstance(raw, str) else _key(raw)
+        return lambda raw, root: _boolean(raw)
+    return lambda raw, root: raw if isinstance(raw, str) else _key(raw)
 
 
 def _key(raw: Any) -> str:
@@ -124,14 +187,18 @@ def _boolean(raw: Any) -> bool | None:
     return _WORDS.get(raw.lower()) if isinstance(raw, str) else None
 
 
-def _compile_number(metric: Metric, spec: MetricSpec) -> Callable[[Any, Any, Mapping[str, Any]], Value | None]:
-    fixed = conversion(spec.unit or metric.unit, metric.unit) if not spec.unit_path else Linear(1.0)
+def _unit(metric: Metric, spec: MetricSpec) -> Linear:
+    return conversion(spec.unit or metric.unit, metric.unit)
+
+
+def _compile_number(metric: Metric, spec: MetricSpec) -> _Convert:
+    fixed = _unit(metric, spec)
     table = {word: conversion(unit, metric.unit) for word, unit in spec.units.items()}
-    default = conversion(spec.unit, metric.unit) if spec.unit else None
+    default = fixed if spec.unit else None
     unit_path = compile_path(spec.unit_path) if spec.unit_path else None
     exponent_path = compile_path(spec.exponent_path) if spec.exponent_path else None
 
-    def convert(raw: Any, root: Any, names: Mapping[str, Any]) -> Value | None:
+    def convert(raw: Any, root: Any) -> Value | None:
         number = _number(raw)
         if number is None:
             return None
@@ -141,13 +208,19 @@ def _compile_number(metric: Metric, spec: MetricSpec) -> Callable[[Any, Any, Map
         unit = fixed
         if unit_path is not None:
             word = unit_path(root)
-            known = table.get(word) if word is not None else default
+            known = default if word is None else table.get(word) if type(word) is str else None
             if known is None:
                 return None
             unit = known
         return _linear(number, unit.factor, unit.offset)
 
-    return convert
+    def convert_safely(raw: Any, root: Any) -> Value | None:
+        try:
+            return convert(raw, root)
+        except OverflowError:
+            return None
+
+    return convert_safely
 
 
 def _number(raw: Any) -> int | float | None:
@@ -159,13 +232,18 @@ def _number(raw: Any) -> int | float | None:
     return None
 
 
+def _divisor(factor: float) -> int:
+    """n where the factor is 1/n; else 0."""
+    if 0 < factor < 1 and (inverse := round(1 / factor)) and abs(inverse * factor - 1) < 1e-12:
+        return inverse
+    return 0
+
+
 def _linear(number: int | float, factor: float, offset: float) -> int | float:
     """number * factor + offset; by a power of ten exactly, so that 2962 mV is 2.962 V and not 2.9620000000000002 V."""
     if factor != 1:
-        if factor < 1 and (inverse := round(1 / factor)) and abs(inverse * factor - 1) < 1e-12:
-            number = number / inverse
+        if divisor := _divisor(factor):
+            number = number / divisor
         else:
             number = number * (int(factor) if factor == int(factor) else factor)
-    if offset:
-        number = number + offset
-    return number
+    return number + offset if offset else number

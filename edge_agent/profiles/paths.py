@@ -29,7 +29,14 @@ def compile_path(text: str) -> Path:
     path = parser.pipe()
     if parser.kind != "end":
         raise PathError(f"unexpected {parser.text!r} in path {text!r}")
-    return path
+    return _quick(path)
+
+
+def single_key(text: str) -> str | None:
+    """The key, when the path is nothing but one; else None."""
+    parser = _Parser(text)
+    path = parser.pipe()
+    return path.names[0] if isinstance(path, _Keys) and len(path.names) == 1 and parser.kind == "end" else None
 
 
 class _Parser:
@@ -64,7 +71,11 @@ class _Parser:
     def pipe(self) -> Path:
         path = self.chain()
         while self.take("|"):
-            path = _then(path, self.chain())
+            following = self.chain()
+            if isinstance(path, _Projection) and isinstance(following, _First):
+                path = _first_of(path, following.rest)
+            else:
+                path = _then(path, following)
         return path
 
     def chain(self) -> Path:
@@ -73,7 +84,7 @@ class _Parser:
         if self.kind in ("name", "quoted"):
             return self.rest(self.key())
         if self.take("*"):
-            return _project(_values, self.rest(_itself))
+            return _Projection(_values, None, self.rest(_itself))
         if self.kind == "filter" or (self.kind == "op" and self.text == "["):
             return self.rest(_itself)
         raise PathError(f"a path can't begin with {self.text!r}: {self.source!r}")
@@ -81,20 +92,20 @@ class _Parser:
     def key(self) -> Path:
         name = self.text if self.kind == "name" else re.sub(r"\\(.)", r"\1", self.text[1:-1])
         self.next()
-        return lambda value: value.get(name) if type(value) is dict else None
+        return _Keys((name,))
 
     def rest(self, path: Path) -> Path:
         while True:
             if self.take("."):
                 if self.take("*"):
-                    return _project(_then(path, _values), self.rest(_itself))
+                    return _Projection(_then(path, _values), None, self.rest(_itself))
                 if self.kind not in ("name", "quoted"):
                     raise PathError(f"a key is missing after '.' in path {self.source!r}")
                 path = _then(path, self.key())
             elif self.take("["):
                 if self.take("*"):
                     self.need("]")
-                    return _project(_then(path, _elements), self.rest(_itself))
+                    return _Projection(_then(path, _elements), None, self.rest(_itself))
                 if self.kind != "number":
                     raise PathError(f"a number or * is missing after '[' in path {self.source!r}")
                 path = _then(path, _index(int(self.text)))
@@ -103,7 +114,7 @@ class _Parser:
             elif self.take("[?"):
                 condition = self.either()
                 self.need("]")
-                return _project(_then(path, _filter(condition)), self.rest(_itself))
+                return _Projection(path, condition, self.rest(_itself))
             else:
                 return path
 
@@ -121,7 +132,7 @@ class _Parser:
 
     def condition(self) -> Path:
         if self.take("!"):
-            inner = self.condition()
+            inner = _quick(self.condition())
             return lambda value: _false(inner(value))
         if self.take("("):
             inner = self.either()
@@ -135,11 +146,93 @@ class _Parser:
                 literal = re.sub(r"\\(.)", r"\1", self.text[1:-1])
                 self.next()
                 return _compare(path, literal, wanted)
-        return path
+        return _quick(path)
 
 
 def _itself(value: Any) -> Any:
     return value
+
+
+class _Keys:
+    """One key after another: the usual path. ``_quick`` makes it a closure."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+    def __call__(self, value: Any) -> Any:
+        for name in self.names:
+            value = value.get(name) if type(value) is dict else None
+        return value
+
+
+class _Projection:
+    """What stands at ``each`` in every element of ``base``, without what is None."""
+
+    __slots__ = ("base", "each", "keep")
+
+    def __init__(self, base: Path, keep: Path | None, each: Path) -> None:
+        self.base = _quick(base)
+        self.keep = keep
+        self.each = _quick(each)
+
+    def __call__(self, value: Any) -> Any:
+        elements = self.base(value)
+        if type(elements) is not list:
+            return None
+        keep, each = self.keep, self.each
+        if keep is not None:
+            elements = [element for element in elements if not _false(keep(element))]
+        if each is _itself:
+            return [element for element in elements if element is not None]
+        return [found for element in elements if (found := each(element)) is not None]
+
+
+class _First:
+    """``[0]`` and what follows it: after a projection, one need not look further than the first that is there."""
+
+    __slots__ = ("rest",)
+
+    def __init__(self, rest: Path) -> None:
+        self.rest = rest
+
+    def __call__(self, value: Any) -> Any:
+        return self.rest(value[0]) if type(value) is list and value and value[0] is not None else None
+
+
+def _first_of(projection: _Projection, rest: Path) -> Path:
+    base, keep, each = projection.base, projection.keep, projection.each
+    rest = _quick(rest)
+
+    def first(value: Any) -> Any:
+        elements = base(value)
+        if type(elements) is not list:
+            return None
+        for element in elements:
+            if (keep is None or not _false(keep(element))) and (found := each(element)) is not None:
+                return rest(found)
+        return None
+
+    return first
+
+
+def _quick(path: Path) -> Path:
+    """The same path; keys as closures, which Python calls faster than objects."""
+    if not isinstance(path, _Keys):
+        return path
+    if len(path.names) == 1:
+        (name,) = path.names
+        return lambda value: value.get(name) if type(value) is dict else None
+    if len(path.names) == 2:
+        outer, inner = path.names
+
+        def two(value: Any) -> Any:
+            found = value.get(outer) if type(value) is dict else None
+            return found.get(inner) if type(found) is dict else None
+
+        return two
+    return path
 
 
 def _then(first: Path, second: Path) -> Path:
@@ -147,6 +240,11 @@ def _then(first: Path, second: Path) -> Path:
         return second
     if second is _itself:
         return first
+    if isinstance(first, _Keys) and isinstance(second, _Keys):
+        return _Keys(first.names + second.names)
+    if isinstance(first, _First):
+        return _First(_then(first.rest, second))
+    first, second = _quick(first), _quick(second)
 
     def both(value: Any) -> Any:
         found = first(value)
@@ -156,6 +254,9 @@ def _then(first: Path, second: Path) -> Path:
 
 
 def _index(place: int) -> Path:
+    if place == 0:
+        return _First(_itself)
+
     def index(value: Any) -> Any:
         if type(value) is list and -len(value) <= place < len(value):
             return value[place]
@@ -172,21 +273,13 @@ def _elements(value: Any) -> Any:
     return value if type(value) is list else None
 
 
-def _filter(condition: Path) -> Path:
-    return lambda value: [e for e in value if not _false(condition(e))] if type(value) is list else None
-
-
-def _project(base: Path, each: Path) -> Path:
-    def project(value: Any) -> Any:
-        elements = base(value)
-        if elements is None:
-            return None
-        return [found for element in elements if (found := each(element)) is not None]
-
-    return project
-
-
 def _compare(path: Path, literal: str, wanted: bool) -> Path:
+    if isinstance(path, _Keys) and len(path.names) == 1:
+        (name,) = path.names
+        if wanted:
+            return lambda value: type(value) is dict and value.get(name) == literal
+        return lambda value: type(value) is not dict or value.get(name) != literal
+    path = _quick(path)
     return lambda value: (path(value) == literal) is wanted
 
 

@@ -1,8 +1,9 @@
 """All profiles of a gateway, loaded and compiled: the door through which messages become readings."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
@@ -19,7 +20,13 @@ SHIPPED = Path(contracts.__file__).parent / "profiles"
 """The folder of the profiles that come with Linli."""
 ENVELOPES_FILE = "envelopes.yaml"
 ROUTES_MAX = 20_000
-"""Topics whose last reader is remembered."""
+"""Topics whose readers are remembered."""
+READERS_MAX = 8
+"""Readers remembered of one topic: the kinds of message of one device."""
+_WEIGHT = {"codec_refused": 0, "nothing_read": 1}
+"""Of several refusals the one that says most is told: other reasons come from a profile that knew the message."""
+
+_Candidate = tuple[CompiledMessage, dict[str, str]]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -46,11 +53,16 @@ def _load(file: Path) -> Profile:
         raise ProfileError(str(file), place.rstrip("`"), message) from error
 
 
-def load_envelopes() -> Mapping[str, Open]:
-    """The shared envelopes, compiled."""
+class _KnownEnvelope(NamedTuple):
+    open: Open
+    topics: list[str]
+
+
+def load_envelopes() -> Mapping[str, _KnownEnvelope]:
+    """The shared envelopes, compiled, with their usual topics."""
     document = yaml.load((SHIPPED / ENVELOPES_FILE).read_text(encoding="utf-8"), Loader=_Loader)
     return {
-        name: compile_envelope(name, envelope)
+        name: _KnownEnvelope(compile_envelope(name, envelope), envelope.topics)
         for name, envelope in msgspec.convert(document, dict[str, Envelope]).items()
     }
 
@@ -63,7 +75,7 @@ class ProfileSet:
         self.profiles = {profile.profile.id: profile for profile in profiles}
         self._trie: Trie[CompiledMessage] = Trie()
         self._spoken: Trie[str] = Trie()
-        self._routes: dict[str, tuple[CompiledMessage, dict[str, str]]] = {}  # topic -> who read it last
+        self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -73,22 +85,23 @@ class ProfileSet:
         """Load and compile profile files and folders. Raises ProfileError."""
         return cls(load_profiles(paths))
 
-    def _add(self, profile: Profile, envelopes: Mapping[str, Open]) -> None:
+    def _add(self, profile: Profile, envelopes: Mapping[str, _KnownEnvelope]) -> None:
         name = profile.profile.id
         for place, spec in enumerate(profile.messages):
             where = f"$.messages[{place}]"
-            open_ = envelopes.get(spec.envelope or profile.envelope)
-            if open_ is None:
-                raise ProfileError(name, where, f"unknown envelope {spec.envelope or profile.envelope!r}")
-            topics = spec.topics or profile.topics
-            if not topics:
-                raise ProfileError(name, where, "no topics")
-            try:
-                message = CompiledMessage(profile, spec, open_)
-                for topic in topics:
-                    self._trie.add(Template(topic), message)
-            except ValueError as error:  # also PathError and ExpressionError
-                raise ProfileError(name, where, str(error)) from error
+            for word in _several(spec.envelope or profile.envelope):
+                envelope = envelopes.get(word)
+                if envelope is None:
+                    raise ProfileError(name, where, f"unknown envelope {word!r}")
+                topics = spec.topics or profile.topics or envelope.topics
+                if not topics:
+                    raise ProfileError(name, where, "no topics")
+                try:
+                    message = CompiledMessage(profile, spec, envelope.open)
+                    for topic in topics:
+                        self._trie.add(Template(topic), message)
+                except (ValueError, re.error) as error:  # also PathError and ExpressionError
+                    raise ProfileError(name, where, str(error)) from error
         for verb, command in profile.commands.items():
             if fault := check_command(verb, command):
                 raise ProfileError(name, f"$.commands.{verb}", fault)
@@ -103,24 +116,43 @@ class ProfileSet:
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise Undecodable("too_large", f"{len(payload)} bytes, {PAYLOAD_BYTES_MAX} at most")
         message = Message(topic, payload)
-        if (known := self._routes.get(topic)) is not None:
-            try:
-                return known[0].decode(message, known[1], received_ms)
-            except Undecodable:
-                pass  # another kind of message of this device: ask them all
+        readers = self._routes.get(topic)
+        if readers is not None:
+            for target, captures in readers:
+                try:
+                    decoded = target.decode(message, captures, received_ms)
+                except Undecodable:
+                    continue  # asked again below, where the refusals are weighed
+                if decoded is not None:
+                    return decoded
+        return self._ask_all(message, received_ms)
+
+    def _ask_all(self, message: Message, received_ms: int) -> tuple[Decoded, ...]:
         refusal: Undecodable | None = None
-        for target, captures in self._trie.find(topic):
+        asked = None
+        for candidate in self._trie.find(message.topic):
+            asked, captures = candidate
             try:
-                decoded = target.decode(message, captures, received_ms)
+                decoded = asked.decode(message, captures, received_ms)
             except Undecodable as error:
-                if refusal is None or refusal.reason == "no_profile":
+                if refusal is None or _WEIGHT.get(error.reason, 2) > _WEIGHT.get(refusal.reason, 2):
                     refusal = error
                 continue
-            if len(self._routes) >= ROUTES_MAX:
-                self._routes.clear()
-            self._routes[topic] = (target, captures)
-            return decoded
-        raise refusal or Undecodable("topic_unknown", topic[:200])
+            if decoded is not None:
+                self._remember(message.topic, candidate)
+                return decoded
+        if refusal is not None:
+            raise refusal
+        if asked is None:
+            raise Undecodable("topic_unknown", message.topic[:200])
+        raise Undecodable("no_profile", "no profile of this topic knows such a message", asked.profile.profile.id)
+
+    def _remember(self, topic: str, candidate: _Candidate) -> None:
+        if len(self._routes) >= ROUTES_MAX:
+            self._routes.clear()
+        readers = self._routes.setdefault(topic, [])
+        if len(readers) < READERS_MAX:
+            readers.append(candidate)
 
     def is_spoken(self, topic: str) -> bool:
         """Whether this is a topic on which devices are told something, by us or by others: not a reading."""
@@ -135,3 +167,7 @@ class ProfileSet:
         if command is None:
             raise ActionRefused("verb_unsupported", f"{profile} can't {verb}")
         return make_action(command, device, verb, args)
+
+
+def _several(words: str | list[str]) -> list[str]:
+    return [words] if isinstance(words, str) else words
