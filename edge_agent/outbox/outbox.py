@@ -171,7 +171,7 @@ class Outbox:
             return
         packed = b"".join([d.packet_id.to_bytes(2, "big") + d.digest for d in batch.deliveries])
         self._db.execute("INSERT INTO deliveries VALUES (?, ?)", (self._commit_number + 1, packed))
-        count, oldest = self._held_count, 0
+        count, oldest = self._held_count + len(batch.deliveries), 0
         for number, held in self._held:
             if count - held < DELIVERIES_KEPT:
                 break

@@ -1,0 +1,80 @@
+"""The ledger's arithmetic, against a lane whose every frame is known."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cloud_api.framelog.coverage import Coverage
+from contracts.ledger import Drop, Held, lane_ledger
+from contracts.messages import LaneState
+
+STATES = ("stored", "buffered", "dropped")
+
+
+@st.composite
+def lanes(draw: st.DrawFn) -> list[tuple[int, str]]:
+    """Frames in order: samples, and where each is. What is buffered is never older than what the cloud acked before."""
+    return draw(st.lists(st.tuples(st.integers(0, 50), st.sampled_from(STATES)), max_size=40))
+
+
+def parts_of(frames: list[tuple[int, str]]) -> tuple[list[Held], list[Drop], int]:
+    held: list[Held] = []
+    drops = []
+    before = 0
+    for seq, (samples, state) in enumerate(frames, 1):
+        if state == "stored":
+            if held and held[-1].last_seq == seq - 1:
+                held[-1] = held[-1]._replace(last_seq=seq, samples=held[-1].samples + samples)
+            else:
+                held.append(Held(seq, seq, samples, before))
+        elif state == "dropped":
+            drops.append(Drop(seq, seq, samples, "size_cap"))
+        before += samples
+    return held, drops, before
+
+
+@given(lanes())
+@settings(max_examples=500, deadline=None)
+def test_produced_is_stored_and_declared_and_buffered(frames: list[tuple[int, str]]) -> None:
+    held, drops, produced = parts_of(frames)
+    buffered = [seq for seq, (_, state) in enumerate(frames, 1) if state == "buffered"]
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=len(frames), produced=produced,
+        oldest_unacked_seq=buffered[0] if buffered else len(frames) + 1, buffered=0, dropped=0,
+    )  # fmt: skip
+    ledger = lane_ledger(held, drops, reported)
+    sums = {state: sum(samples for samples, where in frames if where == state) for state in STATES}
+    assert ledger.produced == produced
+    assert ledger.stored == sums["stored"]
+    assert ledger.declared_dropped == sums["dropped"]
+    assert ledger.buffered == sums["buffered"]
+    assert ledger.unexplained == 0
+
+
+@given(lanes())
+@settings(max_examples=500, deadline=None)
+def test_what_nobody_holds_is_unexplained(frames: list[tuple[int, str]]) -> None:
+    """The gateway says that everything is acked: what is not stored and not declared is missing, to the sample."""
+    held, drops, produced = parts_of(frames)
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=len(frames), produced=produced, oldest_unacked_seq=len(frames) + 1, buffered=0,
+        dropped=0,
+    )  # fmt: skip
+    ledger = lane_ledger(held, drops, reported)
+    assert ledger.unexplained == sum(samples for samples, state in frames if state == "buffered")
+    assert ledger.produced == ledger.stored + ledger.declared_dropped + ledger.buffered + ledger.unexplained
+
+
+@given(st.permutations(list(range(1, 30))), st.lists(st.integers(1, 29)))
+@settings(max_examples=300, deadline=None)
+def test_coverage_is_the_same_in_any_order(order: list[int], repeats: list[int]) -> None:
+    coverage = Coverage()
+    seen: set[int] = set()
+    for seq in [*order[:20], *repeats, *order[20:]]:
+        changed = coverage.add(seq, seq, seq * (seq - 1) // 2)
+        assert (changed is None) == (seq in seen)
+        seen.add(seq)
+        assert {n for held in coverage.ranges for n in range(held.first_seq, held.last_seq + 1)} == seen
+        assert all(a.last_seq + 1 < b.first_seq for a, b in zip(coverage.ranges, coverage.ranges[1:], strict=False))
+        assert sum(held.samples for held in coverage.ranges) == sum(seen)
+    assert all(n in coverage for n in seen)
+    assert all(held.samples_before == held.first_seq * (held.first_seq - 1) // 2 for held in coverage.ranges)

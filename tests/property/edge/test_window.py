@@ -1,0 +1,108 @@
+"""The send window as a state machine: nothing is forgotten, nothing flies twice, fresh goes first, backlog always drains."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from edge_agent.uplink.window import FrameKey, SendWindow
+
+FRAMES_MAX = 4
+
+
+class WindowMachine(RuleBasedStateMachine):
+    """A model of outbox and cloud around the window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window = SendWindow(FRAMES_MAX, resend_after_ms=1_000, fresh_max=3)
+        self.now_ms = 0
+        self.last = {"urgent": 0, "bulk": 0}
+        self.acked: set[FrameKey] = set()
+        self.flying: dict[FrameKey, int] = {}
+        self.up = False
+
+    def unacked(self, lane: str) -> list[int]:
+        return [seq for seq in range(1, self.last[lane] + 1) if FrameKey(lane, seq) not in self.acked]
+
+    @rule(lane=st.sampled_from(["urgent", "bulk"]))
+    def commit(self, lane: str) -> None:
+        self.last[lane] += 1
+        self.window.committed(FrameKey(lane, self.last[lane]))
+
+    @rule()
+    def link_up(self) -> None:
+        self.up = True
+        self.flying.clear()
+        self.window.link_up()
+        for lane in self.last:
+            self.window.backlog(lane, [(seq, seq) for seq in self.unacked(lane)])
+
+    @rule()
+    def link_lost(self) -> None:
+        self.up = False
+        self.flying.clear()
+        self.window.link_lost()
+
+    @rule()
+    def send(self) -> None:
+        key = self.window.next(self.now_ms)
+        if key is not None:
+            assert self.up
+            assert key not in self.flying, "sent twice"
+            self.flying[key] = self.now_ms
+
+    @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def ack(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.flying)))
+        self.acked.add(key)
+        seqs = sorted(each.seq for each in self.acked if each.lane == key.lane)
+        for _ in range(data.draw(st.integers(1, 2))):  # acks may be doubled
+            self.window.acked(key.lane, [(seq, seq) for seq in seqs])
+        self.flying = {each: at for each, at in self.flying.items() if each not in self.acked}
+
+    @rule(by_ms=st.integers(1, 1_500))
+    def time_passes(self, by_ms: int) -> None:
+        self.now_ms += by_ms
+        late = set(self.window.overdue(self.now_ms))
+        assert late == {key for key, at in self.flying.items() if self.now_ms - at >= 1_000}
+        for key in late:
+            del self.flying[key]
+
+    @invariant()
+    def bounded(self) -> None:
+        assert self.window.in_flight == len(self.flying) <= FRAMES_MAX
+
+    def teardown(self) -> None:
+        """From any state: once the link is up, everything unacknowledged is sent, each once."""
+        self.link_up()
+        wanted = {FrameKey(lane, seq) for lane in self.last for seq in self.unacked(lane)}
+        sent: set[FrameKey] = set()
+        while (key := self.window.next(self.now_ms)) is not None:
+            assert key not in sent
+            sent.add(key)
+            self.window.acked(key.lane, [(key.seq, key.seq)])
+        assert sent == wanted
+
+
+TestWindow = WindowMachine.TestCase
+TestWindow.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+
+
+def test_fresh_goes_before_backlog_and_backlog_has_its_share() -> None:
+    window = SendWindow(100, 1_000, backlog_share=4)
+    window.link_up()
+    window.backlog("bulk", [(1, 50)])
+    for seq in range(51, 71):
+        window.committed(FrameKey("bulk", seq))
+    first = [window.next(0) for _ in range(12)]
+    from_backlog = [key.seq for key in first if key and key.seq <= 50]
+    assert from_backlog == [1, 2, 3], "every fourth place is the backlog's"
+
+
+def test_urgent_goes_before_bulk() -> None:
+    window = SendWindow(10, 1_000)
+    window.link_up()
+    window.committed(FrameKey("bulk", 1))
+    window.committed(FrameKey("urgent", 1))
+    assert window.next(0) == FrameKey("urgent", 1)
