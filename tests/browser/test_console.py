@@ -1,0 +1,92 @@
+"""The console in Chromium against the running system: overview, device, a command to its confirmation."""
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.system import RunningSystem
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    path = shutil.which("chromium")
+    assert path, "Chromium is not installed: run `make servers`"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def clean_page(browser: Browser, system: RunningSystem, width: int, locale: str) -> Iterator[Page]:
+    """A page that may not complain in its console, nor ask anybody but the system."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on(
+        "console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            complaints.append(f"asked {request.url}")
+            if not request.url.startswith((system.base_url, "data:"))
+            else None
+        ),
+    )
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def valve(system: RunningSystem) -> dict[str, str]:
+    url = f"{system.base_url}/api/v1/devices?community=liuyuan&kind=building&limit=1000"
+    with urllib.request.urlopen(url) as answer:
+        return next(device for device in json.loads(answer.read())["items"] if device["profile"] == "linli/valve")
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
+def test_overview_device_command(running_system: RunningSystem, browser: Browser, width: int, locale: str) -> None:
+    chinese = locale.startswith("zh")
+    device = valve(running_system)
+    name = device["name"]["zh" if chinese else "en"]  # type: ignore[index]
+    with clean_page(browser, running_system, width, locale) as page:
+        page.goto(running_system.base_url)
+        page.get_by_role("link", name="柳园小区" if chinese else "Willow Gardens").click()
+        expect(page.get_by_role("status").filter(has_text="实时" if chinese else "Live")).to_be_visible()
+        expect(page.locator(".place")).to_have_count(36)
+        expect(page.locator('.place[data-status="unknown"]')).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+        page.get_by_role("link").filter(has_text=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        expect(page.get_by_role("img")).not_to_have_count(0)
+        # Keyboard: the verb's button can be reached and pressed without a mouse; a valve asks first.
+        page.get_by_role("button", name="关闭阀门" if chinese else "Close valve").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="确定执行" if chinese else "Yes, do it").click()
+        expect(page.locator('[data-state="confirmed"]').first).to_be_visible(timeout=15_000)
+        # The other language, and it is remembered.
+        page.get_by_role("button", name="Switch to English" if chinese else "切换到中文").click()
+        expect(page.locator("html")).to_have_attribute("lang", "en" if chinese else "zh-CN")
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", "en" if chinese else "zh-CN")
+        other = device["name"]["en" if chinese else "zh"]  # type: ignore[index]
+        expect(page.get_by_role("heading", level=1)).to_have_text(other)
+        page.get_by_role("button", name="Open valve" if chinese else "打开阀门").click()
+        page.get_by_role("button", name="Yes, do it" if chinese else "确定执行").click()
+        expect(page.locator('[data-state="confirmed"]')).not_to_have_count(1, timeout=15_000)
+
+
+def test_a_page_that_is_not_there_says_so(running_system: RunningSystem, browser: Browser) -> None:
+    with clean_page(browser, running_system, 390, "en-US") as page:
+        page.goto(f"{running_system.base_url}/no/such/page")
+        expect(page.get_by_text("This page does not exist.")).to_be_visible()

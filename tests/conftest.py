@@ -1,0 +1,14 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system import RunningSystem, running_demo
+
+
+@pytest.fixture(scope="session")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system, started once for all tests that look at it."""
+    with running_demo(tmp_path_factory.mktemp("demo") / "var") as system:
+        yield system
