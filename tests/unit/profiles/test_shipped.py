@@ -37,7 +37,7 @@ def test_an_example_that_is_not_held_is_found(file: Path) -> None:
     """The check itself can fail: with every expectation turned into a wrong one, each example is reported."""
     (profile,) = load_profiles([file])
     for example in profile.examples:
-        example.expect = {name: "no such value" for name in example.expect} or {"fire_alarm": True}
+        example.expect = dict.fromkeys(example.expect, "no such value") or {"fire_alarm": True}
     problems = "\n".join(check_profile(profile))
     for place in range(len(profile.examples)):
         assert f"$.examples[{place}]" in problems
