@@ -61,6 +61,9 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     last_seq = max([each.last_seq for each in held] + [reported.last_seq if reported else 0], default=0)
     last_seq = max([last_seq, *(drop.last_seq for drop in drops)])
     known = max([each.samples_before + each.samples for each in held], default=0)
+    # A drop past everything that is held was produced too, also when the gateway has not said so yet.
+    held_to = max([each.last_seq for each in held], default=0)
+    known += sum(drop.samples for drop in _distinct(drops) if drop.first_seq > held_to)
     produced = max(known, reported.produced if reported else 0)
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0

@@ -87,5 +87,3 @@ def test_a_data_set_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert answer.returncode != 0
     assert "parking_birmingham" in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
-
-
