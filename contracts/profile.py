@@ -106,11 +106,15 @@ class Codec(Part, kw_only=True):
 
 
 class Time(Part, kw_only=True):
-    """Where the sample's own time stands. Without it, or where it is missing, the arrival time holds."""
+    """Where the sample's own time stands. Without it, or where it is missing, the arrival time holds.
+
+    format  rfc3339, unix_s, unix_ms, or how the text is written, as ``strptime`` has it: "%Y%m%d%H%M%S"
+    zone    for a text without offset: an IANA name
+    """
 
     path: str
-    format: Literal["rfc3339", "unix_s", "unix_ms"] = "rfc3339"
-    zone: str = "UTC"  # for an rfc3339-like text without offset: an IANA name
+    format: str = "rfc3339"
+    zone: str = "UTC"
 
 
 class MetricSpec(Part, kw_only=True):
@@ -191,23 +195,22 @@ class CommandSpec(Part, kw_only=True):
     confirm: ConfirmSpec | None = None
 
 
-class Expected(Part, kw_only=True):
-    """One sample that the example must give."""
-
-    value: Scalar
-    observed_at_ms: int | None = None
-
-
 class Example(Part, kw_only=True):
-    """A real message and what it must be read as. payload: JSON document; or text; or hex."""
+    """A real message and what it must be read as. payload: JSON document; or text; or hex.
+
+    observed_at_ms  the time that every reading must have; absent: metrics that must have no value
+    refused         the reason why this message must be refused, instead of ``expect``
+    """
 
     topic: str
     payload: Any = msgspec.UNSET
     text: str | None = None
     hex: str | None = None
     device: str = ""
-    expect: dict[str, Scalar]
+    expect: dict[str, Scalar] = {}
     absent: list[str] = []
+    observed_at_ms: int | None = None
+    refused: str = ""
 
 
 class Profile(Part, kw_only=True):

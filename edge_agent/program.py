@@ -24,7 +24,7 @@ from edge_agent.health import serve_health
 from edge_agent.intake import Intake
 from edge_agent.outbox import Batch, CommittedFrame, Outbox
 from edge_agent.outbox.writer import OutboxWriter
-from edge_agent.profiles import SHIPPED, ProfileSet
+from edge_agent.profiles.check import load_with_own
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
@@ -51,7 +51,7 @@ class Agent:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.profiles = ProfileSet.load([SHIPPED, *([Path(settings.profiles)] if settings.profiles else [])])
+        self.profiles = load_with_own(Path(settings.profiles) if settings.profiles else None)
         self.outbox = Outbox(
             Path(settings.data_dir) / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, now_ms
         )

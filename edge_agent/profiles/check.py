@@ -9,7 +9,7 @@ import msgspec
 from contracts.profile import Example, Profile
 from contracts.reading import Sample, Value
 from edge_agent.profiles.errors import ProfileError, Undecodable
-from edge_agent.profiles.profile_set import ProfileSet, load_profiles
+from edge_agent.profiles.profile_set import SHIPPED, ProfileSet, load_profiles
 
 _RECEIVED_MS = 1_893_456_000_000  # 2030-01-01: an example's own times are never in its future
 
@@ -25,6 +25,18 @@ def check_files(paths: Iterable[Path]) -> list[str]:
         except ProfileError as error:
             problems.append(str(error))
     return problems
+
+
+def load_with_own(own: Path | None) -> ProfileSet:
+    """The shipped profiles, which the tests have checked, and the site's own, which are checked here.
+
+    own: a file or folder; a profile in it replaces the shipped one of the same id. Raises ProfileError, also for an
+    example that is not held.
+    """
+    for profile in load_profiles([own]) if own else ():
+        if problems := check_profile(profile):
+            raise ProfileError(str(own), profile.profile.id, problems[0])
+    return ProfileSet.load([SHIPPED, *([own] if own else [])])
 
 
 def check_profile(profile: Profile) -> list[str]:
@@ -50,11 +62,18 @@ def _check_example(compiled: ProfileSet, example: Example) -> list[str]:
     try:
         decoded = compiled.decode(example.topic, example_payload(example), _RECEIVED_MS)
     except Undecodable as error:
-        return [f"is refused: {error}"]
+        return [] if error.reason == example.refused else [f"is refused: {error}"]
+    if example.refused:
+        return [f"is not refused as {example.refused}"]
+    if not example.expect and not example.absent:
+        return ["expects nothing: say 'expect', 'absent' or 'refused'"]
     samples: dict[str, Sample] = {}
     for part in decoded:
         if example.device and part.device != example.device:
             return [f"device is {part.device!r}, not {example.device!r}"]
+        observed = {reading.observed_ms for reading in part.readings}
+        if example.observed_at_ms is not None and observed != {example.observed_at_ms}:
+            return [f"is observed at {sorted(observed)}, not {example.observed_at_ms}"]
         samples.update({sample.metric: sample for reading in part.readings for sample in reading.samples})
     problems = []
     for name, wanted in example.expect.items():

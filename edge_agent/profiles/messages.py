@@ -17,6 +17,8 @@ from edge_agent.profiles.times import compile_time
 
 READINGS_MAX = 1_024
 """Readings from one message; more is refused."""
+SAMPLES_MAX = 64
+"""Samples of one reading."""
 DEVICE_LENGTH_MAX = 128
 
 
@@ -122,6 +124,10 @@ class CompiledMessage:
     def _compile_reading(self, spec: ReadingSpec) -> _ReadReading:
         header = self.profile.profile
         read_time = compile_time(spec.time) if spec.time else None
+        if bool(spec.metrics) is bool(spec.metrics_from):
+            raise ValueError("a reading has either 'metrics' or 'metrics_from'")
+        if len(spec.metrics) > SAMPLES_MAX:
+            raise ValueError(f"a reading has at most {SAMPLES_MAX} metrics")
         metrics = [compile_metric(name, metric) for name, metric in spec.metrics.items()]
         read_all = compile_path(spec.metrics_from) if spec.metrics_from else None
         device_of = compile_template(spec.device or self.profile.identity.device)
@@ -179,6 +185,8 @@ def _own_vocabulary(found: Any, profile: str) -> list[Sample]:
         return []
     if type(found) is not dict:
         raise Undecodable("wrong_type", "the metrics are not an object", profile)
+    if len(found) > SAMPLES_MAX:
+        raise Undecodable("too_many_samples", f"{len(found)} metrics, {SAMPLES_MAX} at most", profile)
     samples = []
     for name, value in found.items():
         metric = METRICS.get(name)

@@ -157,7 +157,12 @@ def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
         for value in (*table.values(), *([spec.default] if spec.default is not None else [])):
             if value is not None and fault_of(metric, value):
                 raise ValueError(f"{value!r} is not a value of {metric.name}")
-        return lambda raw, root: table.get(raw if type(raw) is str else _key(raw), spec.default)
+
+        def look_up(raw: Any, root: Any) -> Value | None:
+            word = raw if type(raw) is str else _key(raw)
+            return None if word is None else table.get(word, spec.default)
+
+        return look_up
     if spec.mask is not None:
         mask = spec.mask
         return lambda raw, root: bool(raw & mask) if type(raw) is int else None
@@ -171,7 +176,10 @@ def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
     return lambda raw, root: raw if isinstance(raw, str) else _key(raw)
 
 
-def _key(raw: Any) -> str:
+def _key(raw: Any) -> str | None:
+    """How a map or a text sees what stands there; None for lists and objects, which no map is meant for."""
+    if isinstance(raw, list | dict | tuple):
+        return None
     if raw is True:
         return "true"
     if raw is False:

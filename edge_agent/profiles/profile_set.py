@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +59,7 @@ class _KnownEnvelope(NamedTuple):
     topics: list[str]
 
 
+@cache
 def load_envelopes() -> Mapping[str, _KnownEnvelope]:
     """The shared envelopes, compiled, with their usual topics."""
     document = yaml.load((SHIPPED / ENVELOPES_FILE).read_text(encoding="utf-8"), Loader=_Loader)

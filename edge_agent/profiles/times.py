@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.profile import Time
 from edge_agent.profiles.errors import Undecodable
@@ -19,17 +19,21 @@ ReadTime = Callable[[Any, int], int | None]
 def compile_time(spec: Time) -> ReadTime:
     """A function that reads the time; it raises Undecodable (time_invalid, time_implausible). Raises ValueError."""
     find = compile_path(spec.path)
-    zone = UTC if spec.zone == "UTC" else ZoneInfo(spec.zone)
-    text = spec.format == "rfc3339"
+    try:
+        zone = UTC if spec.zone == "UTC" else ZoneInfo(spec.zone)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"unknown zone {spec.zone!r}") from error
+    number = spec.format in ("unix_s", "unix_ms")
     factor = 1000 if spec.format == "unix_s" else 1
+    parse = _text_parser(spec.format) if not number else None
 
     def read(root: Any, received_ms: int) -> int | None:
         raw = find(root)
         if raw is None or raw == "":
             return None
         try:
-            if text:
-                moment = datetime.fromisoformat(raw)
+            if parse is not None:
+                moment = parse(raw)
                 if moment.tzinfo is None:
                     moment = moment.replace(tzinfo=zone)
                 observed_ms = round(moment.timestamp() * 1000)
@@ -42,3 +46,11 @@ def compile_time(spec: Time) -> ReadTime:
         return observed_ms
 
     return read
+
+
+def _text_parser(written: str) -> Callable[[str], datetime]:
+    if written == "rfc3339":
+        return datetime.fromisoformat
+    if "%" not in written:
+        raise ValueError(f"unknown time format {written!r}: rfc3339, unix_s, unix_ms or a pattern with %")
+    return lambda text: datetime.strptime(text, written)
