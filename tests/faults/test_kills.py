@@ -121,3 +121,28 @@ def test_both_brokers_killed(tmp_path: Path) -> None:
         site.agent.wait_ready(cloud=True)
         wait_for(lambda: load.sent > 700, "some load after")
         assert_stored_once(site, "kills", load.stop())
+
+
+@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
+def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
+    """What it acknowledged is on its disk. What it took without acknowledging, the publisher sends again."""
+    with running_site(tmp_path, local) as site:
+        load = Load(site.local_broker.port, "kills")
+        for count in (200, 600, 1_000):
+            wait_for(lambda count=count: load.sent > count, "some load")  # type: ignore[misc]
+            site.local_broker.kill()
+            site.local_broker.start()
+        acked = load.stop()
+        found = wait_for(lambda: site.cloud.device("kills"), "the device")
+
+        def missing() -> list[int]:
+            stored = {point["value"] for point in site.cloud.samples(found["id"], "message_count")}
+            return sorted(set(acked) - stored)
+
+        wait_for(lambda: not missing(), "everything that was acknowledged", 20, 0.3)
+        ledger = wait_for(site.balanced, "the ledger to balance", 30)
+        assert ledger["unexplained"] == 0
+        stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
+        print(
+            f"{local}: {len(acked)} acknowledged, 0 lost, {len(stored) - len(set(stored))} sent again by the publisher"
+        )
