@@ -60,7 +60,11 @@ def example_payload(example: Example) -> bytes:
 
 def _check_example(compiled: ProfileSet, example: Example) -> list[str]:
     try:
-        decoded = compiled.decode(example.topic, example_payload(example), _RECEIVED_MS)
+        payload = example_payload(example)
+    except ValueError as error:
+        return [f"its hex is not hexadecimal: {error}"]
+    try:
+        decoded = compiled.decode(example.topic, payload, _RECEIVED_MS)
     except Undecodable as error:
         return [] if error.reason == example.refused else [f"is refused: {error}"]
     if example.refused:
