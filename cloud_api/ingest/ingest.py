@@ -133,6 +133,7 @@ class Ingest:
             logger=logging.getLogger("cloud_api.ingest.mqtt"),
         ) as client:
             await client.subscribe([(topics.ALL_UP, 1), (topics.ALL_STATE, 1)])
+            client.pending_calls_threshold = 1_000  # an acknowledgement a gateway and batch; no warning
             self._client = client
             self.connected = True
             birth = IngestState(online=True, session=session, at_ms=self._clock())

@@ -133,6 +133,7 @@ class Uplink:
                 (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
                 (topics.INGEST, 1),
             ])  # fmt: skip
+            client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
             self.connected = True
             log.info("cloud connected", extra={"session": session})
             try:

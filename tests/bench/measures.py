@@ -1,0 +1,241 @@
+"""What is measured. Each function is one run and returns figures by the names of docs/benchmarks.json."""
+
+import asyncio
+import json
+import os
+import statistics
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+
+from contracts import topics
+from contracts.frame import encode_frame
+from contracts.reading import Clock, Reading, Sample
+from edge_agent.profiles import SHIPPED, ProfileSet
+from tests.bench.load import RawPublisher, payloads
+from tests.brokers import running_broker
+from tests.processes import CloudApi, Site, running_site, wait_for
+
+FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "vendor_payloads"
+EDGE_READINGS = 60_000
+BACKLOG_READINGS = 100_000
+CLOUD_FRAMES, CLOUD_READINGS = 600, 500
+
+
+def pin(site: Site, agent_core: int = 0) -> None:
+    """The agent alone on one core; brokers, cloud and load on the other."""
+    cores = sorted(os.sched_getaffinity(0))
+    other = cores[-1]
+    for pid in (site.local_broker.pid, site.cloud_broker.pid, site.cloud.process.pid):
+        _pin(pid, other)
+    _pin(site.agent.process.pid, cores[agent_core])
+
+
+def _pin(pid: int, core: int) -> None:
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {core})
+
+
+def status(site: Site) -> dict[str, Any]:
+    """The agent's status."""
+    return wait_for(site.agent.status, "the agent's status")
+
+
+def edge(folder: Path) -> dict[str, float]:
+    """Sensor publish (QoS 1, 150-byte JSON) → outbox committed → cloud acked; the agent on one core."""
+    with running_site(folder) as site:
+        pin(site)
+        publisher = RawPublisher(site.local_broker.port)
+        publisher.publish_all(payloads(2_000))
+        wait_for(lambda: status(site)["gauges"]["buffered_samples"] == 0, "the warm-up", 30)
+        before, cpu_s = status(site)["counters"], site.agent.cpu_s()
+        began = time.monotonic()
+        publisher.publish_all(payloads(EDGE_READINGS))
+
+        def all_acked() -> bool:
+            now = status(site)
+            done = now["counters"]["readings"] - before["readings"] >= EDGE_READINGS
+            return done and now["gauges"]["buffered_samples"] == 0
+
+        wait_for(all_acked, "everything to be committed and acked", 120, 0.01)
+        took_s = time.monotonic() - began
+        after = status(site)["counters"]
+        publisher.close()
+        return {
+            "edge_readings_per_s": EDGE_READINGS / took_s,
+            "edge_cpu_s_per_1k": (site.agent.cpu_s() - cpu_s) / EDGE_READINGS * 1000,
+            "edge_rss_mb": site.agent.resident_mb(),
+            "uplink_bytes_per_reading": (after["bytes_sent"] - before["bytes_sent"]) / EDGE_READINGS,
+        }
+
+
+def outage(folder: Path) -> dict[str, float]:
+    """The link is away while a backlog grows; then: first fresh data, and how fast the backlog drains."""
+    with running_site(folder) as site:
+        site.cloud_broker.kill()
+        publisher = RawPublisher(site.local_broker.port)
+        publisher.publish_all(payloads(BACKLOG_READINGS))
+        wait_for(lambda: status(site)["counters"]["readings"] >= BACKLOG_READINGS, "the backlog", 60)
+        grown_mb = site.agent.resident_mb()
+        began = time.monotonic()
+        site.cloud_broker.start()
+        fresh = {"samples": {"message_count": 1}}
+        publisher.publish_all([("linli-device/reading/fresh", json.dumps(fresh).encode())])
+        wait_for(lambda: site.cloud.device("fresh"), "the first fresh data", 30, 0.005)
+        first_s = time.monotonic() - began
+        link_s = None
+
+        def drained() -> bool:
+            nonlocal link_s
+            now = status(site)
+            if link_s is None and now["cloud"]["ingest_online"]:
+                link_s = time.monotonic()
+            return bool(now["gauges"]["buffered_samples"] == 0)
+
+        wait_for(drained, "the backlog to drain", 60, 0.005)
+        took_s = time.monotonic() - began
+        publisher.close()
+        return {
+            "first_data_s": first_s,
+            "drain_readings_per_s": BACKLOG_READINGS / took_s,
+            "edge_rss_after_backlog_mb": grown_mb,
+        }
+
+
+def cloud_frames() -> list[bytes]:
+    """Frames of one gateway, as its outbox makes them."""
+    import random
+
+    chance = random.Random(7)
+    frames, before, at_ms = [], 0, time.time_ns() // 1_000_000 - 600_000
+    for seq in range(1, CLOUD_FRAMES + 1):
+        readings = []
+        for number in range(CLOUD_READINGS):
+            at_ms += chance.choice([0, 0, 1, 1, 2])
+            readings.append(
+                Reading(f"dev-{chance.randrange(200):03d}", at_ms, at_ms, Clock.GATEWAY, (
+                    Sample("message_count", number), Sample("temperature", round(chance.gauss(20, 3), 1)),
+                    Sample("humidity", round(chance.uniform(30, 60), 1)),
+                    Sample("battery_voltage", round(chance.gauss(3.3, 0.05), 3)),
+                ))
+            )  # fmt: skip
+        frames.append(encode_frame("gw-bench", "0123456789abcdef", "bulk", seq, at_ms, before, readings, []))
+        before += 4 * CLOUD_READINGS
+    return frames
+
+
+def cloud(folder: Path) -> dict[str, float]:
+    """Frames in → logged, stored and queryable, on two cores with the broker."""
+    frames = cloud_frames()
+    values = CLOUD_FRAMES * CLOUD_READINGS * 4
+    with running_broker("nats-cloud", folder / "broker") as broker:
+        api = CloudApi(folder / "cloud", broker.port)
+        api.start()
+        try:
+            api.wait_ready()
+
+            async def send() -> None:
+                async with aiomqtt.Client("127.0.0.1", broker.port, max_inflight_messages=200) as client:
+                    client.pending_calls_threshold = 200
+                    gate = asyncio.Semaphore(100)
+
+                    async def one(payload: bytes) -> None:
+                        async with gate:
+                            await client.publish(topics.up("gw-bench", "bulk"), payload, qos=1)
+
+                    await asyncio.gather(*map(one, frames))
+
+            began = time.monotonic()
+            asyncio.run(send())
+            wait_for(lambda: _position(api, "telemetry") >= CLOUD_FRAMES, "telemetry to hold everything", 60, 0.01)
+            took_s = time.monotonic() - began
+        finally:
+            api.stop()
+        store = (folder / "cloud" / "data" / "telemetry.duckdb").stat().st_size
+        log = (folder / "cloud" / "data" / "framelog.sqlite").stat().st_size
+        return {
+            "cloud_values_per_s": values / took_s,
+            "disk_bytes_per_value": store / values,
+            "frame_log_bytes_per_value": log / values,
+        }
+
+
+def _position(api: CloudApi, projection: str) -> float:
+    with urllib.request.urlopen(f"{api.url}/metrics") as answer:
+        for line in answer.read().decode().splitlines():
+            if line.startswith("linli_projection_cursor") and f'"{projection}"' in line:
+                return float(line.rsplit(" ", 1)[1])
+    return 0
+
+
+def live(folder: Path, rate: int = 2_000, seconds: int = 8) -> dict[str, float]:
+    """Sensor's publish → the browser's event, at a steady rate; the newest value of each of 200 devices counts."""
+    with running_site(folder) as site:
+        count = rate * seconds
+        messages = payloads(count, devices=200)
+        warm = RawPublisher(site.local_broker.port)
+        warm.publish_all(messages[:400])
+        wait_for(lambda: len(site.cloud.get("devices", limit=1000)["items"]) >= 200, "200 devices", 20)
+        time.sleep(2.5)  # the stream looks for new devices every two seconds
+        sent: dict[int, float] = {}
+        delays: list[float] = []
+        stop = threading.Event()
+
+        def listen() -> None:
+            with urllib.request.urlopen(f"{site.cloud.url}/api/v1/live", timeout=30) as stream:
+                ready.set()
+                kind = b""
+                for line in stream:
+                    if stop.is_set():
+                        return
+                    if line.startswith(b"event: "):
+                        kind = line[7:].strip()
+                    elif line.startswith(b"data: ") and kind == b"state":
+                        at = time.monotonic()
+                        counter = json.loads(line[6:])["metrics"].get("message_count")
+                        if counter and counter["value"] in sent:
+                            delays.append(at - sent[counter["value"]])
+
+        ready = threading.Event()
+        listener = threading.Thread(target=listen, daemon=True)
+        listener.start()
+        ready.wait(10)
+        began = time.monotonic()
+        for number, message in enumerate(messages):
+            ahead = number / rate - (time.monotonic() - began)
+            if ahead > 0:
+                time.sleep(ahead)
+            sent[number] = time.monotonic()
+            warm.send_one(message, number)
+        time.sleep(1)
+        stop.set()
+        warm.close()
+        assert len(delays) > 200, "the stream told too little"
+        return {
+            "live_p99_ms": statistics.quantiles(delays, n=100)[98] * 1000,
+            "live_median_ms": statistics.median(delays) * 1000,
+        }
+
+
+def decode(folder: Path) -> dict[str, float]:
+    """Microseconds a message, the median over all vendors' fixtures, through all shipped profiles."""
+    profiles = ProfileSet.load([SHIPPED])
+    now_ms = time.time_ns() // 1_000_000
+    costs = []
+    for path in sorted(FIXTURES.glob("*.json")):
+        case = json.loads(path.read_text())
+        body = case["payload"]
+        if case["payload_encoding"] == "json":
+            payload = json.dumps(body, separators=(",", ":")).encode()
+        else:
+            payload = body.encode() if case["payload_encoding"] == "text" else bytes.fromhex(body)
+        profiles.decode(case["topic"], payload, now_ms)
+        began = time.perf_counter()
+        for _ in range(300):
+            profiles.decode(case["topic"], payload, now_ms)
+        costs.append((time.perf_counter() - began) / 300 * 1e6)
+    return {"decode_us_median": statistics.median(costs)}
