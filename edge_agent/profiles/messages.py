@@ -123,7 +123,7 @@ class CompiledMessage:
 
     def _compile_reading(self, spec: ReadingSpec) -> _ReadReading:
         header = self.profile.profile
-        read_time = compile_time(spec.time) if spec.time else None
+        read_time = compile_time(spec.time, header.id) if spec.time else None
         if bool(spec.metrics) is bool(spec.metrics_from):
             raise ValueError("a reading has either 'metrics' or 'metrics_from'")
         if len(spec.metrics) > SAMPLES_MAX:

@@ -16,7 +16,7 @@ ReadTime = Callable[[Any, int], int | None]
 """(where paths start, received_ms) -> the sample's own time in ms UTC, or None when the message carries none."""
 
 
-def compile_time(spec: Time) -> ReadTime:
+def compile_time(spec: Time, profile: str) -> ReadTime:
     """A function that reads the time; it raises Undecodable (time_invalid, time_implausible). Raises ValueError."""
     find = compile_path(spec.path)
     try:
@@ -40,9 +40,9 @@ def compile_time(spec: Time) -> ReadTime:
             else:
                 observed_ms = round(float(raw) * factor)
         except (ValueError, TypeError, OverflowError) as error:
-            raise Undecodable("time_invalid", f"{raw!r} is not {spec.format}"[:200]) from error
+            raise Undecodable("time_invalid", f"{raw!r} is not {spec.format}"[:200], profile) from error
         if not PLAUSIBLE_FROM_MS <= observed_ms <= received_ms + PLAUSIBLE_AHEAD_MS:
-            raise Undecodable("time_implausible", f"{raw!r}, received at {received_ms}"[:200])
+            raise Undecodable("time_implausible", f"{raw!r}, received at {received_ms}"[:200], profile)
         return observed_ms
 
     return read
