@@ -38,6 +38,26 @@ class Header(Part, kw_only=True):
     source: str = ""
 
 
+class Envelope(Part, kw_only=True):
+    """What a network server or bridge wraps around a device's message; contracts/profiles/envelopes.yaml holds them.
+
+    parse     how the payload is read: json, scalar (one JSON or text value), text, bytes
+    bytes     where the device's own bytes stand, and their encoding
+    body      where paths start, if it is there
+    port, device, name: paths
+    topics    where messages in this envelope come, for profiles that do not say it
+    """
+
+    parse: Literal["json", "scalar", "text", "bytes"] = "json"
+    bytes: str = ""
+    encoding: Literal["base64", "hex"] = "base64"
+    body: str = ""
+    port: str = ""
+    device: str = ""
+    name: str = ""
+    topics: list[str] = []
+
+
 class FieldSpec(Part, kw_only=True):
     """One field of a binary layout.
 
@@ -61,6 +81,8 @@ class Check(Part, kw_only=True):
     at + bytes          these hex bytes stand there
     length_at + adds    the byte there, plus ``adds``, is the payload's length
     crc16_modbus        [from, to, at]: the checksum over payload[from:to] stands at ``at``; ``order`` big, little or any
+    crc16_ccitt         the same with polynomial 0x1021, initial 0xFFFF
+    sum8, xor8          the same with one byte: the sum, or the exclusive or, of all bytes
     """
 
     at: int = 0
@@ -68,6 +90,9 @@ class Check(Part, kw_only=True):
     length_at: int | None = None
     adds: int = 0
     crc16_modbus: tuple[int, int, int] | None = None
+    crc16_ccitt: tuple[int, int, int] | None = None
+    sum8: tuple[int, int, int] | None = None
+    xor8: tuple[int, int, int] | None = None
     order: Literal["big", "little", "any"] = "little"
 
 
@@ -108,11 +133,13 @@ class Codec(Part, kw_only=True):
 class Time(Part, kw_only=True):
     """Where the sample's own time stands. Without it, or where it is missing, the arrival time holds.
 
+    path    where it stands; or expr: an expression, such as "start - index * 3600" in the ``each`` of a history
     format  rfc3339, unix_s, unix_ms, or how the text is written, as ``strptime`` has it: "%Y%m%d%H%M%S"
     zone    for a text without offset: an IANA name
     """
 
-    path: str
+    path: str = ""
+    expr: str = ""
     format: str = "rfc3339"
     zone: str = "UTC"
 
@@ -154,7 +181,10 @@ class MetricSpec(Part, kw_only=True):
 
 
 class ReadingSpec(Part, kw_only=True):
-    """One reading, or with ``each`` one for every element of a list (or every item of an object: its key is ``{key}``)."""
+    """One reading, or with ``each`` one for every element of a list (or every item of an object: its key is ``{key}``).
+
+    In expressions ``index`` is the element's place, from 0.
+    """
 
     each: str = ""
     time: Time | None = None
@@ -170,7 +200,7 @@ class MessageSpec(Part, kw_only=True):
     """
 
     topics: list[str] = []
-    envelope: str | list[str] = ""
+    envelope: str | list[str] | Envelope = ""
     when: str = ""
     decode: Codec | None = None
     root: str = ""  # paths start here instead of at the document
@@ -216,38 +246,19 @@ class Example(Part, kw_only=True):
 class Profile(Part, kw_only=True):
     """The whole document.
 
-    envelope  a name in envelopes.yaml, or several: the device may come through any of these network servers
+    envelope  a name in envelopes.yaml, or several: the device may come through any of these network servers; or one
+              described here
     topics    topic templates; without them, those of the envelope
     """
 
     profile: Header
     topics: list[str] = []
-    envelope: str | list[str] = "json"
+    envelope: str | list[str] | Envelope = "json"
     identity: Identity
     parameters: dict[str, float] = {}
     messages: Annotated[list[MessageSpec], msgspec.Meta(min_length=1)]
     commands: dict[str, CommandSpec] = {}
     examples: Annotated[list[Example], msgspec.Meta(min_length=1)]
-
-
-class Envelope(Part, kw_only=True):
-    """What a network server or bridge wraps around a device's message; contracts/profiles/envelopes.yaml holds them.
-
-    parse     how the payload is read: json, scalar (one JSON or text value), text, bytes
-    bytes     where the device's own bytes stand, and their encoding
-    body      where paths start, if it is there
-    port, device, name: paths
-    topics    where messages in this envelope come, for profiles that do not say it
-    """
-
-    parse: Literal["json", "scalar", "text", "bytes"] = "json"
-    bytes: str = ""
-    encoding: Literal["base64", "hex"] = "base64"
-    body: str = ""
-    port: str = ""
-    device: str = ""
-    name: str = ""
-    topics: list[str] = []
 
 
 def schema() -> dict[str, Any]:

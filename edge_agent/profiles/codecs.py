@@ -40,7 +40,7 @@ def _struct(codec: Codec) -> Decode:
     if placed and not codec.length and not codec.length_min:
         raise ValueError("a struct with 'at' needs 'length' or 'length_min'")
     read_rest = _compile_rest(codec)
-    whole = not placed and not codec.length_min
+    whole = not placed and not codec.length and not codec.length_min
 
     def decode(data: bytes) -> Fields:
         found: Fields = {}

@@ -142,7 +142,7 @@ class CompiledMessage:
             device = device_of(names)
             if not device or len(device) > DEVICE_LENGTH_MAX:
                 raise Undecodable("device_unknown", "the message does not say which device it is from", header.id)
-            observed_ms = read_time(root, received_ms) if read_time is not None else None
+            observed_ms = read_time(root, names, received_ms) if read_time is not None else None
             if observed_ms is None:
                 return [Reading(device, received_ms, received_ms, Clock.GATEWAY, tuple(samples))]
             return [Reading(device, observed_ms, received_ms, Clock.DEVICE, tuple(samples))]
@@ -159,9 +159,10 @@ class CompiledMessage:
             if len(pairs) > READINGS_MAX:
                 raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", header.id)
             readings: list[Reading] = []
-            for key, element in pairs:
+            for index, (key, element) in enumerate(pairs):
                 inner = {**names, **element} if type(element) is dict else {**names, "x": element}
                 inner["key"] = key
+                inner["index"] = index
                 inner["root"] = element
                 readings += read_one(element, inner, received_ms)
             return readings
@@ -174,9 +175,10 @@ def _names_used(profile: Profile, spec: MessageSpec) -> set[str]:
     used = template_names(profile.identity.device) | template_names(profile.identity.name) | expression_names(spec.when)
     for reading in spec.readings:
         used |= template_names(reading.device)
+        used |= expression_names(reading.time.expr) if reading.time else set()
         for metric in reading.metrics.values():
             used |= metric_names(metric)
-    return used - {"document", "root", "port", "size", "b", "x", "key"} - set(profile.parameters)
+    return used - {"document", "root", "port", "size", "b", "x", "key", "index"} - set(profile.parameters)
 
 
 def _own_vocabulary(found: Any, profile: str) -> list[Sample]:

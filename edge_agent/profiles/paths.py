@@ -1,9 +1,10 @@
 """Paths into a decoded JSON document, compiled once to closures.
 
 A subset of JMESPath with its semantics: ``a.b``, ``"quoted:key"``, ``[0]``, ``[-1]``, ``[*]``, ``*`` (values of an
-object), ``[?a=='x' && b!='y' || !c]``, ``expr | [0]``, and ``@`` for the document itself. What is not there is None.
+object), ``[?a=='x' && b!=`1` || !c]``, ``expr | [0]``, and ``@`` for the document itself. What is not there is None.
 """
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ Path = Callable[[Any], Any]
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<quoted>"(?:[^"\\]|\\.)*") | (?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<literal>'(?:[^'\\]|\\.)*')
+      (?P<quoted>"(?:[^"\\]|\\.)*") | (?P<name>[A-Za-z_][A-Za-z0-9_]*) | (?P<literal>'(?:[^'\\]|\\.)*') | (?P<json>`[^`]*`)
     | (?P<number>-?\d+) | (?P<filter>\[\?) | (?P<op>==|!=|&&|\|\||[\[\].*|!@()])
     )""",
     re.VERBOSE,
@@ -94,11 +95,13 @@ class _Parser:
         self.next()
         return _Keys((name,))
 
-    def rest(self, path: Path) -> Path:
+    def rest(self, path: Path, in_filter: bool = False) -> Path:
+        """What follows. in_filter: of a filter's elements. A filter after their keys is of the list, as in JMESPath."""
         while True:
             if self.take("."):
                 if self.take("*"):
-                    return _Projection(_then(path, _values), None, self.rest(_itself))
+                    path = _Projection(_then(path, _values), None, self.rest(_itself, in_filter=True))
+                    continue
                 if self.kind not in ("name", "quoted"):
                     raise PathError(f"a key is missing after '.' in path {self.source!r}")
                 path = _then(path, self.key())
@@ -111,10 +114,10 @@ class _Parser:
                 path = _then(path, _index(int(self.text)))
                 self.next()
                 self.need("]")
-            elif self.take("[?"):
+            elif (not in_filter or path is _itself) and self.take("[?"):
                 condition = self.either()
                 self.need("]")
-                return _Projection(path, condition, self.rest(_itself))
+                path = _Projection(path, condition, self.rest(_itself, in_filter=True))
             else:
                 return path
 
@@ -141,12 +144,25 @@ class _Parser:
         path = self.chain()
         for sign, wanted in (("==", True), ("!=", False)):
             if self.take(sign):
-                if self.kind != "literal":
-                    raise PathError(f"a 'text' is missing after {sign} in path {self.source!r}")
-                literal = re.sub(r"\\(.)", r"\1", self.text[1:-1])
-                self.next()
-                return _compare(path, literal, wanted)
+                return _compare(path, self.literal(sign), wanted)
         return _quick(path)
+
+    def literal(self, sign: str) -> Any:
+        """A text, number, boolean or null."""
+        text = self.text[1:-1]
+        if self.kind == "literal":
+            found = re.sub(r"\\(.)", r"\1", text)
+        elif self.kind == "json":
+            try:
+                found = json.loads(text)
+            except ValueError as error:
+                raise PathError(f"`{text}` is not JSON in path {self.source!r}") from error
+        else:
+            raise PathError(f"a 'text' or a `number` is missing after {sign} in path {self.source!r}")
+        if isinstance(found, list | dict):
+            raise PathError(f"only texts, numbers, `true`, `false` and `null` are compared: {self.source!r}")
+        self.next()
+        return found
 
 
 def _itself(value: Any) -> Any:
@@ -273,7 +289,11 @@ def _elements(value: Any) -> Any:
     return value if type(value) is list else None
 
 
-def _compare(path: Path, literal: str, wanted: bool) -> Path:
+def _compare(path: Path, literal: str | int | float | bool | None, wanted: bool) -> Path:
+    if not isinstance(literal, str):
+        of_kind = (bool,) if isinstance(literal, bool) else (type(None),) if literal is None else (int, float)
+        path = _quick(path)
+        return lambda value: (type(found := path(value)) in of_kind and found == literal) is wanted
     if isinstance(path, _Keys) and len(path.names) == 1:
         (name,) = path.names
         if wanted:

@@ -1,7 +1,7 @@
 """All profiles of a gateway, loaded and compiled: the door through which messages become readings."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,7 +92,10 @@ class ProfileSet:
         for place, spec in enumerate(profile.messages):
             where = f"$.messages[{place}]"
             for word in _several(spec.envelope or profile.envelope):
-                envelope = envelopes.get(word)
+                try:
+                    envelope = _own_envelope(word) if isinstance(word, Envelope) else envelopes.get(word)
+                except ValueError as error:
+                    raise ProfileError(name, where, str(error)) from error
                 if envelope is None:
                     raise ProfileError(name, where, f"unknown envelope {word!r}")
                 topics = spec.topics or profile.topics or envelope.topics
@@ -171,5 +174,10 @@ class ProfileSet:
         return make_action(command, device, verb, args)
 
 
-def _several(words: str | list[str]) -> list[str]:
-    return [words] if isinstance(words, str) else words
+def _several(words: str | list[str] | Envelope) -> Sequence[str | Envelope]:
+    return words if isinstance(words, list) else [words]
+
+
+def _own_envelope(envelope: Envelope) -> _KnownEnvelope:
+    """One that the profile describes itself. Messages remember what they opened by name: so it has one of its own."""
+    return _KnownEnvelope(compile_envelope(repr(envelope), envelope), envelope.topics)

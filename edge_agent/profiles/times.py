@@ -1,24 +1,28 @@
 """The sample's own time, out of the payload: formats, zones, and whether it is plausible. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contracts.profile import Time
 from edge_agent.profiles.errors import Undecodable
+from edge_agent.profiles.expressions import compile_expression
 from edge_agent.profiles.paths import compile_path
 
 PLAUSIBLE_FROM_MS = 1_262_304_000_000  # 2010-01-01: before it no device of ours was made; clocks start in 1970 or 2000
 PLAUSIBLE_AHEAD_MS = 24 * 3_600_000
 
-ReadTime = Callable[[Any, int], int | None]
-"""(where paths start, received_ms) -> the sample's own time in ms UTC, or None when the message carries none."""
+ReadTime = Callable[[Any, Mapping[str, Any], int], int | None]
+"""(where paths start, names for expressions, received_ms) -> the sample's own time in ms UTC; None: it carries none."""
 
 
 def compile_time(spec: Time, profile: str) -> ReadTime:
     """A function that reads the time; it raises Undecodable (time_invalid, time_implausible). Raises ValueError."""
-    find = compile_path(spec.path)
+    if bool(spec.path) is bool(spec.expr):
+        raise ValueError("a time has either 'path' or 'expr'")
+    find = compile_path(spec.path) if spec.path else None
+    calculate = compile_expression(spec.expr) if spec.expr else None
     try:
         zone = UTC if spec.zone == "UTC" else ZoneInfo(spec.zone)
     except (ZoneInfoNotFoundError, OSError) as error:
@@ -27,8 +31,13 @@ def compile_time(spec: Time, profile: str) -> ReadTime:
     factor = 1000 if spec.format == "unix_s" else 1
     parse = _text_parser(spec.format) if not number else None
 
-    def read(root: Any, received_ms: int) -> int | None:
-        raw = find(root)
+    def read(root: Any, names: Mapping[str, Any], received_ms: int) -> int | None:
+        raw = find(root) if find is not None else None
+        if calculate is not None:
+            try:
+                raw = calculate(names)
+            except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
+                return None  # a field that this message does not carry
         if raw is None or raw == "":
             return None
         try:

@@ -28,7 +28,22 @@ DOCUMENTS: st.SearchStrategy[Any] = st.recursive(
 def conditions(draw: st.DrawFn, depth: int = 0) -> str:
     """What stands in a filter."""
     key = draw(KEYS)
-    simple = draw(st.sampled_from([key, f"{key}=='x'", f"{key}!='y'", f"!{key}", f"{key}.{draw(NAMES)}=='x'"]))
+    simple = draw(
+        st.sampled_from(
+            [
+                key,
+                f"{key}=='x'",
+                f"{key}!='y'",
+                f"!{key}",
+                f"{key}.{draw(NAMES)}=='x'",
+                f"{key}==`1`",
+                f"{key}!=`0`",
+                f"{key}==`true`",
+                f"{key}!=`null`",
+                f'{key}==`"x"`',
+            ]
+        )
+    )
     if depth == 2 or draw(st.booleans()):
         return simple
     other = draw(conditions(depth=depth + 1))
@@ -43,7 +58,9 @@ def paths(draw: st.DrawFn) -> str:
         text += draw(
             st.one_of(
                 KEYS.map(lambda key: f".{key}"),
-                st.sampled_from(["[0]", "[1]", "[-1]", "[*]", ".* | [0]", " | [0]", " | a", " | [0].b", " | @"]),
+                st.sampled_from(
+                    ["[0]", "[1]", "[-1]", "[*]", ".* | [0]", ".*[?a]", " | [0]", " | a", " | [0].b", " | @"]
+                ),
                 conditions().map(lambda condition: f"[?{condition}]"),
                 conditions().map(lambda condition: f"[?{condition}] | [0].{'a'}"),
             )

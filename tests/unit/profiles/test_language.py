@@ -143,6 +143,19 @@ U8, U16 = {"name": "a", "type": "u8"}, {"name": "b", "type": "u16"}
         ({"kind": "struct", "checks": [{"bytes": "68"}, {"length_at": 1, "adds": 2}], "fields": [U16, U8]}, "6801 05", "5|26625"),
         ({"kind": "struct", "checks": [{"length_at": 1, "adds": 9}], "fields": [U16, U8]}, "6801 05", "codec_refused"),
         ({"kind": "struct", "checks": [{"bytes": "69"}], "fields": [U16, U8]}, "6801 05", "codec_refused"),
+        # checksums: "123456789" gives 0x4B37 (Modbus), 0x29B1 (CCITT), 0xDD (sum), 0x31 (xor)
+        ({"kind": "struct", "checks": [{"crc16_modbus": [0, -2, -2]}], "length": [11], "fields": [U8, U16]},
+         "313233343536373839 374B", "49|12851"),
+        ({"kind": "struct", "checks": [{"crc16_modbus": [0, -2, -2], "order": "any"}], "length": [11], "fields": [U8, U16]},
+         "313233343536373839 4B37", "49|12851"),
+        ({"kind": "struct", "checks": [{"crc16_modbus": [0, -2, -2]}], "length": [11], "fields": [U8, U16]},
+         "313233343536373839 4B37", "checksum_wrong"),
+        ({"kind": "struct", "checks": [{"crc16_ccitt": [0, -2, -2], "order": "big"}], "length": [11], "fields": [U8, U16]},
+         "313233343536373839 29B1", "49|12851"),
+        ({"kind": "struct", "checks": [{"sum8": [0, 9, 9]}, {"xor8": [0, 9, -1]}], "length": [11], "fields": [U8, U16]},
+         "313233343536373839 DD 31", "49|12851"),
+        ({"kind": "struct", "checks": [{"sum8": [0, 9, 9]}], "length_min": 9, "fields": [U8, U16]},
+         "313233343536373839", "checksum_wrong"),
         ({"kind": "tlv", "key_bytes": 1, "records": {"01": {"fields": [U8]}, "02": {"fields": [U16]}}}, "02 0003 01 04", "4|3"),
         ({"kind": "tlv", "key_bytes": 1, "records": {"01": {"fields": [U8]}}}, "01 04 09", "codec_refused"),
         ({"kind": "tlv", "key_bytes": 1, "length_bytes": 1, "records": {"01": {"fields": [U8]}, "02": {"fields": [U16]}}},
@@ -182,6 +195,36 @@ def test_records_to_the_end_become_readings_with_their_own_time() -> None:
     (part,) = decode(profile_of(message, envelope="bytes"), payload)
     times_and_values = [(reading.observed_ms, reading.samples[0].value) for reading in part.readings]
     assert times_and_values == [(1698531648000, 25.1), (1698531664000, 25.2)]
+
+
+def test_a_history_whose_times_are_counted() -> None:
+    message = {
+        "readings": [
+            {
+                "each": "hours",
+                "time": {"expr": "start - index * 3600", "format": "unix_s"},
+                "metrics": {"water_volume": {"path": "@"}},
+            }
+        ]
+    }
+    (part,) = decode(profile_of(message), {"start": 1698531648, "hours": [12.5, 12.25]})
+    assert [(reading.observed_ms, reading.samples[0].value) for reading in part.readings] == [
+        (1698531648000, 12.5),
+        (1698528048000, 12.25),
+    ]
+    (part,) = decode(profile_of(message), {"hours": [12.5]})
+    assert part.readings[0].clock is Clock.GATEWAY
+
+
+def test_an_envelope_of_ones_own() -> None:
+    envelope = {"parse": "json", "bytes": "up.payload_hex", "encoding": "hex", "port": "up.port", "device": "up.eui"}
+    message = {"when": "port == 2", "decode": {"kind": "struct", "fields": [U8]},
+               "readings": [{"metrics": {"fan_speed": {"path": "a"}}}]}  # fmt: skip
+    profile = profile_of(message, envelope=envelope, identity={"device": "{device}"})
+    (part,) = decode(profile, {"up": {"payload_hex": "07", "port": 2, "eui": "e1"}})
+    assert (part.device, part.readings[0].samples) == ("e1", (Sample("fan_speed", 7),))
+    with pytest.raises(ProfileError, match="path"):
+        ProfileSet([profile_of(message, envelope={**envelope, "port": "up["})])
 
 
 def test_one_message_of_several_devices_named_by_their_keys() -> None:
