@@ -65,7 +65,7 @@ class CompiledMessage:
         """
         opened = self.open(message)
         document, root, data, port, device, name = opened
-        names: Names = {"document": document, "port": port, "size": len(data), "b": data, **captures}
+        names: Names = {"document": document, "root": root, "port": port, "size": len(data), "b": data, **captures}
         if device:
             names["device"] = device
         if name:

@@ -307,6 +307,13 @@ def test_what_no_one_can_read_is_refused_with_the_reason(payload: bytes, reason:
     assert refused.value.reason == reason
 
 
+def test_when_may_ask_for_what_stands_deep_in_the_document() -> None:
+    message = {"when": "at('a.kind') == 'air'", "readings": [{"metrics": {"temperature": {"path": "t"}}}]}
+    assert samples(decode(profile_of(message), {"a": {"kind": "air"}, "t": 1}))
+    with pytest.raises(Undecodable, match="no_profile"):
+        decode(profile_of(message), {"a": {"kind": "water"}, "t": 1})
+
+
 def test_an_unknown_topic_and_an_unknown_message_are_two_things() -> None:
     profile = profile_of({"when": "has('t')", "readings": [{"metrics": {"temperature": {"path": "t"}}}]})
     for topic, document, reason in (("other/dev-1", {"t": 1}, "topic_unknown"), (JSON_TOPIC, {}, "no_profile")):
