@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ctypes
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from edge_agent.profiles.check import check_files
 from edge_agent.profiles.lines import sample_lines
 from edge_agent.settings import Settings, SettingsError, load_settings
 from edge_agent.status import NoAgent, ledger_of, read_status
+
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -77,6 +80,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     settings = _settings(options)
     log_as_json(settings.log_level)
+    _keep_memory_small()
     import uvloop  # only the running agent pays for it
 
     from edge_agent import program
@@ -84,6 +88,15 @@ def _run(options: argparse.Namespace) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(program.run(settings))
     return 0
+
+
+def _keep_memory_small() -> None:
+    """One malloc arena for all threads, and free memory given back early: 2 MB of the agent's 45."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # glibc; others do not need it
+            libc.mallopt(_M_ARENA_MAX, 1)
+            libc.mallopt(_M_TRIM_THRESHOLD, 65_536)
 
 
 def _status(options: argparse.Namespace) -> int:

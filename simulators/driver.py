@@ -84,6 +84,8 @@ class Site:
                 log.warning("broker of %s is not there: %s", self.gateway, _first(group))
             self.connected = False
             changed()
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # an error on the way out has taken its place
             tries = min(tries + 1, 6)
             await asyncio.sleep(self._random.uniform(0, min(RETRY_S_MAX, 0.1 * 2**tries)))  # full jitter
 

@@ -93,9 +93,9 @@ class Program:
         return (self.folder / "log").read_text(errors="replace")
 
     def resident_mb(self) -> float:
-        """Its resident memory."""
+        """Its resident memory, in units of 2**20 bytes."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def cpu_s(self) -> float:
         """Its CPU time, user and system."""

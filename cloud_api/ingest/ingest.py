@@ -115,6 +115,8 @@ class Ingest:
             finally:
                 self.connected = False
                 self._client = None
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # an error on the way out has taken its place
             await asyncio.sleep(self._jitter.uniform(0, min(BACKOFF_S_MAX, 0.05 * 2**attempt)))
 
     async def _hold_session(self) -> None:

@@ -21,7 +21,7 @@ from edge_agent.uplink.window import FrameKey, SendWindow
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
-CACHE_BYTES_MAX = 4_194_304
+CACHE_BYTES_MAX = 524_288
 """Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
 
 
@@ -105,6 +105,8 @@ class Uplink:
                 log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
             finally:
                 self._lost()
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # an error on the way out has taken its place
             await asyncio.sleep(self._jitter.uniform(0, min(self._backoff_s_max, 0.1 * 2**attempt)))
 
     def _lost(self) -> None:

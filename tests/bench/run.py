@@ -30,7 +30,7 @@ AIMS: dict[str, tuple[str, str, str, Callable[[float], bool] | None]] = {
     "edge_rss_after_backlog_mb": ("the agent's memory with 100,000 readings buffered", "MB", "≤ 45", lambda v: v <= 45),
     "uplink_bytes_per_reading": ("bytes on the uplink, a reading of 4 values", "bytes", "≤ 8", lambda v: v <= 8),
     "first_data_s": ("first fresh data after the cloud's broker returns", "s", "≤ 2", lambda v: v <= 2),
-    "drain_readings_per_s": ("backlog of 100,000 readings, from the broker's return to the last ack", "readings/s", "≥ 100,000", lambda v: v >= 100_000),
+    "drain_readings_per_s": ("backlog of 100,000 readings, from the link's return to the last ack", "readings/s", "≥ 100,000", lambda v: v >= 100_000),
     "cloud_values_per_s": ("frames in → logged, stored and queryable, two cores with broker and load", "values/s", "≥ 300,000", lambda v: v >= 300_000),
     "disk_bytes_per_value": ("telemetry store on disk", "bytes a value", "≤ 8", lambda v: v <= 8),
     "frame_log_bytes_per_value": ("frame log on disk, beside it", "bytes a value", "", None),

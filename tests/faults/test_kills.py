@@ -25,7 +25,7 @@ class Load:
         self.sent = 0
         self._topic = f"linli-device/reading/{device}"
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)  # a failed test must not hold up the rest
         self._thread.start()
 
     def _run(self) -> None:
