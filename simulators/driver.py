@@ -62,32 +62,38 @@ class Site:
         tries = 0
         while True:
             try:
-                async with aiomqtt.Client(
-                    self._address.host,
-                    self._address.port,
-                    identifier=f"devices-of-{self.gateway}",
-                    timeout=10,
-                    max_queued_incoming_messages=1_000,
-                ) as client:
-                    if self._ordered:
-                        await client.subscribe([(topic, 1) for topic in self._ordered])
-                    tries = 0
-                    self._waiting.clear()
-                    for message in present(self.gateway):
-                        self.send(message)
-                    self.connected = True
-                    changed()
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self._publish(client), name=f"publish {self.gateway}")
-                        tasks.create_task(self._listen(client, obey), name=f"listen {self.gateway}")
+                # In a task of its own: only then does this task's cancelling() tell a wish to end from the errors of a
+                # group of tasks, which cancel their parent too.
+                await asyncio.create_task(self._hold_session(present, obey, changed))
             except* (aiomqtt.MqttError, OSError) as group:
                 log.warning("broker of %s is not there: %s", self.gateway, _first(group))
+            tries = 1 if self.connected else min(tries + 1, 6)
             self.connected = False
             changed()
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError  # an error on the way out has taken its place
-            tries = min(tries + 1, 6)
             await asyncio.sleep(self._random.uniform(0, min(RETRY_S_MAX, 0.1 * 2**tries)))  # full jitter
+
+    async def _hold_session(
+        self, present: Callable[[str], list[Message]], obey: Obey, changed: Callable[[], None]
+    ) -> None:
+        async with aiomqtt.Client(
+            self._address.host,
+            self._address.port,
+            identifier=f"devices-of-{self.gateway}",
+            timeout=10,
+            max_queued_incoming_messages=1_000,
+        ) as client:
+            if self._ordered:
+                await client.subscribe([(topic, 1) for topic in self._ordered])
+            self._waiting.clear()
+            for message in present(self.gateway):
+                self.send(message)
+            self.connected = True
+            changed()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._publish(client), name=f"publish {self.gateway}")
+                tasks.create_task(self._listen(client, obey), name=f"listen {self.gateway}")
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         while True:

@@ -98,7 +98,9 @@ class Uplink:
         while True:
             session = secrets.token_hex(8)
             try:
-                await self._hold_session(session)
+                # In a task of its own: only then does this task's cancelling() tell a wish to end from the errors of a
+                # group of tasks, which cancel their parent too.
+                await asyncio.create_task(self._hold_session(session), name="cloud session")
                 attempt = 0
             except* (aiomqtt.MqttError, OSError, ssl.SSLError) as errors:
                 attempt = 1 if self.connected else attempt + 1

@@ -22,5 +22,4 @@ def test_sigterm_while_the_brokers_go_away(tmp_path: Path) -> None:
                 site.cloud.start()
                 site.cloud.wait_ready()
             site.agent.start()
-            if chance.random() < 0.5:
-                site.agent.wait_ready(cloud=True)
+            site.agent.wait_ready(cloud=chance.random() < 0.5)
