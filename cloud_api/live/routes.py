@@ -40,16 +40,23 @@ class Watch:
             if not resumed:
                 for chunk in self._snapshot(list(self._devices)):
                     yield chunk
+            loop = asyncio.get_running_loop()
+            beat_at = loop.time() + HEARTBEAT_S
             while True:
+                chunk = b""
                 try:
-                    async with asyncio.timeout(HEARTBEAT_S):
+                    async with asyncio.timeout_at(beat_at):
                         events = await subscription.take()
                 except TimeoutError:
-                    yield b": still here\n\n"
-                    continue
-                if subscription.overflown:
-                    return  # the browser connects again and gets a snapshot
-                yield b"".join([chunk for event in events if (chunk := self._in_bytes(event))])
+                    # An event, not a comment: scripts see no comments, and a browser shall notice a link gone silent.
+                    chunk = b'event: beat\ndata: {"now_ms":%d}\n\n' % self._clock()
+                else:
+                    if subscription.overflown:
+                        return  # the browser connects again and gets a snapshot
+                    chunk = b"".join([part for event in events if (part := self._in_bytes(event))])
+                if chunk:  # what happens elsewhere is nothing here: it must not put off the beat
+                    beat_at = loop.time() + HEARTBEAT_S
+                    yield chunk
         finally:
             refresh.cancel()
             self._live.hub.leave(subscription)
@@ -104,7 +111,7 @@ def router(live: LiveState, find: Find, clock: Callable[[], int]) -> APIRouter:
         summary="Live stream",
         response_class=StreamingResponse,
         responses={
-            200: {"description": "Events snapshot, state, command, gateway", "content": {"text/event-stream": {}}}
+            200: {"description": "Events snapshot, state, command, gateway, beat", "content": {"text/event-stream": {}}}
         },
     )
     async def get_live(
@@ -116,7 +123,7 @@ def router(live: LiveState, find: Find, clock: Callable[[], int]) -> APIRouter:
         device: str = "",
         last_event_id: Annotated[str, Header()] = "",
     ) -> StreamingResponse:
-        """Server-sent events: `snapshot` first, then `state`, `command` and `gateway` as they happen."""
+        """Server-sent events: `snapshot`, then `state`, `command` and `gateway` as they happen; `beat` after 15 s of none."""
         where = {
             "community": community,
             "facility": facility,

@@ -1,12 +1,27 @@
 import { ActionIcon, Anchor, AppShell, Button, Container, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import { Link, Route, Routes } from "react-router";
+import { lazy, Suspense, useEffect } from "react";
+import { Link, Route, Routes, useLocation, useNavigationType } from "react-router";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
-import { DevicePage } from "./devices/DevicePage";
 import { useLanguage } from "./i18n/language";
-import { Empty } from "./Notice";
+import { Empty, Loading } from "./Notice";
+
+// The plots are most of the code; the overview does not wait for them.
+const DevicePage = lazy(() => import("./devices/DevicePage").then((module) => ({ default: module.DevicePage })));
+
+/** A new page begins at its top, for eyes and for screen readers; going back leaves the place to the browser. */
+function useTopOfPage(): void {
+  const { pathname } = useLocation();
+  const way = useNavigationType();
+  useEffect(() => {
+    if (way === "POP") return;
+    window.scrollTo(0, 0);
+    document.getElementById("content")?.focus({ preventScroll: true });
+  }, [pathname, way]);
+}
 
 export function App() {
+  useTopOfPage();
   const { texts, toggle, language } = useLanguage();
   const { setColorScheme } = useMantineColorScheme();
   const scheme = useComputedColorScheme("light");
@@ -35,12 +50,14 @@ export function App() {
       </AppShell.Header>
       <AppShell.Main id="content" tabIndex={-1}>
         <Container size="xl" px={0}>
-          <Routes>
-            <Route path="/" element={<CommunitiesPage />} />
-            <Route path="/communities/:id" element={<CommunityPage />} />
-            <Route path="/devices/:id" element={<DevicePage />} />
-            <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
-          </Routes>
+          <Suspense fallback={<Loading />}>
+            <Routes>
+              <Route path="/" element={<CommunitiesPage />} />
+              <Route path="/communities/:id" element={<CommunityPage />} />
+              <Route path="/devices/:id" element={<DevicePage />} />
+              <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+            </Routes>
+          </Suspense>
         </Container>
       </AppShell.Main>
     </AppShell>

@@ -5,6 +5,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
+import { ProblemError } from "./api/client";
 import { App } from "./App";
 import { LanguageProvider } from "./i18n/language";
 
@@ -14,7 +15,16 @@ const theme = createTheme({
   defaultRadius: "md",
   fontFamily: 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif',
 });
-const queries = new QueryClient({ defaultOptions: { queries: { retry: 2, staleTime: 10_000, refetchOnWindowFocus: false } } });
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // What the server has answered (not found, refused) it would answer again.
+      retry: (count, error) => count < 2 && !(error instanceof ProblemError),
+      staleTime: 10_000,
+      refetchOnWindowFocus: false,
+    },
+  },
+});
 
 const root = document.getElementById("root");
 if (!root) throw new Error("#root is missing");

@@ -416,7 +416,7 @@ export interface paths {
         };
         /**
          * Live stream
-         * @description Server-sent events: `snapshot` first, then `state`, `command` and `gateway` as they happen.
+         * @description Server-sent events: `snapshot`, then `state`, `command` and `gateway` as they happen; `beat` after 15 s of none.
          */
         get: operations["get_live"];
         put?: never;
@@ -2550,7 +2550,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events snapshot, state, command, gateway */
+            /** @description Events snapshot, state, command, gateway, beat */
             200: {
                 headers: {
                     [name: string]: unknown;

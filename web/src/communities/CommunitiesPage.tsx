@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate } from "react-router";
 import { api, data } from "../api/client";
 import { useTexts } from "../i18n/language";
+import { useTitle } from "../useTitle";
 import { Empty, Failed, Loading } from "../Notice";
 import { useName } from "../vocabulary/useVocabulary";
 
@@ -14,6 +15,7 @@ export function CommunitiesPage() {
     queryKey: ["communities"],
     queryFn: () => data(api.GET("/api/v1/communities", { params: { query: { limit: 1000 } } })),
   });
+  useTitle(undefined);
   if (communities.isPending) return <Loading />;
   if (communities.isError) return <Failed error={communities.error} retry={() => void communities.refetch()} />;
   const items = communities.data.items;
@@ -26,10 +28,29 @@ export function CommunitiesPage() {
         {items.map((community) => (
           <Card key={community.id} component={Link} to={`/communities/${community.id}`} withBorder className="card">
             <Text fw={600} size="lg">{name(community.name)}</Text>
-            <Text size="sm" c="dimmed">{community.id}</Text>
+            <Free community={community.id} kind="parking" />
+            <Free community={community.id} kind="charging" />
           </Card>
         ))}
       </SimpleGrid>
     </>
+  );
+}
+
+/** How much is free there, by the rule of the API. */
+function Free({ community, kind }: { community: string; kind: "parking" | "charging" }) {
+  const texts = useTexts();
+  const answer = useQuery({
+    queryKey: ["availability", community, kind],
+    queryFn: () => data(api.GET("/api/v1/availability", { params: { query: { community, kind } } })),
+    refetchInterval: 10_000,
+  });
+  const counts = answer.data?.counts;
+  if (!counts) return <Text size="sm" c="dimmed">{texts.kind[kind]}: …</Text>;
+  return (
+    <Text size="sm" c="dimmed">
+      {texts.kind[kind]}: {texts.freeOf(counts.free, counts.total)}
+      {counts.unknown > 0 && ` · ${texts.unknownCount(counts.unknown)}`}
+    </Text>
   );
 }

@@ -1,16 +1,19 @@
-import { Anchor, Breadcrumbs, Group, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Breadcrumbs, Group, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useDeferredValue, useState } from "react";
-import { Link, useParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import type { Device } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { StreamBadge } from "../live/StreamBadge";
 import { useLive, useNow } from "../live/useLive";
+import { useTitle } from "../useTitle";
 import { Empty, Failed, Loading } from "../Notice";
 import { useName, useVocabulary } from "../vocabulary/useVocabulary";
 import { BinCard, ChargerCard, DeviceCard, PlaceTile } from "./cards";
 import { isPlace } from "./present";
 import { Summary } from "./Summary";
 import { useCommunity } from "./useCommunity";
+
+const KINDS = ["parking", "charging", "waste", "building"] as const;
 
 /** Everything of a community at present. */
 export function CommunityPage() {
@@ -22,16 +25,20 @@ export function CommunityPage() {
   const nowMs = useNow(stream);
   const [search, setSearch] = useState("");
   const wanted = useDeferredValue(search.trim().toLowerCase());
+  const [params, setParams] = useSearchParams();
+  const kind = params.get("kind") ?? "all";
   const { community, devices, gateways } = useCommunity(id);
+  useTitle(community.data && name(community.data.name));
   if (community.isPending || devices.isPending) return <Loading />;
   if (community.isError) return <Failed error={community.error} retry={() => void community.refetch()} />;
   if (devices.isError) return <Failed error={devices.error} retry={() => void devices.refetch()} />;
 
   const all = devices.data.items;
   const shown = all
+    .filter((device) => kind === "all" || device.kind === kind)
     .filter((device) => !wanted || [device.name.zh, device.name.en, device.external_id].some((text) => text.toLowerCase().includes(wanted)))
     .sort((a, b) => name(a.name).localeCompare(name(b.name), undefined, { numeric: true }));
-  const of = (kind: Device["kind"]) => shown.filter((device) => device.kind === kind);
+  const of = (each: Device["kind"]) => shown.filter((device) => device.kind === each);
   const metrics = (device: Device) => stream?.metrics(device.id);
   const common = (device: Device) => ({ device, metrics: metrics(device), vocabulary, nowMs });
   const places = of("parking").filter((device) => isPlace(device, metrics(device)));
@@ -46,11 +53,25 @@ export function CommunityPage() {
         </div>
         <StreamBadge stream={stream} />
       </Group>
+      {!stream?.ready ? (
+        <Loading />
+      ) : (
+        <>
       <Summary devices={all} gateways={gateways.data?.items ?? []} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
       {all.length === 0 ? (
         <Empty text={texts.noDevices} next={texts.noDevicesNext} />
       ) : (
-        <TextInput aria-label={texts.search} placeholder={texts.search} value={search} onChange={(event) => setSearch(event.currentTarget.value)} maw={360} type="search" />
+        <Group gap="sm">
+          <SegmentedControl
+            aria-label={texts.filter}
+            value={kind}
+            onChange={(value) => setParams(value === "all" ? {} : { kind: value }, { replace: true })}
+            data={[{ value: "all", label: texts.allKinds }, ...KINDS.map((each) => ({ value: each, label: texts.kind[each] }))]}
+            size="sm"
+            className="filter"
+          />
+          <TextInput aria-label={texts.search} placeholder={texts.search} value={search} onChange={(event) => setSearch(event.currentTarget.value)} w={{ base: "100%", xs: 260 }} type="search" />
+        </Group>
       )}
       {all.length > 0 && shown.length === 0 && <Empty text={texts.nothingFound} />}
       <Section title={texts.kind.parking} count={places.length}>
@@ -70,6 +91,8 @@ export function CommunityPage() {
       <Section title={texts.kind.building} count={of("building").length}>
         <Cards>{of("building").map((device) => <DeviceCard key={device.id} {...common(device)} />)}</Cards>
       </Section>
+        </>
+      )}
     </Stack>
   );
 }

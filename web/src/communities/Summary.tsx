@@ -3,7 +3,7 @@ import type { Device, Gateway } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { LiveStream } from "../live/stream";
 import type { VocabularyOf } from "../vocabulary/useVocabulary";
-import { alarmsOf, BIN_FULL, chargerStatus, fillLevel, isPlace, placeStatus } from "./present";
+import { alarmsOf, chargerStatus, isAlarmUnknown, isFull, isPlace, placeStatus } from "./present";
 
 interface Props {
   devices: Device[];
@@ -21,15 +21,17 @@ export function Summary({ devices, gateways, stream, vocabulary, nowMs }: Props)
   const count = (statuses: string[], status: string) => statuses.filter((each) => each === status).length;
   const places = devices.filter((d) => isPlace(d, metrics(d))).map((d) => placeStatus(metrics(d), word, nowMs));
   const chargers = devices.filter((d) => d.kind === "charging").map((d) => chargerStatus(metrics(d), word, nowMs));
-  const full = devices.filter((d) => d.kind === "waste" && (fillLevel(metrics(d), word, nowMs) ?? 0) >= BIN_FULL).length;
+  const bins = devices.filter((d) => d.kind === "waste").map((d) => isFull(metrics(d), word, nowMs));
+  const full = bins.filter((each) => each === true).length;
   const alarms = devices.filter((d) => alarmsOf(metrics(d), word, nowMs).length > 0).length;
+  const alarmsUnknown = devices.filter((d) => isAlarmUnknown(metrics(d), word, nowMs)).length;
   const online = gateways.filter((gateway) => stream?.gatewayOnline(gateway.id) ?? gateway.online).length;
   return (
-    <SimpleGrid cols={{ base: 2, xs: 3, md: 5 }} spacing="sm">
+    <SimpleGrid cols={{ base: 2, xs: 3, md: 5 }} spacing={{ base: 8, sm: "sm" }} className="summary">
       <Tile label={texts.freePlaces} value={`${count(places, "free")} / ${places.length}`} unknown={count(places, "unknown")} />
       <Tile label={texts.freeChargers} value={`${count(chargers, "free")} / ${chargers.length}`} unknown={count(chargers, "unknown")} />
-      <Tile label={texts.fullBins} value={String(full)} warn={full > 0} />
-      <Tile label={texts.alarms} value={alarms ? String(alarms) : texts.noAlarms} warn={alarms > 0} />
+      <Tile label={texts.fullBins} value={String(full)} unknown={bins.filter((each) => each === undefined).length} warn={full > 0} />
+      <Tile label={texts.alarms} value={alarms ? String(alarms) : texts.noAlarms} unknown={alarmsUnknown} warn={alarms > 0} />
       <Tile label={texts.gatewaysOnline} value={`${online} / ${gateways.length}`} warn={online < gateways.length} />
     </SimpleGrid>
   );
@@ -40,7 +42,7 @@ function Tile({ label, value, unknown = 0, warn = false }: { label: string; valu
   return (
     <Card withBorder padding="sm" {...(warn ? { style: { borderColor: "var(--mantine-color-orange-6)" } } : {})}>
       <Text size="sm" c="dimmed">{label}</Text>
-      <Text size="xl" fw={700} {...(warn ? { c: "orange.8" } : {})}>{value}</Text>
+      <Text size="xl" fw={700} {...(warn ? { className: "doubt" } : {})}>{value}</Text>
       {unknown > 0 && <Text size="xs" c="dimmed">{texts.unknownCount(unknown)}</Text>}
     </Card>
   );

@@ -4,10 +4,11 @@ import { Link } from "react-router";
 import type { Device } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { Metrics } from "../live/stream";
+import { TELLING } from "../reading/order";
 import { Reading } from "../reading/Reading";
-import { shownAge } from "../reading/format";
+import { shownAge, shownDuration } from "../reading/format";
 import { useName, type VocabularyOf } from "../vocabulary/useVocabulary";
-import { alarmsOf, BIN_FULL, chargerStatus, fillLevel, lastHeardMs, placeStatus, type PlaceStatus } from "./present";
+import { alarmsOf, BIN_FULL, chargerStatus, fillLevel, isFull, lastHeardMs, placeStatus, type PlaceStatus } from "./present";
 
 interface Props {
   device: Device;
@@ -16,21 +17,22 @@ interface Props {
   nowMs: number;
 }
 
-const SIGN: Record<PlaceStatus, string> = { free: "○", occupied: "■", closed: "✕", reserved: "◐", out_of_service: "✕", unknown: "?" };
-const COLOR: Record<PlaceStatus, string> = { free: "teal", occupied: "gray", closed: "gray", reserved: "blue", out_of_service: "red", unknown: "yellow" };
+const SIGN: Record<PlaceStatus, string> = { free: "○", occupied: "■", reserved: "◐", out_of_service: "✕", unknown: "?" };
+const COLOR: Record<PlaceStatus, string> = { free: "teal", occupied: "gray", reserved: "blue", out_of_service: "red", unknown: "yellow" };
 
 /** A parking place: colour, sign and words say the same. */
 export const PlaceTile = memo(function PlaceTile({ device, metrics, vocabulary, nowMs }: Props) {
   const texts = useTexts();
   const name = useName();
   const status = placeStatus(metrics, vocabulary.metric, nowMs);
-  const heard = lastHeardMs(metrics);
+  const heard = lastHeardMs(metrics, nowMs);
   const age = heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts);
   const label = name(device.name).replace(/^Place |\s*车位$/g, "");
   return (
     <Link className="place" data-status={status} to={`/devices/${device.id}`} aria-label={`${name(device.name)}: ${texts.status[status]}, ${age}`} title={age}>
       <Text component="span" fw={600} size="sm" display="block">{label}</Text>
       <Text component="span" size="xs" display="block"><span aria-hidden>{SIGN[status]} </span>{texts.status[status]}</Text>
+      <Text component="span" size="xs" c="dimmed" display="block">{heard === undefined ? "–" : shownDuration(Math.max(0, nowMs - heard), texts)}</Text>
     </Link>
   );
 });
@@ -39,17 +41,17 @@ function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & 
   const texts = useTexts();
   const name = useName();
   const alarms = alarmsOf(metrics, vocabulary.metric, nowMs);
-  const heard = lastHeardMs(metrics);
+  const heard = lastHeardMs(metrics, nowMs);
   return (
     <Card component={Link} to={`/devices/${device.id}`} withBorder padding="sm" className="card" {...(alarms.length ? { style: { borderColor: "var(--mantine-color-red-6)" } } : {})}>
-      <Stack gap={6} h="100%" justify="space-between">
+      <Stack gap={6} h="100%">
         <Group justify="space-between" align="flex-start" gap="2px 6px">
           <Text fw={600}>{name(device.name)}</Text>
           {badge}
         </Group>
         {alarms.map((alarm) => <Badge key={alarm} color="red" tt="none">⚠ {vocabulary.label(alarm)}</Badge>)}
         {children}
-        <Text size="xs" c="dimmed">{heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts)}</Text>
+        <Text size="xs" c="dimmed" mt="auto">{heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts)}</Text>
       </Stack>
     </Card>
   );
@@ -84,32 +86,30 @@ export const ChargerCard = memo(function ChargerCard(props: Props) {
 export const BinCard = memo(function BinCard(props: Props) {
   const texts = useTexts();
   const level = fillLevel(props.metrics, props.vocabulary.metric, props.nowMs);
+  const full = isFull(props.metrics, props.vocabulary.metric, props.nowMs);
+  const color = level !== undefined && level >= BIN_FULL ? "orange" : "teal";
   return (
-    <Frame {...props}>
-      {level !== undefined && (
-        <div>
-          <Progress value={level} color={level >= BIN_FULL ? "orange" : "teal"} size="lg" aria-label={props.vocabulary.label("fill_level")} />
-          <Text size="sm" fw={600}>{Math.round(level)} %</Text>
-        </div>
+    <Frame {...props} badge={full && <Badge color="orange.9" tt="none">{texts.fullBins}</Badge>}>
+      {level === undefined ? (
+        <Text size="sm" c="dimmed">{texts.fillUnknown}</Text>
+      ) : (
+        <Group gap={8} wrap="nowrap">
+          <Progress value={level} color={color} size="lg" flex={1} aria-label={`${props.vocabulary.label("fill_level")} ${Math.round(level)} %`} />
+          <Text size="sm" fw={600} className="steady">{Math.round(level)} %</Text>
+        </Group>
       )}
       <div>
         <Line name="fill_distance" {...props} />
         <Line name="compactor_state" {...props} />
         <Line name="temperature" {...props} />
       </div>
-      {!props.metrics && <Text size="sm" c="dimmed">{texts.valueUnknown}</Text>}
     </Frame>
   );
 });
 
-const SHOWN = [
-  "barrier_state", "vehicle_present", "temperature", "setpoint_temperature", "humidity", "co2", "water_leak", "smoke_alarm",
-  "valve_open", "water_flow", "relay_on", "power_active_import", "battery_level",
-];
-
 /** Anything else: its most telling values. */
 export const DeviceCard = memo(function DeviceCard(props: Props) {
-  const names = SHOWN.filter((name) => props.metrics?.[name]).slice(0, 4);
+  const names = [...TELLING, "battery_level"].filter((name) => props.metrics?.[name]).slice(0, 4);
   return (
     <Frame {...props}>
       <div>{names.map((name) => <Line key={name} name={name} {...props} />)}</div>

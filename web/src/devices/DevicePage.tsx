@@ -4,12 +4,14 @@ import { Link, useParams } from "react-router";
 import { api, data } from "../api/client";
 import { CommandPanel } from "../commands/CommandPanel";
 import { useTexts } from "../i18n/language";
-import type { LiveStream, Metrics } from "../live/stream";
+import type { Metrics } from "../live/stream";
 import { StreamBadge } from "../live/StreamBadge";
 import { useLive, useNow } from "../live/useLive";
+import { useTitle } from "../useTitle";
 import { Failed, Loading } from "../Notice";
 import { Age, Reading } from "../reading/Reading";
 import { useName, useVocabulary, type VocabularyOf } from "../vocabulary/useVocabulary";
+import { inOrder } from "../reading/order";
 import { History } from "./History";
 
 /** One device: what it says now, what it said, what it can be told. */
@@ -19,7 +21,7 @@ export function DevicePage() {
   const name = useName();
   const vocabulary = useVocabulary();
   const stream = useLive("device", id);
-  const nowMs = useNow(stream, 2000);
+  const nowMs = useNow(stream, 1000);
   const path = { params: { path: { device_id: id } } };
   const device = useQuery({ queryKey: ["device", id], queryFn: () => data(api.GET("/api/v1/devices/{device_id}", path)) });
   const state = useQuery({ queryKey: ["state", id], queryFn: () => data(api.GET("/api/v1/devices/{device_id}/state", path)) });
@@ -36,13 +38,14 @@ export function DevicePage() {
     queryFn: () => data(api.GET("/api/v1/communities/{community_id}", { params: { path: { community_id: communityId ?? "" } } })),
     enabled: communityId !== undefined,
   });
+  useTitle(device.data && name(device.data.name));
   if (device.isPending) return <Loading />;
   if (device.isError) return <Failed error={device.error} retry={() => void device.refetch()} />;
   const metrics: Metrics = { ...state.data?.metrics, ...stream?.metrics(id) };
   const online = gateway.data?.online;
   return (
     <Stack gap="md">
-      <Group justify="space-between" align="flex-end">
+      <Group justify="space-between" align="flex-end" gap="xs">
         <div>
           <Breadcrumbs>
             <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
@@ -65,20 +68,15 @@ export function DevicePage() {
           <Current metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 7 }}>
-          <CommandPanel device={device.data} deviceName={name(device.data.name)} stream={stream} vocabulary={vocabulary} gatewayOnline={online ?? true} />
+          <Stack gap="md">
+            <CommandPanel key={id} device={device.data} deviceName={name(device.data.name)} stream={stream} vocabulary={vocabulary} metrics={metrics} gatewayOnline={online ?? true} nowMs={nowMs} />
+            <Card withBorder padding="sm" component="section" aria-label={texts.history}>
+              <History key={id} device={id} metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
+            </Card>
+          </Stack>
         </Grid.Col>
       </Grid>
-      <HistoryCard device={id} metrics={metrics} vocabulary={vocabulary} stream={stream} />
     </Stack>
-  );
-}
-
-function HistoryCard({ device, metrics, vocabulary, stream }: { device: string; metrics: Metrics; vocabulary: VocabularyOf; stream: LiveStream | null }) {
-  const texts = useTexts();
-  return (
-    <Card withBorder padding="sm" component="section" aria-label={texts.history}>
-      <History device={device} metrics={metrics} vocabulary={vocabulary} clockOffsetMs={stream?.clockOffsetMs ?? 0} />
-    </Card>
   );
 }
 
@@ -93,7 +91,7 @@ function Fact({ label, value }: { label: string; value: string }) {
 
 function Current({ metrics, vocabulary, nowMs }: { metrics: Metrics; vocabulary: VocabularyOf; nowMs: number }) {
   const texts = useTexts();
-  const names = Object.keys(metrics).sort();
+  const names = inOrder(Object.keys(metrics));
   return (
     <Card withBorder padding="sm" component="section" aria-label={texts.current}>
       <Title order={2} size="h4" mb="xs">{texts.current}</Title>
@@ -114,12 +112,10 @@ function Current({ metrics, vocabulary, nowMs }: { metrics: Metrics; vocabulary:
               if (!state) return null;
               return (
                 <Table.Tr key={metric}>
-                  <Table.Td><Text size="sm">{vocabulary.label(metric)}</Text></Table.Td>
+                  <Table.Th scope="row" fw={400}><Text size="sm">{vocabulary.label(metric)}</Text></Table.Th>
                   <Table.Td>
                     <Reading state={state} word={vocabulary.metric(metric)} nowMs={nowMs} size="sm" />
-                    {state.quality !== "good" && (
-                      <Text size="xs" c="orange.8">{texts.quality[state.quality] ?? state.quality}{state.reason ? `: ${state.reason}` : ""}</Text>
-                    )}
+                    {state.reason && <Text size="xs" className="doubt">{state.reason}</Text>}
                   </Table.Td>
                   <Table.Td><Age state={state} nowMs={nowMs} /></Table.Td>
                 </Table.Tr>

@@ -1,70 +1,63 @@
-import { Group, NativeSelect, SegmentedControl, Text, Title, VisuallyHidden } from "@mantine/core";
+import { Group, NativeSelect, SegmentedControl, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { api, data, type MetricWord, type Point } from "../api/client";
+import { useEffect, useMemo, useState } from "react";
+import type { Point } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { Metrics } from "../live/stream";
-import { shownUnit } from "../reading/format";
-import { withGaps } from "../reading/gaps";
+import { Failed } from "../Notice";
+import { shownDuration, shownUnit } from "../reading/format";
+import { alone, joined, withGaps } from "../reading/gaps";
+import { inOrder } from "../reading/order";
 import type { VocabularyOf } from "../vocabulary/useVocabulary";
+import { load, RANGES, type Range } from "./history";
 import { Plot } from "./Plot";
 
-const HOUR = 3_600_000;
-const RANGES = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR } as const;
-type Range = keyof typeof RANGES;
-const RAW_LIMIT = 1000;
-
-/** Means over steps for long ranges, raw samples for the hour. Enums, flags and texts: the last of each step. */
-async function load(device: string, word: MetricWord, range: Range, nowMs: number): Promise<Point[]> {
-  const span = RANGES[range];
-  const query = { metric: word.name, start_ms: nowMs - span, end_ms: nowMs + 60_000, limit: RAW_LIMIT };
-  const step = range === "hour" ? {} : { step_ms: range === "day" ? 300_000 : 1_800_000, aggregate: word.type === "number" ? ("mean" as const) : ("last" as const) };
-  const points: Point[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: { points: Point[]; next_cursor?: string | null } = await data(
-      api.GET("/api/v1/devices/{device_id}/telemetry", {
-        params: { path: { device_id: device }, query: { ...query, ...step, ...(cursor ? { cursor } : {}) } },
-      }),
-    );
-    points.push(...page.points);
-    cursor = page.next_cursor ?? null;
-  } while (cursor && points.length < 10 * RAW_LIMIT);
-  return points;
-}
+const LIVE_POINTS_MAX = 2000;
 
 interface Props {
   device: string;
   metrics: Metrics;
   vocabulary: VocabularyOf;
-  clockOffsetMs: number;
+  nowMs: number;
 }
 
-export function History({ device, metrics, vocabulary, clockOffsetMs }: Props) {
+/** One metric over time. What comes live is appended; the whole is fetched again each minute, for what came late. */
+export function History({ device, metrics, vocabulary, nowMs }: Props) {
   const texts = useTexts();
-  const names = Object.keys(metrics).filter((name) => vocabulary.metric(name)?.type !== "text").sort();
-  const preferred = ["power_active_import", "fill_level", "fill_distance", "co2", "temperature", "spot_status", "barrier_state", "valve_open"];
+  const names = inOrder(Object.keys(metrics).filter((name) => (vocabulary.metric(name)?.type ?? "text") !== "text"));
   const [chosen, setChosen] = useState<string | null>(null);
   const [range, setRange] = useState<Range>("hour");
-  const metric = chosen ?? preferred.find((name) => names.includes(name)) ?? names[0];
-  const word = metric ? vocabulary.metric(metric) : undefined;
-  const newest = metric ? (metrics[metric]?.observed_at_ms ?? 0) : 0;
+  const metric = chosen ?? names.find((name) => vocabulary.metric(name)?.type === "number" && !name.startsWith("battery")) ?? names[0] ?? "";
+  const word = vocabulary.metric(metric);
   const history = useQuery({
-    // the newest sample's time in the key: a live value brings the plot up to date
-    queryKey: ["history", device, metric, range, range === "hour" ? Math.floor(newest / 2000) : Math.floor(newest / 60_000)],
-    queryFn: () => (word ? load(device, word, range, Date.now() + clockOffsetMs) : []),
+    queryKey: ["history", device, metric, range],
+    queryFn: () => (word ? load(device, word, range, nowMs) : null),
     enabled: word !== undefined,
-    placeholderData: (before) => before,
+    refetchInterval: 60_000,
+    staleTime: 0,
   });
-  if (!metric || !word) return <Title order={2} size="h4">{texts.history}</Title>;
-  const members = word.type === "enum" ? word.members : word.type === "boolean" ? [texts.no, texts.yes] : [];
-  const numberOf = (value: Point["value"]) => {
-    if (typeof value === "number") return value;
-    if (typeof value === "boolean") return value ? 1 : 0;
-    return typeof value === "string" && word.members.includes(value) ? word.members.indexOf(value) : null;
-  };
-  const gapMs = Math.min(word.stale_after_ms, RANGES[range] / 4);
-  const points = withGaps(history.data ?? [], gapMs, numberOf);
+  const live = useLivePoints(metrics, metric);
+  const endMs = Math.ceil(nowMs / TICK_MS[range]) * TICK_MS[range];
+  const series = history.data;
+  const plotted = useMemo(() => {
+    if (!series || !word) return [];
+    const isState = word.type !== "number";
+    const numberOf = (value: Point["value"]) => {
+      if (typeof value === "number") return value;
+      if (typeof value === "boolean") return value ? 1 : 0;
+      return typeof value === "string" && word.members.includes(value) ? word.members.indexOf(value) : null;
+    };
+    // A step's value stands at its beginning, so two neighbours are a step apart however short the limit is.
+    const gapMs = Math.max(word.stale_after_ms, 1.5 * (series.stepMs ?? 0));
+    return withGaps(joined(series.points, live), numberOf, { gapMs, holdUntilMs: isState ? endMs : null });
+  }, [series, live, word, endMs]);
+  const label = vocabulary.label(metric);
+  const members = useMemo(() => {
+    if (word?.type === "boolean") return [texts.no, texts.yes];
+    return word?.type === "enum" ? word.members.map((member) => texts.members[member] ?? member) : [];
+  }, [word, texts]);
+  const dots = useMemo(() => alone(plotted), [plotted]);
+  const step = series?.stepMs ? shownDuration(series.stepMs, texts) : null;
   return (
     <>
       <Group justify="space-between" mb="xs" gap="xs">
@@ -84,21 +77,45 @@ export function History({ device, metrics, vocabulary, clockOffsetMs }: Props) {
           />
         </Group>
       </Group>
-      {history.data?.length === 0 ? (
+      {history.isError && <Failed error={history.error} retry={() => void history.refetch()} />}
+      {plotted.length === 0 && series ? (
         <Text c="dimmed" py="xl" ta="center">{texts.noHistory}</Text>
       ) : (
-        <>
-          <Plot
-            points={points}
-            members={members.map((member) => texts.members[member] ?? member)}
-            name={vocabulary.label(metric)}
-            unit={shownUnit(word.unit)}
-            spanMs={RANGES[range]}
-            endMs={Date.now() + clockOffsetMs}
-          />
-          <VisuallyHidden>{texts.historyOf(vocabulary.label(metric))}: {points.length}</VisuallyHidden>
-        </>
+        <Plot
+          points={plotted}
+          dots={dots}
+          members={members}
+          name={`${texts.historyOf(label)}: ${texts.points(plotted.length)}`}
+          unit={shownUnit(word?.unit)}
+          decimals={word?.decimals ?? 2}
+          spanMs={RANGES[range]}
+          endMs={endMs}
+        />
       )}
+      <Text size="xs" c="dimmed">{step ? (word?.type === "number" ? texts.meanOver(step) : texts.lastOf(step)) : texts.everySample}</Text>
     </>
   );
 }
+
+/** The plot's right edge moves on in ticks: drawing it anew for each second would be work for nothing. */
+const TICK_MS: Record<Range, number> = { hour: 5000, day: 60_000, week: 300_000 };
+
+/** The samples of a metric that came while the page is shown. */
+function useLivePoints(metrics: Metrics, metric: string): Point[] {
+  const [live, setLive] = useState<{ metric: string; points: Point[] }>({ metric: "", points: [] });
+  const state = metrics[metric];
+  const at = state?.observed_at_ms;
+  useEffect(() => {
+    if (!state) return;
+    const point = { t_ms: state.observed_at_ms, value: state.quality === "bad" ? null : state.value, quality: state.quality } as Point;
+    setLive((before) => {
+      const points = before.metric === metric ? before.points : [];
+      if ((points.at(-1)?.t_ms ?? 0) >= point.t_ms) return before.metric === metric ? before : { metric, points: [point] };
+      return { metric, points: [...points, point].slice(-LIVE_POINTS_MAX) };
+    });
+    // Only a new sample counts: the state object itself is new on each drawing.
+  }, [metric, at]);
+  return live.metric === metric ? live.points : NONE;
+}
+
+const NONE: Point[] = [];

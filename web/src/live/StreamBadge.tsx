@@ -5,10 +5,15 @@ import type { LiveStream } from "./stream";
 /** Whether what is shown is live. */
 export function StreamBadge({ stream }: { stream: LiveStream | null }) {
   const texts = useTexts();
-  const live = stream?.connected ?? false;
+  const link = stream?.link ?? "connecting";
+  const look = {
+    live: { color: "teal", variant: "light", text: `● ${texts.streamLive}` },
+    connecting: { color: "gray", variant: "light", text: texts.streamConnecting },
+    lost: { color: "orange.9", variant: "filled", text: `▲ ${texts.streamLost}` },
+  }[link];
   return (
-    <Badge color={live ? "teal" : "orange"} variant={live ? "light" : "filled"} role="status" size="lg" tt="none">
-      {live ? `● ${texts.streamLive}` : texts.streamLost}
+    <Badge color={look.color} variant={look.variant} role="status" size="lg" tt="none" className="steady">
+      {look.text}
     </Badge>
   );
 }

@@ -1,6 +1,7 @@
 import type { Command, MetricState } from "../api/client";
 
 export type Metrics = Record<string, MetricState>;
+export type Link = "connecting" | "live" | "lost";
 type Listener = () => void;
 
 interface Snapshot {
@@ -8,30 +9,56 @@ interface Snapshot {
   devices: { device_id: string; metrics: Metrics }[];
 }
 
+/** The server says something at least every 15 s. After this long without a word the link is dead, whatever the socket says. */
+export const SILENCE_MS_MAX = 40_000;
+const RETRY_MS_MAX = 15_000;
+
 /**
  * The live stream of one community or device. Changes are gathered and told once an animation frame, however many
- * events came. The browser connects again by itself, with Last-Event-ID.
+ * events came. The browser connects again by itself, with Last-Event-ID; where it gives up (a proxy's error page, a link
+ * gone silent) this class opens a new stream, which begins with a snapshot.
  */
 export class LiveStream {
-  connected = false;
+  link: Link = "connecting";
+  /** A snapshot has come: what is not in it is really unknown. */
+  ready = false;
   /** The server's clock minus this one's, ms. */
   clockOffsetMs = 0;
+  private readonly url: string;
   private readonly devices = new Map<string, Metrics>();
   private readonly commands = new Map<string, Command>();
   private readonly gateways = new Map<string, boolean>();
   private readonly listeners = new Set<Listener>();
-  private readonly source: EventSource;
-  private frame = 0;
+  private readonly watchdog: number;
+  private source: EventSource | null = null;
+  private heardAt = performance.now();
+  private retryMs = 1000;
+  private retry = 0;
+  private pending = false;
   private version = 0;
 
   constructor(where: Record<string, string>) {
-    this.source = new EventSource(`/api/v1/live?${new URLSearchParams(where)}`);
-    this.source.onopen = () => this.setConnected(true);
-    this.source.onerror = () => this.setConnected(false);
+    this.url = `/api/v1/live?${new URLSearchParams(where)}`;
+    this.open();
+    this.watchdog = window.setInterval(() => {
+      if (this.source && performance.now() - this.heardAt > SILENCE_MS_MAX) this.reopen();
+    }, 5000);
+  }
+
+  private open(): void {
+    this.heardAt = performance.now();
+    this.source = new EventSource(this.url);
+    this.source.onerror = () => {
+      if (this.source?.readyState === EventSource.CLOSED) this.reopen();
+      else this.setLink("lost");
+    };
     this.on("snapshot", (snapshot: Snapshot) => {
-      this.clockOffsetMs = snapshot.now_ms - Date.now();
+      this.ready = true;
+      this.setClock(snapshot.now_ms);
+      this.gateways.clear(); // what happened meanwhile was not told: what the queries say counts again
       for (const device of snapshot.devices) this.devices.set(device.device_id, device.metrics);
     });
+    this.on("beat", (beat: { now_ms: number }) => this.setClock(beat.now_ms));
     this.on("state", (state: { device_id: string; metrics: Metrics }) => {
       this.devices.set(state.device_id, { ...this.devices.get(state.device_id), ...state.metrics });
     });
@@ -41,30 +68,48 @@ export class LiveStream {
     );
   }
 
+  private reopen(): void {
+    this.setLink("lost");
+    this.source?.close();
+    this.source = null;
+    this.retry = window.setTimeout(() => this.open(), this.retryMs * (0.5 + Math.random() / 2));
+    this.retryMs = Math.min(RETRY_MS_MAX, this.retryMs * 2);
+  }
+
   private on<T>(kind: string, take: (data: T) => void): void {
-    this.source.addEventListener(kind, (event) => {
-      this.setConnected(true);
+    this.source?.addEventListener(kind, (event) => {
+      this.heardAt = performance.now();
+      this.retryMs = 1000;
+      this.setLink("live");
       take(JSON.parse((event as MessageEvent<string>).data) as T);
       this.changed();
     });
   }
 
-  private setConnected(connected: boolean): void {
-    if (this.connected !== connected) {
-      this.connected = connected;
+  /** Small differences are the way of the packets, and each change would draw every age anew. */
+  private setClock(nowMs: number): void {
+    const offset = nowMs - Date.now();
+    if (Math.abs(offset - this.clockOffsetMs) > 500) this.clockOffsetMs = offset;
+  }
+
+  private setLink(link: Link): void {
+    if (this.link !== link) {
+      this.link = link;
       this.changed();
     }
   }
 
   private changed(): void {
-    if (this.frame) return;
-    // A hidden page gets no animation frames; a timer then does.
+    if (this.pending) return;
+    this.pending = true;
     const tell = () => {
-      this.frame = 0;
+      this.pending = false;
       this.version += 1;
       for (const listener of this.listeners) listener();
     };
-    this.frame = document.hidden ? window.setTimeout(tell, 250) : requestAnimationFrame(tell);
+    // A hidden page gets no animation frames; a timer then does.
+    if (document.hidden) window.setTimeout(tell, 250);
+    else requestAnimationFrame(tell);
   }
 
   subscribe = (listener: Listener): (() => void) => {
@@ -78,8 +123,9 @@ export class LiveStream {
     return this.devices.get(device);
   }
 
-  command(id: string): Command | undefined {
-    return this.commands.get(id);
+  /** The commands to a device that were heard of while the page is shown. */
+  commandsOf(device: string): Command[] {
+    return [...this.commands.values()].filter((command) => command.device_id === device);
   }
 
   gatewayOnline(id: string): boolean | undefined {
@@ -87,7 +133,10 @@ export class LiveStream {
   }
 
   close(): void {
-    this.source.close();
+    window.clearInterval(this.watchdog);
+    window.clearTimeout(this.retry);
+    this.source?.close();
+    this.source = null;
     this.listeners.clear();
   }
 }

@@ -1,32 +1,41 @@
 import { Badge, Group, Text } from "@mantine/core";
 import type { MetricState, MetricWord } from "../api/client";
-import { useTexts } from "../i18n/language";
-import { ageOf, isStale, shownAge, shownValue } from "./format";
+import { useLanguage, useTexts } from "../i18n/language";
+import { ageOf, isStale, shownAge, shownTime, shownValue } from "./format";
 
-/** One value as people see it: dimmed and marked when it is stale, with its age. */
-export function Reading({ state, word, nowMs, size = "md" }: { state: MetricState | undefined; word: MetricWord | undefined; nowMs: number; size?: string }) {
+interface Props {
+  state: MetricState | undefined;
+  word: MetricWord | undefined;
+  nowMs: number;
+  size?: string;
+}
+
+/** One value as people see it. Past its limit it is unknown, with what it was last; a doubtful one says so. */
+export function Reading({ state, word, nowMs, size = "md" }: Props) {
   const texts = useTexts();
   if (!state) return <Text size={size} c="dimmed">{texts.valueUnknown}</Text>;
-  const stale = isStale(state, word, nowMs);
+  const text = shownValue(state.quality === "bad" ? null : state.value, word, texts);
+  if (isStale(state, word, nowMs)) {
+    return (
+      <Text size={size} c="dimmed" component="span">
+        {texts.valueUnknown} <Text span size="xs">({texts.last(text)})</Text>
+      </Text>
+    );
+  }
   return (
     <Group gap={6} wrap="nowrap" align="baseline">
-      <Text size={size} fw={600} {...(stale ? { c: "dimmed" } : {})} td={stale ? "line-through" : "none"}>
-        {shownValue(state.value, word, texts)}
-      </Text>
-      {stale && <StaleBadge />}
+      <Text size={size} fw={600} component="span">{text}</Text>
+      {state.quality !== "good" && (
+        <Badge color="orange.9" variant="outline" size="sm" tt="none">{texts.quality[state.quality] ?? state.quality}</Badge>
+      )}
     </Group>
   );
 }
 
-export function StaleBadge() {
-  const texts = useTexts();
-  return <Badge color="gray" variant="outline" size="sm" tt="none">{texts.stale}</Badge>;
-}
-
 export function Age({ state, nowMs }: { state: Pick<MetricState, "observed_at_ms">; nowMs: number }) {
-  const texts = useTexts();
+  const { language, texts } = useLanguage();
   return (
-    <Text size="xs" c="dimmed" component="span" title={new Date(state.observed_at_ms).toLocaleString()} style={{ whiteSpace: "nowrap" }}>
+    <Text size="xs" c="dimmed" component="time" title={shownTime(state.observed_at_ms, language)} className="steady">
       {shownAge(ageOf(state, nowMs), texts)}
     </Text>
   );

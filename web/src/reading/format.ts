@@ -1,6 +1,7 @@
 /** How value, unit and age look. Nothing else in the console decides it. */
 import type { MetricState, MetricWord, Value } from "../api/client";
 import type { Texts } from "../i18n/en";
+import type { Language } from "../i18n/language";
 
 /** UCUM to what people read. */
 const UNITS: Record<string, string> = {
@@ -28,8 +29,13 @@ export function shownValue(value: Value | undefined, word: MetricWord | undefine
   if (typeof value === "string") return texts.members[value] ?? value;
   const [scaled, unit] = scale(value, word?.unit ?? null);
   const decimals = unit.startsWith("k") && word?.unit !== "kg" ? 2 : (word?.decimals ?? 2);
-  const text = scaled.toLocaleString("en", { maximumFractionDigits: decimals }).replaceAll(",", "\u202f");
+  const text = shownNumber(scaled, decimals);
   return unit ? `${text} ${shownUnit(unit)}` : text;
+}
+
+/** Thousands apart by a thin space, the same in both languages. */
+export function shownNumber(value: number, decimals: number): string {
+  return value.toLocaleString("en", { maximumFractionDigits: decimals }).replaceAll(",", "\u202f");
 }
 
 function scale(value: number, unit: string | null): [number, string] {
@@ -37,20 +43,37 @@ function scale(value: number, unit: string | null): [number, string] {
   return [value, unit ?? ""];
 }
 
+/** How long ago it was observed, ms. Negative: the device's clock is ahead of the server's. */
 export function ageOf(state: Pick<MetricState, "observed_at_ms">, nowMs: number): number {
-  return Math.max(0, nowMs - state.observed_at_ms);
+  return nowMs - state.observed_at_ms;
+}
+
+/** Clocks differ a little; what lies further ahead is a wrong clock. As in cloud_api/availability. */
+export const AHEAD_MS_MAX = 60_000;
+
+export function shownDuration(ms: number, texts: Texts): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 90) return texts.seconds(seconds);
+  if (seconds < 90 * 60) return texts.minutes(Math.round(seconds / 60));
+  if (seconds < 36 * 3600) return texts.hours(Math.round(seconds / 3600));
+  return texts.days(Math.round(seconds / 86400));
 }
 
 export function shownAge(ageMs: number, texts: Texts): string {
-  const seconds = Math.floor(ageMs / 1000);
-  if (seconds < 5) return texts.ageNow;
-  if (seconds < 90) return texts.age(texts.seconds(seconds));
-  if (seconds < 90 * 60) return texts.age(texts.minutes(Math.round(seconds / 60)));
-  if (seconds < 36 * 3600) return texts.age(texts.hours(Math.round(seconds / 3600)));
-  return texts.age(texts.days(Math.round(seconds / 86400)));
+  if (ageMs < -AHEAD_MS_MAX) return texts.ageAhead;
+  return ageMs < 5000 ? texts.ageNow : texts.age(shownDuration(ageMs, texts));
 }
 
-/** Is this value too old to say anything about the present? */
+/** A point in time in the chosen language, in the reader's time zone. */
+export function shownTime(ms: number, language: Language, style: "full" | "clock" | "day" = "full"): string {
+  const locale = language === "zh" ? "zh-CN" : "en-GB";
+  if (style === "clock") return new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+  if (style === "day") return new Date(ms).toLocaleDateString(locale, { month: "short", day: "numeric" });
+  return new Date(ms).toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** Is this value too old, or from too far ahead, to say anything about the present? */
 export function isStale(state: MetricState, word: MetricWord | undefined, nowMs: number): boolean {
-  return word ? ageOf(state, nowMs) > word.stale_after_ms : state.stale;
+  const age = ageOf(state, nowMs);
+  return age < -AHEAD_MS_MAX || (word ? age > word.stale_after_ms : state.stale);
 }

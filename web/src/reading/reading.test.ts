@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { MetricState, MetricWord } from "../api/client";
 import { en } from "../i18n/en";
+import vocabulary from "../../../docs/vocabulary.md?raw";
 import { zh } from "../i18n/zh";
 import { isStale, shownAge, shownValue } from "./format";
-import { withGaps } from "./gaps";
+import { alone, joined, withGaps } from "./gaps";
 
 const word = (unit: string, decimals = 1): MetricWord => ({
   name: "x", unit, type: "number", members: [], decimals, low: 0, high: 1, stale_after_ms: 60_000, label: { zh: "", en: "" },
@@ -30,16 +31,44 @@ describe("an age", () => {
       "now", "40 s ago", "10 min ago", "2 h ago", "2 d ago",
     ]);
   });
+  it("from the future is a wrong clock, and nothing to rely on", () => {
+    expect(shownAge(-1000, en)).toBe("now");
+    expect(shownAge(-60_001, en)).toBe(en.ageAhead);
+    expect(isStale(state(60_001), word("Cel"), 0)).toBe(true);
+  });
   it("makes a value stale past its limit, not before", () => {
     expect(isStale(state(0), word("Cel"), 60_000)).toBe(false);
     expect(isStale(state(0), word("Cel"), 60_001)).toBe(true);
   });
 });
 
+const numberOf = (value: unknown) => (typeof value === "number" ? value : null);
+
 describe("a plot", () => {
+  const points = [{ t_ms: 0, value: 1 }, { t_ms: 10, value: null }, { t_ms: 20, value: 2 }, { t_ms: 500, value: 3 }];
   it("breaks where nothing was measured", () => {
-    const points = [{ t_ms: 0, value: 1 }, { t_ms: 10, value: null }, { t_ms: 20, value: 2 }, { t_ms: 500, value: 3 }];
-    const plotted = withGaps(points, 100, (value) => (typeof value === "number" ? value : null));
+    const plotted = withGaps(points, numberOf, { gapMs: 100, holdUntilMs: null });
     expect(plotted).toEqual([[0, 1], [10, null], [20, 2], [21, null], [500, 3]]);
+    expect(alone(plotted)).toEqual([[0, 1], [20, 2], [500, 3]]);
+  });
+  it("holds a state until it is stale, or until now", () => {
+    const plotted = withGaps(points, numberOf, { gapMs: 100, holdUntilMs: 550 });
+    expect(plotted).toEqual([[0, 1], [10, null], [20, 2], [120, 2], [121, null], [500, 3], [550, 3]]);
+    expect(alone(plotted)).toEqual([[0, 1]]);
+  });
+  it("appends what came live after what was fetched", () => {
+    expect(joined([{ t_ms: 1 }, { t_ms: 5 }], [{ t_ms: 5 }, { t_ms: 7 }])).toEqual([{ t_ms: 1 }, { t_ms: 5 }, { t_ms: 7 }]);
+  });
+});
+
+describe("the words", () => {
+  const members = vocabulary
+    .split("\n")
+    .map((line) => line.split("|")[4]?.trim() ?? "")
+    .filter((values) => values !== "true, false" && /^[A-Za-z]+(, [A-Za-z]+)+$/.test(values))
+    .flatMap((values) => values.split(", "));
+  it.each([["en", en], ["zh", zh]])("of every enum are there in %s", (_, texts) => {
+    expect(members.length).toBeGreaterThan(40);
+    expect(members.filter((member) => !(member in texts.members))).toEqual([]);
   });
 });
