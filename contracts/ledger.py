@@ -21,7 +21,7 @@ class Held(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Seqs first..last that were given up, and declared."""
+    """Seqs first..last that were given up, and declared. samples 0: as many as the gap holds."""
 
     first_seq: int
     last_seq: int
@@ -30,7 +30,7 @@ class Drop(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Seqs first..last that the cloud does not hold.."""
+    """Seqs first..last that the cloud does not hold."""
 
     first_seq: int
     last_seq: int
@@ -68,20 +68,38 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0
     for gap in gaps:
+        bare = _without(gap, drops)
+        if not bare:  # every frame of it was given up; the gap knows best how much that was
+            declared += gap.samples
+            continue
         inside = [drop for drop in drops if gap.first_seq <= drop.first_seq and drop.last_seq <= gap.last_seq]
         dropped = min(gap.samples, sum(drop.samples for drop in _distinct(inside)))
-        missing = gap.samples - dropped
         declared += dropped
-        if reported is None or gap.last_seq >= reported.oldest_unacked_seq:
-            buffered += missing
+        if reported is None or bare[-1][1] >= reported.oldest_unacked_seq:
+            buffered += gap.samples - dropped
         else:
-            unexplained += missing
+            unexplained += gap.samples - dropped
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
 
 
 def _distinct(drops: Sequence[Drop]) -> list[Drop]:
     return list({(drop.first_seq, drop.last_seq): drop for drop in drops}.values())
+
+
+def _without(gap: Gap, drops: Sequence[Drop]) -> list[tuple[int, int]]:
+    """The seqs of a gap that no drop names, as ranges."""
+    bare = []
+    first = gap.first_seq
+    for drop in sorted(drops):
+        if drop.last_seq < first or drop.first_seq > gap.last_seq:
+            continue
+        if drop.first_seq > first:
+            bare.append((first, drop.first_seq - 1))
+        first = drop.last_seq + 1
+    if first <= gap.last_seq:
+        bare.append((first, gap.last_seq))
+    return bare
 
 
 def _gaps(held: Sequence[Held], last_seq: int, produced: int) -> list[Gap]:

@@ -59,8 +59,31 @@ class Dropped(Message, kw_only=True, tag="dropped"):
     lane: Lane
     first_seq: int
     last_seq: int
-    samples: int
-    reason: str  # "size_cap" | "age_cap" | "disk_floor" | "file_damaged"
+    samples: int  # 0: not known; the ledger takes what the gap holds
+    reason: str  # "size_cap" | "age_cap" | "disk_floor" | "file_damaged" | "not_kept" (asked for again, gone)
+    at_ms: int
+
+
+class EpochBegun(Message, kw_only=True, tag="epoch_begun"):
+    """The outbox has begun a new epoch, and why; frames of the one before that are still there are sent as they are.
+
+    reason  "file_damaged", or "copied": the cloud holds frames under numbers that this outbox has not given yet
+    """
+
+    before: str
+    epoch: str
+    reason: str
+    at_ms: int
+
+
+class ClockHealed(Message, kw_only=True, tag="clock_healed"):
+    """Arrival times in this frame were taken by a wrong clock and have been moved by ``shift_ms`` before it was sent.
+
+    The time as it was taken is ``received_ms - shift_ms``. error_ms bounds what may still be wrong.
+    """
+
+    shift_ms: int
+    error_ms: int
     at_ms: int
 
 
@@ -73,7 +96,7 @@ class Reported(Message, kw_only=True, tag="reported"):
     at_ms: int
 
 
-Record = DeviceSeen | CommandProgress | Refused | Dropped | Reported
+Record = DeviceSeen | CommandProgress | Refused | Dropped | Reported | EpochBegun | ClockHealed
 
 
 # --- upward, retained ---
@@ -96,10 +119,12 @@ class GatewayState(Message, kw_only=True):
 
     online: bool
     session: str  # random, one a connection; pairs a death with its birth
+    instance: str = ""  # names the machine and folder of this outbox; a copied one has another
     at_ms: int = 0
     agent_version: str = ""
     desired_version: int = 0
-    clock_trusted: bool = True
+    clock_trusted: bool = True  # False: the machine's clock was impossible and the cloud has not yet given the time
+    clock_error_ms: int = -1  # bound of the clock's error, measured against the cloud; -1: never measured
     outbox_bytes: int = 0
     outbox_bytes_max: int = 0
     lanes: list[LaneState] = []
@@ -119,14 +144,40 @@ class IngestState(Message, kw_only=True):
 class FrameAck(Message, kw_only=True):
     """Which frames of one epoch and lane the frame log holds. Cumulative and idempotent.
 
-    ranges    inclusive [first, last] pairs, ascending, disjoint; at most 64, the newest and the lowest kept
-    rejected  seqs that were quarantined: they will never be stored, the edge need not send them again
+    ranges     inclusive [first, last] pairs, ascending, disjoint; at most 64, the newest and the lowest kept
+    rejected   seqs that were quarantined: they will never be stored, the edge need not send them again
+    conflicts  seqs that the log holds with other bytes: what was sent is NOT stored, though ranges name the seq
     """
 
     epoch: str
     lane: Lane
     ranges: list[tuple[int, int]]
     rejected: list[int] = []
+    conflicts: list[int] = []
+
+
+class HeldLane(Message, kw_only=True):
+    """What the frame log holds of one lane of one epoch. wanted: what it lacks of what the gateway thinks acknowledged."""
+
+    epoch: str
+    lane: Lane
+    last_seq: int  # the highest seq that it holds, 0: none
+    ranges: list[tuple[int, int]] = []
+    wanted: list[tuple[int, int]] = []
+
+
+class Welcome(Message, kw_only=True):
+    """The answer to a gateway's birth: what the cloud holds of it, what it wants again, and the time.
+
+    session  of the birth that is answered; to_ms: that birth's own at_ms, so that the gateway knows the way's length
+    fenced   another instance of this gateway is alive: send nothing, buffer, and ask again later
+    """
+
+    session: str
+    at_ms: int
+    to_ms: int
+    lanes: list[HeldLane] = []
+    fenced: bool = False
 
 
 class Precondition(Message, kw_only=True):

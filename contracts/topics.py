@@ -31,6 +31,11 @@ def ack(gateway: str) -> str:
     return f"{ROOT}/{gateway}/down/ack"
 
 
+def welcome(gateway: str) -> str:
+    """Welcome, cloud to gateway (QoS 1): the answer to a birth."""
+    return f"{ROOT}/{gateway}/down/welcome"
+
+
 def command(gateway: str) -> str:
     """Command, cloud to gateway (QoS 1, never retained)."""
     return f"{ROOT}/{gateway}/down/command"
