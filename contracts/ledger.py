@@ -84,7 +84,7 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
 
 
 def _distinct(drops: Sequence[Drop]) -> list[Drop]:
-    return list({(drop.first_seq, drop.last_seq): drop for drop in drops}.values())
+    return list({(drop.first_seq, drop.last_seq): drop for drop in sorted(drops)}.values())
 
 
 def _without(gap: Gap, drops: Sequence[Drop]) -> list[tuple[int, int]]:

@@ -127,6 +127,7 @@ class GatewayState(Message, kw_only=True):
     clock_error_ms: int = -1  # bound of the clock's error, measured against the cloud; -1: never measured
     outbox_bytes: int = 0
     outbox_bytes_max: int = 0
+    ask: bool = False  # the gateway wants a Welcome
     lanes: list[LaneState] = []
 
 
@@ -147,6 +148,7 @@ class FrameAck(Message, kw_only=True):
     ranges     inclusive [first, last] pairs, ascending, disjoint; at most 64, the newest and the lowest kept
     rejected   seqs that were quarantined: they will never be stored, the edge need not send them again
     conflicts  seqs that the log holds with other bytes: what was sent is NOT stored, though ranges name the seq
+    taken      seqs of what has just come that are stored with these bytes; left out when they are more than 64
     """
 
     epoch: str
@@ -154,6 +156,7 @@ class FrameAck(Message, kw_only=True):
     ranges: list[tuple[int, int]]
     rejected: list[int] = []
     conflicts: list[int] = []
+    taken: list[int] = []
 
 
 class HeldLane(Message, kw_only=True):
@@ -167,9 +170,9 @@ class HeldLane(Message, kw_only=True):
 
 
 class Welcome(Message, kw_only=True):
-    """The answer to a gateway's birth: what the cloud holds of it, what it wants again, and the time.
+    """The answer to a gateway's state that asks: what the cloud holds of it, what it wants again, and the time.
 
-    session  of the birth that is answered; to_ms: that birth's own at_ms, so that the gateway knows the way's length
+    session  of the state that is answered; to_ms: its own at_ms, so that the gateway knows how long the way is
     fenced   another instance of this gateway is alive: send nothing, buffer, and ask again later
     """
 

@@ -32,7 +32,7 @@ def ack(gateway: str) -> str:
 
 
 def welcome(gateway: str) -> str:
-    """Welcome, cloud to gateway (QoS 1): the answer to a birth."""
+    """Welcome, cloud to gateway (QoS 1): the answer to a state that asks."""
     return f"{ROOT}/{gateway}/down/welcome"
 
 

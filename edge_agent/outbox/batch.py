@@ -48,6 +48,7 @@ class Batch:
     """One group commit. ``acks``: packet ids to acknowledge once it is on disk (also repeats of what already is)."""
 
     readings: list[Reading] = field(default_factory=list)
+    urgent_readings: list[Reading] = field(default_factory=list)  # money and safety: sent first, dropped last
     bulk: list[Record] = field(default_factory=list)
     urgent: list[Record] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -61,4 +62,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """Nothing to commit and nothing to acknowledge."""
-        return not (self.messages or self.readings or self.bulk or self.urgent or self.commands or self.session_new)
+        return not (
+            self.messages or self.readings or self.urgent_readings or self.bulk or self.urgent or self.commands
+            or self.session_new
+        )  # fmt: skip

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from edge_agent.outbox.batch import Batch
-from edge_agent.outbox.outbox import CommittedFrame, Outbox
+from edge_agent.outbox.frames import CommittedFrame
+from edge_agent.outbox.outbox import Outbox
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")

@@ -14,7 +14,7 @@ import msgspec
 
 from contracts import topics
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState
-from edge_agent.outbox.outbox import CommittedFrame
+from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.uplink.window import FrameKey, SendWindow
 

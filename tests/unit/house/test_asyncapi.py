@@ -1,7 +1,7 @@
 """docs/asyncapi.yaml says what contracts/ says."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import msgspec
@@ -11,10 +11,11 @@ import yaml
 from contracts import messages, topics
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text())
-DIRECT = (messages.GatewayState, messages.IngestState, messages.FrameAck, messages.Command, messages.DesiredState)
-RECORDS = (
-    messages.DeviceSeen, messages.CommandProgress, messages.Refused, messages.Dropped, messages.Reported,
+DIRECT = (
+    messages.GatewayState, messages.IngestState, messages.FrameAck, messages.Welcome, messages.Command,
+    messages.DesiredState,
 )  # fmt: skip
+RECORDS = get_args(messages.Record)
 
 
 def schemas_of(*types: type) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def test_every_topic_is_there() -> None:
         *(topics.up(gateway, lane) for lane in topics.LANES),
         topics.state(gateway),
         topics.ack(gateway),
+        topics.welcome(gateway),
         topics.command(gateway),
         topics.desired(gateway),
         topics.INGEST,

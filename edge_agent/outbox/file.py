@@ -1,0 +1,92 @@
+"""The outbox file itself: opened, brought to the present version, checked, and set aside when it is damaged."""
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 2
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_SMALL_DISK_BYTES = 64 * 1_048_576
+_FROM_1 = """
+ALTER TABLE frames RENAME TO frames_1;
+ALTER TABLE lanes RENAME TO lanes_1;
+DROP INDEX frames_unacked;
+{schema}
+INSERT INTO epochs (number, epoch) SELECT 1, value FROM meta WHERE name = 'epoch';
+INSERT INTO frames (epoch, lane, seq, samples, born_ms, acked, payload)
+    SELECT 1, lane, seq, samples, born_ms, acked, payload FROM frames_1;
+INSERT INTO lanes SELECT 1, lane, last_seq, produced, dropped FROM lanes_1;
+DROP TABLE frames_1;
+DROP TABLE lanes_1;
+DELETE FROM meta WHERE name = 'epoch';
+"""
+
+
+class OutboxDamaged(Exception):
+    """The file can't be read as what it was."""
+
+
+class OutboxNewer(Exception):
+    """The file was written by a later version of the agent; this one must not touch it."""
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the error says that the file's content is wrong, not that the disk is full or away."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def open_file(path: Path, disk_bytes: int) -> sqlite3.Connection:
+    """Open or create the file, at the present version.
+
+    disk_bytes  size of the file system; on a small one the write-ahead log is kept small too
+    Raises OutboxDamaged, OutboxNewer, sqlite3.Error.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    small = disk_bytes < _SMALL_DISK_BYTES
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-1024; "
+            f"PRAGMA wal_autocheckpoint={32 if small else 500}; "
+            f"PRAGMA journal_size_limit={131_072 if small else 4_194_304};"
+        )
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise OutboxDamaged(verdict)
+        _bring_up(db)
+    except sqlite3.Error as error:
+        db.close()
+        if is_damage(error):
+            raise OutboxDamaged(str(error)) from error
+        raise
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _bring_up(db: sqlite3.Connection) -> None:
+    schema = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise OutboxNewer(
+            f"the outbox is of version {version}, this agent knows {VERSION}: install the newer agent again"
+        )
+    if version == VERSION:
+        return
+    is_new = not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'frames'").fetchone()
+    steps = schema if is_new else _FROM_1.format(schema=schema)
+    db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def files_of(path: Path) -> tuple[Path, Path, Path]:
+    """The file, its write-ahead log and the log's index."""
+    return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
+
+
+def set_aside(path: Path, at_ms: int) -> Path:
+    """Rename a damaged file and what belongs to it, for salvage and for those who want to look. Returns its new path."""
+    aside = path.with_name(f"{path.stem}-damaged-{at_ms}{path.suffix}")
+    for old, new in zip(files_of(path), files_of(aside), strict=True):
+        if old.exists():
+            old.rename(new)
+    return aside

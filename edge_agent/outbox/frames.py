@@ -1,0 +1,215 @@
+"""The outbox's frames on disk: SQLite in WAL mode, synchronous=FULL, used by one thread only. Everything here blocks."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from contracts.frame import SAMPLES_MAX, FrameTooLarge, encode_frame
+from contracts.messages import Lane, LaneState, Record
+from contracts.reading import Reading
+from contracts.topics import LANES
+from edge_agent.outbox.deliveries import Deliveries
+from edge_agent.outbox.file import files_of, open_file
+from edge_agent.outbox.room import Disk, Limits
+
+READINGS_A_FRAME = 1_000
+
+
+class CommittedFrame(NamedTuple):
+    """A frame that is on disk."""
+
+    lane: str
+    seq: int
+    samples: int
+    payload: bytes
+
+
+class Frames:
+    """Opens or creates the file. A new file is a new epoch. Raises OutboxDamaged, OutboxNewer, sqlite3.Error."""
+
+    def __init__(
+        self, path: Path, gateway: str, bytes_max: int, now_ms: Callable[[], int], age_ms_max: int = 0,
+        free_bytes_min: int = 0,
+    ) -> None:  # fmt: skip
+        self.path = path
+        self.gateway = gateway
+        self.limits = Limits(bytes_max, age_ms_max, free_bytes_min)
+        self.unsure_run = 0
+        """While the clock is not known: the number of this run; frames are marked with it. Else 0."""
+        self.now_ms = now_ms
+        self._deliveries = Deliveries()
+        self._aged_ms = 0
+        self._pressed = False
+        self.open()
+
+    def open(self) -> None:
+        """Open the file and read where everything stands; also after it was set aside."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = open_file(self.path, disk_of(self.path.parent).size_bytes)
+        self._inode = self.path.stat().st_ino
+        self.is_new = not self._db.execute("SELECT 1 FROM epochs").fetchone()
+        """This opening has created the file."""
+        self._number, self.epoch = self._living_epoch()
+        self.lanes = {lane: self._lane(self._number, self.epoch, number) for number, lane in enumerate(LANES)}
+        self.bytes = int(self._db.execute("SELECT coalesce(sum(length(payload)), 0) FROM frames").fetchone()[0])
+        self._bytes_acked = int(
+            self._db.execute("SELECT coalesce(sum(length(payload)), 0) FROM frames WHERE acked = 1").fetchone()[0]
+        )
+        self._deliveries.load(self._db)
+
+    def _living_epoch(self) -> tuple[int, str]:
+        row = self._db.execute("SELECT number, epoch FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
+        if row:
+            return cast(tuple[int, str], row)
+        epoch = secrets.token_hex(8)
+        self._db.execute("INSERT INTO epochs (number, epoch) VALUES (1, ?)", (epoch,))
+        return 1, epoch
+
+    def _lane(self, epoch_number: int, epoch: str, number: int) -> LaneState:
+        row = self._db.execute(
+            "SELECT last_seq, produced, dropped FROM lanes WHERE epoch = ? AND lane = ?", (epoch_number, number)
+        ).fetchone()
+        last_seq, produced, dropped = row or (0, 0, 0)
+        first, buffered = self._db.execute(
+            "SELECT min(seq), coalesce(sum(samples), 0) FROM frames WHERE lane = ? AND epoch = ? AND acked = 0",
+            (number, epoch_number),
+        ).fetchone()
+        return LaneState(
+            epoch=epoch,
+            lane=cast(Lane, LANES[number]),
+            last_seq=last_seq,
+            produced=produced,
+            oldest_unacked_seq=first if first is not None else last_seq + 1,
+            buffered=buffered,
+            dropped=dropped,
+        )
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # some errors (a full disk) have rolled back already
+                self._db.execute("ROLLBACK")
+            raise
+
+    # --- writing ---
+
+    def _frames(
+        self, lane: LaneState, readings: Sequence[Reading], records: Sequence[Record], now_ms: int
+    ) -> list[CommittedFrame]:
+        """Frames for these, halved until each fits; ``lane`` moves on."""
+        if not readings and not records:
+            return []
+        if len(readings) <= READINGS_A_FRAME:
+            try:
+                payload = encode_frame(
+                    self.gateway, self.epoch, lane.lane, lane.last_seq + 1, now_ms, lane.produced, readings, records
+                )
+            except FrameTooLarge:
+                if len(readings) + len(records) == 1:
+                    raise
+            else:
+                samples = sum(len(reading.samples) for reading in readings)
+                assert samples <= SAMPLES_MAX
+                lane.last_seq += 1
+                lane.produced += samples
+                lane.buffered += samples
+                return [CommittedFrame(lane.lane, lane.last_seq, samples, payload)]
+        middle, centre = (len(readings) + 1) // 2, (len(records) + 1) // 2
+        first = self._frames(lane, readings[:middle], records[:centre], now_ms)
+        return first + self._frames(lane, readings[middle:], records[centre:], now_ms)
+
+    def _write_frames(self, frames: Sequence[CommittedFrame], lanes: dict[str, LaneState], now_ms: int) -> None:
+        for frame in frames:
+            self._db.execute(
+                "INSERT INTO frames (epoch, lane, seq, samples, born_ms, unsure, payload) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (self._number, LANES.index(frame.lane), frame.seq, frame.samples, now_ms, self.unsure_run,
+                 frame.payload),
+            )  # fmt: skip
+        for lane in {frame.lane for frame in frames}:
+            self._write_lane(self._number, lanes[lane])
+
+    def _write_lane(self, epoch_number: int, lane: LaneState) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO lanes VALUES (?, ?, ?, ?, ?)",
+            (epoch_number, LANES.index(lane.lane), lane.last_seq, lane.produced, lane.dropped),
+        )
+
+    def _after_commit(self, frames: Sequence[CommittedFrame], lanes: dict[str, LaneState]) -> None:
+        self.lanes = lanes
+        self.bytes += sum(len(frame.payload) for frame in frames)
+
+    def _rescue_if_gone(self) -> None:
+        """Somebody deleted or replaced the file under us: the open one still has everything, so it is written anew."""
+        try:
+            if self.path.stat().st_ino == self._inode:
+                return
+        except FileNotFoundError:
+            pass
+        rescued = self.path.with_name(f"{self.path.name}.rescued")
+        rescued.unlink(missing_ok=True)
+        target = sqlite3.connect(rescued)
+        try:
+            target.execute("PRAGMA synchronous=FULL")
+            self._db.backup(target)
+        finally:
+            target.close()
+        self._db.close()
+        for left in files_of(self.path):
+            left.unlink(missing_ok=True)
+        rescued.rename(self.path)
+        self.open()
+
+    def _find_oldest(self, state: LaneState) -> None:
+        row = self._db.execute(
+            "SELECT min(seq) FROM frames WHERE lane = ? AND epoch = ? AND acked = 0",
+            (LANES.index(state.lane), self._number),
+        ).fetchone()
+        state.oldest_unacked_seq = row[0] if row[0] is not None else state.last_seq + 1
+
+    def _number_of(self, epoch: str) -> int | None:
+        if epoch == self.epoch:
+            return self._number
+        row = self._db.execute("SELECT number FROM epochs WHERE epoch = ?", (epoch,)).fetchone()
+        return int(row[0]) if row else None
+
+    # --- reading ---
+
+    def read(self, lane: str, seq: int) -> bytes | None:
+        """A frame's bytes, or None if it was dropped."""
+        row = self._db.execute(
+            "SELECT payload FROM frames WHERE epoch = ? AND lane = ? AND seq = ?",
+            (self._number, LANES.index(lane), seq),
+        ).fetchone()
+        return cast(bytes, row[0]) if row else None
+
+    def unacked(self, lane: str) -> list[tuple[int, int]]:
+        """Ranges (first, last) of seqs that the cloud has not acknowledged, ascending."""
+        return [
+            (first, last)
+            for first, last in self._db.execute(
+                "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS island "
+                "FROM frames WHERE lane = ? AND epoch = ? AND acked = 0) GROUP BY island ORDER BY 1",
+                (LANES.index(lane), self._number),
+            )
+        ]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+def disk_of(folder: Path) -> Disk:
+    found = os.statvfs(folder)
+    return Disk(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+
+
+def copy_of(state: LaneState) -> LaneState:
+    return LaneState(**{name: getattr(state, name) for name in LaneState.__struct_fields__})

@@ -1,0 +1,60 @@
+"""What the gateway must remember beside its frames, in the same file: devices, commands, documents, refused messages."""
+
+import sqlite3
+
+from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
+
+COMMANDS_KEPT = 10_000
+QUARANTINE_KEPT = 1_000
+TABLES = ("devices", "commands", "quarantine", "deliveries")
+
+
+def write(db: sqlite3.Connection, batch: Batch) -> None:
+    """In the transaction of the batch."""
+    for seen in batch.seen:
+        db.execute(
+            "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?)",
+            (seen.device, seen.profile, seen.profile_version, seen.kind, " ".join(seen.verbs), seen.name),
+        )
+    for command in batch.commands:
+        db.execute("INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?)", command)
+    if batch.commands:
+        db.execute(
+            "DELETE FROM commands WHERE command_id IN (SELECT command_id FROM commands ORDER BY at_ms DESC "
+            "LIMIT -1 OFFSET ?)",
+            (COMMANDS_KEPT,),
+        )
+    for raw in batch.raw:
+        db.execute("INSERT INTO quarantine (topic, payload, reason, at_ms) VALUES (?, ?, ?, ?)", raw)
+    if batch.raw:
+        db.execute(
+            "DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - ?", (QUARANTINE_KEPT,)
+        )
+
+
+def devices(db: sqlite3.Connection) -> dict[str, SeenDevice]:
+    """Every device that this gateway has read."""
+    rows = db.execute("SELECT device, profile, profile_version, kind, verbs, name FROM devices")
+    return {row[0]: SeenDevice(row[0], row[1], row[2], row[3], tuple(row[4].split()), row[5]) for row in rows}
+
+
+def command(db: sqlite3.Connection, command_id: str) -> CommandEntry | None:
+    """The last word on a command, if it is known."""
+    row = db.execute("SELECT * FROM commands WHERE command_id = ?", (command_id,)).fetchone()
+    return CommandEntry(*row) if row else None
+
+
+def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
+    """The commands whose last word is this state."""
+    return [CommandEntry(*row) for row in db.execute("SELECT * FROM commands WHERE state = ?", (state,))]
+
+
+def document(db: sqlite3.Connection, name: str) -> bytes:
+    """A document kept beside the frames (the desired state, the clock), or b"" when there is none."""
+    row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return bytes.fromhex(row[0]) if row else b""
+
+
+def keep_document(db: sqlite3.Connection, name: str, value: bytes) -> None:
+    """Keep a document beside the frames."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.hex()))
