@@ -12,9 +12,11 @@ import resource
 import signal
 import ssl
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import msgspec
 
 from contracts.messages import Command, DesiredState, GatewayState, Reported
@@ -24,6 +26,7 @@ from edge_agent.health import serve_health
 from edge_agent.intake import Intake
 from edge_agent.outbox import Batch, CommittedFrame, Outbox
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
@@ -47,11 +50,20 @@ def monotonic_ms() -> int:
 
 
 class Agent:
-    """All parts of one gateway's agent, joined."""
+    """All parts of one gateway's agent, joined. A simulation gives it clocks, randomness and an MQTT client of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        profiles: ProfileSet | None = None,
+        now_ms: Callable[[], int] = now_ms,
+        monotonic_ms: Callable[[], int] = monotonic_ms,
+        jitter: Callable[[], random.Random] = random.Random,
+        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+    ) -> None:
         self.settings = settings
-        self.profiles = load_with_own(Path(settings.profiles) if settings.profiles else None)
+        self.profiles = profiles or load_with_own(Path(settings.profiles) if settings.profiles else None)
+        self._now_ms = now_ms
         self.outbox = Outbox(
             Path(settings.data_dir) / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, now_ms
         )
@@ -67,7 +79,7 @@ class Agent:
             settings.gateway_id,
             lambda publishes: self.intake.take(publishes),
             lambda: self.intake.session_new(),
-            random.Random(),
+            jitter(),
             settings.local_mqtt_username,
             settings.local_mqtt_password,
         )
@@ -101,10 +113,11 @@ class Agent:
             self.on_command,
             self.on_desired,
             monotonic_ms,
-            random.Random(),
+            jitter(),
             settings.reconnect_s_max,
             settings.heartbeat_s,
             checkpoint,
+            mqtt,
         )
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
@@ -126,7 +139,7 @@ class Agent:
             return
         self.desired = desired
         self.outbox_document = asyncio.ensure_future(self.writer.call(self.outbox.keep_document, "desired", document))
-        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=now_ms()))
+        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self._now_ms()))
         self.writer.wake()
 
     def state(self) -> GatewayState:
@@ -134,7 +147,7 @@ class Agent:
         return GatewayState(
             online=True,
             session="",
-            at_ms=now_ms(),
+            at_ms=self._now_ms(),
             agent_version=importlib.metadata.version("linli"),
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
@@ -172,8 +185,8 @@ class Agent:
             "desired_version": self.desired.version,
         }
 
-    async def run(self) -> None:
-        """Run until cancelled."""
+    async def run(self, health: bool = True) -> None:
+        """Run until cancelled. health: with its health door."""
         async with asyncio.TaskGroup() as writing:
             # The writer outlives the rest, so that what they leave behind is still committed.
             writer = writing.create_task(self.writer.run(), name="writer")
@@ -183,12 +196,9 @@ class Agent:
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
                     tasks.create_task(self._fold_out(), name="fold out")
-                    tasks.create_task(
-                        serve_health(
-                            self.settings.health_host, self.settings.health_port, self.status, self._listening
-                        ),
-                        name="health",
-                    )
+                    if health:
+                        door = self.settings.health_host, self.settings.health_port
+                        tasks.create_task(serve_health(*door, self.status, self._listening), name="health")
             finally:
                 writer.cancel()
 

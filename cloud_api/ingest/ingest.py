@@ -53,7 +53,7 @@ class IngestCounts:
 
 
 class Ingest:
-    """One ingest. ``run`` holds the session with the broker and commits what comes."""
+    """One ingest. ``run`` holds the session with the broker and commits what comes. mqtt: makes a session's client."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Ingest:
         presence: GatewayPresence,
         clock: Callable[[], int],
         jitter: random.Random,
+        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
     ) -> None:
         self.connected = False
         self.failing = ""
@@ -75,6 +76,7 @@ class Ingest:
         self._presence = presence
         self._clock = clock
         self._jitter = jitter
+        self._mqtt = mqtt
         self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
         self._client: aiomqtt.Client | None = None
         self._rejected: dict[StreamKey, list[int]] = {}
@@ -122,7 +124,7 @@ class Ingest:
     async def _hold_session(self) -> None:
         session = secrets.token_hex(8)
         death = self._encoder.encode(IngestState(online=False, session=session))
-        async with aiomqtt.Client(
+        async with self._mqtt(
             self._broker.host,
             self._broker.port,
             identifier=f"ingest-{session}",
@@ -227,7 +229,7 @@ class Ingest:
         return True
 
     async def _acknowledge(self, touched: set[StreamKey]) -> None:
-        for key in touched:
+        for key in sorted(touched):
             ranges = (await self._framelog.coverage(key)).ack_ranges()
             lane: Lane = "urgent" if key.lane == "urgent" else "bulk"
             ack = FrameAck(epoch=key.epoch, lane=lane, ranges=ranges, rejected=self._rejected.get(key, []))

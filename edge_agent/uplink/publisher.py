@@ -40,6 +40,7 @@ class Uplink:
 
     state      gives the GatewayState to publish (its ``session`` is set here)
     on_command, on_desired   called for what comes down
+    mqtt       makes the client of one session
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Uplink:
         backoff_s_max: float,
         heartbeat_s: float,
         checkpoint: Callable[[str], None],
+        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
     ) -> None:
         self.gateway = gateway
         self.connected = False
@@ -74,6 +76,7 @@ class Uplink:
         self._backoff_s_max = backoff_s_max
         self._heartbeat_s = heartbeat_s
         self._checkpoint = checkpoint
+        self._mqtt = mqtt
         self._cache: dict[FrameKey, bytes] = {}
         self._cache_bytes = 0
         self._work = asyncio.Event()
@@ -120,7 +123,7 @@ class Uplink:
 
     async def _hold_session(self, session: str) -> None:
         death = self._encoder.encode(GatewayState(online=False, session=session))
-        async with aiomqtt.Client(
+        async with self._mqtt(
             self._cloud.host,
             self._cloud.port,
             identifier=self.gateway,
