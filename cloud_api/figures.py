@@ -26,6 +26,9 @@ class Figures(Collector):
         yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.connected)
         yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
         yield GaugeMetricFamily("linli_gateways_online", "Gateways online", value=self._presence.count_online())
+        yield GaugeMetricFamily(
+            "linli_gateways_twice", "Gateways that are there twice", value=self._presence.count_twins()
+        )
         yield GaugeMetricFamily("linli_live_watchers", "Live streams open", value=self._hub.watchers)
         cursor = GaugeMetricFamily("linli_projection_cursor", "Position in the frame log", labels=("projection",))
         for name, position in self._cursors.items():

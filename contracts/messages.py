@@ -165,6 +165,7 @@ class HeldLane(Message, kw_only=True):
     epoch: str
     lane: Lane
     last_seq: int  # the highest seq that it holds, 0: none
+    last_digest: bytes = b""  # BLAKE2b-128 over that frame: another one here means that the outbox was copied
     ranges: list[tuple[int, int]] = []
     wanted: list[tuple[int, int]] = []
 

@@ -39,15 +39,19 @@ class GatewayClock:
         self.boot = boot
         self.error_ms = -1
         self.run = kept.run if kept else 1
-        floor_ms = max(FLOOR_MS, kept.now_ms if kept else 0)
-        self.possible = wall_ms >= floor_ms - 60_000
-        """The machine's clock was not in the past of what is known. Else certificates' dates say nothing to it."""
+        self._floor_ms = max(FLOOR_MS, kept.now_ms if kept else 0)
+        self.possible = self.dates_count(wall_ms)
+        """The machine's clock was not in the past of what is known."""
         if kept is not None and kept.boot == boot:
             self._offset_ms = kept.offset_ms
             self.error_ms = kept.error_ms
         else:
             self.run += 1
-            self._offset_ms = (wall_ms if self.possible else floor_ms) - steady_ms
+            self._offset_ms = (wall_ms if self.possible else self._floor_ms) - steady_ms
+
+    def dates_count(self, wall_ms: int) -> bool:
+        """Whether the machine's clock, by which certificates are judged, is not in the past of what is known."""
+        return wall_ms >= self._floor_ms - 60_000
 
     @property
     def sure(self) -> bool:

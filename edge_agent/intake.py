@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable
 
 from contracts.messages import DeviceSeen, Refused
+from contracts.vocabulary import URGENT
 from edge_agent.outbox.batch import Batch, Delivery, RawMessage, SeenDevice
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import Decoded, ProfileSet, Undecodable
+from edge_agent.quota import Quota
 from edge_agent.southbound import Publish
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Intake:
         recent: dict[int, bytes],
         now_ms: Callable[[], int],
         messages_max: int,
+        quota: Quota,
         observe: Callable[[Decoded], None],
         full: Callable[[], None],
         drained: Callable[[], None],
@@ -49,6 +52,7 @@ class Intake:
         self._recent = recent
         self._now_ms = now_ms
         self._messages_max = messages_max
+        self._quota = quota
         self._observe = observe
         self._full = full
         self._drained = drained
@@ -92,6 +96,9 @@ class Intake:
         return False
 
     def _decode(self, publish: Publish, now_ms: int, batch: Batch) -> None:
+        if not self._quota.allows(publish.topic, now_ms):
+            self._refuse(publish, Undecodable("quota_exceeded", "this topic says too much"), now_ms, batch)
+            return
         try:
             decoded = self.profiles.decode(publish.topic, publish.payload, now_ms)
         except Undecodable as error:
@@ -99,10 +106,11 @@ class Intake:
                 self._refuse(publish, error, now_ms, batch)
             return
         for part in decoded:
-            batch.readings += part.readings
             self.readings += len(part.readings)
             for reading in part.readings:
                 self.samples += len(reading.samples)
+                urgent = not URGENT.isdisjoint([sample.metric for sample in reading.samples])
+                (batch.urgent_readings if urgent else batch.readings).append(reading)
             device = part.readings[0].device
             known = self.devices.get(device)
             if known is None or known.profile != part.profile or (part.name and known.name != part.name):

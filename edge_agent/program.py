@@ -8,8 +8,8 @@ import json
 import logging
 import os
 import random
-import resource
 import signal
+import sqlite3
 import ssl
 import time
 from collections.abc import Callable
@@ -20,22 +20,27 @@ import aiomqtt
 import msgspec
 
 from contracts.messages import Command, DesiredState, GatewayState, Reported
+from edge_agent.clock import UNSURE_MS, GatewayClock
 from edge_agent.crash_points import crash_points
 from edge_agent.downlink import Executor
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
-from edge_agent.outbox import Batch, CommittedFrame, Outbox
+from edge_agent.machine import boot_id, instance_of, read_kept, resident_bytes, write_kept
+from edge_agent.outbox import Batch, CommittedFrame
+from edge_agent.outbox.salvage import keep_hint, open_outbox
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
+from edge_agent.quota import Quota
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
 from edge_agent.uplink.publisher import CloudAddress
+from edge_agent.uplink.tls import client_context
 
 log = logging.getLogger(__name__)
 
-FOLD_OUT_S = 15.0
+HOUSE_S = 15.0
 _COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
 
 
@@ -45,8 +50,8 @@ def now_ms() -> int:
 
 
 def monotonic_ms() -> int:
-    """A clock that no one sets."""
-    return time.monotonic_ns() // 1_000_000
+    """The steady clock of the machine's boot: no one sets it, and on Linux it counts also while the machine sleeps."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
 
 
 class Agent:
@@ -60,18 +65,26 @@ class Agent:
         monotonic_ms: Callable[[], int] = monotonic_ms,
         jitter: Callable[[], random.Random] = random.Random,
         mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        boot: str = "",
     ) -> None:
         self.settings = settings
         self.profiles = profiles or load_with_own(Path(settings.profiles) if settings.profiles else None)
-        self._now_ms = now_ms
-        self.outbox = Outbox(
-            Path(settings.data_dir) / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, now_ms
-        )
+        self._monotonic_ms = monotonic_ms
+        self._wall_ms = now_ms
+        data_dir = Path(settings.data_dir)
+        self.clock = GatewayClock(now_ms(), monotonic_ms(), boot, read_kept(data_dir))
+        self.outbox = open_outbox(
+            data_dir / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, self.now_ms,
+            settings.outbox_age_ms_max, settings.disk_free_bytes_min,
+        )  # fmt: skip
+        self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
+        self.instance = instance_of(data_dir)
         checkpoint = crash_points(settings.crash_at)
         self.checkpoint = checkpoint
         self.writer = OutboxWriter(
-            self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint
-        )
+            self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
+            self.on_renewed,
+        )  # fmt: skip
         devices = self.outbox.devices()
         self.southbound = Southbound(
             settings.local_mqtt_host,
@@ -84,15 +97,16 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, now_ms, monotonic_ms, checkpoint
+            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint
         )
         self.intake = Intake(
             self.profiles,
             self.writer,
             devices,
             self.outbox.recent,
-            now_ms,
+            self.now_ms,
             settings.intake_messages_max,
+            Quota(settings.topic_messages_per_s_max, settings.topic_messages_burst),
             self.executor.observe,
             self.southbound.pause,
             self.southbound.resume,
@@ -105,11 +119,12 @@ class Agent:
                 settings.cloud_mqtt_port,
                 settings.cloud_mqtt_username,
                 settings.cloud_mqtt_password,
-                _tls(settings),
+                self._tls if settings.cloud_mqtt_tls_ca else None,
             ),
             self.window,
             self.writer,
             self.state,
+            self.on_time,
             self.on_command,
             self.on_desired,
             monotonic_ms,
@@ -119,6 +134,7 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.earlier_lanes = self.outbox.earlier_lanes()
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
@@ -129,6 +145,29 @@ class Agent:
         self.intake.committed(batch)
         self.uplink.committed(frames)
 
+    def now_ms(self) -> int:
+        """UTC as the gateway knows it."""
+        return self.clock.now_ms(self._monotonic_ms())
+
+    async def on_time(self, cloud_ms: int, asked_ms: int, answered_ms: int) -> None:
+        """The cloud has told the time: set the clock, and move what was framed before it was known."""
+        was_sure = self.clock.sure
+        shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
+        if shift_ms:
+            log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
+        if was_sure and not shift_ms:
+            return
+        write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+        if not was_sure:
+            moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
+            frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
+            if frames:
+                log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
+
+    def on_renewed(self) -> None:
+        """The outbox was damaged and begun anew."""
+        self.uplink.renewed()
+
     def on_command(self, command: Command) -> None:
         """A command from the cloud."""
         self.executor.submit(command)
@@ -138,8 +177,8 @@ class Agent:
         if desired.version == self.desired.version:
             return
         self.desired = desired
-        self.outbox_document = asyncio.ensure_future(self.writer.call(self.outbox.keep_document, "desired", document))
-        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self._now_ms()))
+        self.writer.pending.documents["desired"] = document
+        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self.now_ms()))
         self.writer.wake()
 
     def state(self) -> GatewayState:
@@ -147,12 +186,15 @@ class Agent:
         return GatewayState(
             online=True,
             session="",
-            at_ms=self._now_ms(),
+            instance=self.instance,
+            at_ms=self.now_ms(),
+            clock_trusted=self.clock.sure or self.clock.possible,
+            clock_error_ms=self.clock.error_ms,
             agent_version=importlib.metadata.version("linli"),
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
-            lanes=list(self.outbox.lanes.values()),
+            lanes=[*self.outbox.lanes.values(), *self.earlier_lanes],
         )
 
     def status(self) -> dict[str, Any]:
@@ -166,7 +208,11 @@ class Agent:
                 "local_broker": self.southbound.connected,
                 "outbox": not self.writer.failing,
             },
-            "cloud": {"connected": self.uplink.connected, "ingest_online": self.uplink.ingest_online},
+            "cloud": {
+                "connected": self.uplink.connected,
+                "ingest_online": self.uplink.ingest_online,
+                "not_fenced": not self.uplink.fenced,
+            },
             "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},
             "gauges": {
                 "buffered_samples": sum(lane.buffered for lane in lanes),
@@ -176,9 +222,11 @@ class Agent:
                 "backlog_frames": self.window.backlog_frames,
                 "frames_in_flight": self.window.in_flight,
                 "devices": len(self.intake.devices),
+                "clock_sure": int(self.clock.sure),
+                "clock_error_ms": self.clock.error_ms,
                 "cloud_connected": int(self.uplink.connected),
                 "local_broker_connected": int(self.southbound.connected),
-                "resident_bytes": _resident_bytes(),
+                "resident_bytes": resident_bytes(),
             },
             "refused": dict(self.intake.refusals),
             "lanes": [msgspec.to_builtins(lane) for lane in lanes],
@@ -195,17 +243,40 @@ class Agent:
                     tasks.create_task(self.executor.run(), name="commands")
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
-                    tasks.create_task(self._fold_out(), name="fold out")
+                    tasks.create_task(self._keep_house(), name="keep house")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         tasks.create_task(serve_health(*door, self.status, self._listening), name="health")
             finally:
                 writer.cancel()
 
-    async def _fold_out(self) -> None:
+    async def _keep_house(self) -> None:
+        """What is done now and then: folded refusals go out, the clock and the lanes' ends are noted outside the file."""
         while True:
-            await asyncio.sleep(FOLD_OUT_S)
+            await asyncio.sleep(HOUSE_S)
             self.intake.fold_out()
+            try:
+                write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+                await self.writer.call(keep_hint, self.outbox)
+                self.earlier_lanes = await self.writer.call(self.outbox.earlier_lanes)
+            except (OSError, sqlite3.Error) as error:
+                log.error("notes beside the outbox can't be written", extra={"error": str(error)})
+
+    def _tls(self) -> ssl.SSLContext:
+        settings = self.settings
+        dates_count = self.clock.dates_count(self._wall_ms())
+        return client_context(
+            settings.cloud_mqtt_tls_ca, settings.cloud_mqtt_tls_cert, settings.cloud_mqtt_tls_key, dates_count
+        )
+
+    def close(self) -> None:
+        """Note where everything stands, close the outbox."""
+        try:
+            write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+            keep_hint(self.outbox)
+        except OSError as error:
+            log.error("notes beside the outbox can't be written", extra={"error": str(error)})
+        self.outbox.close()
 
     def _listening(self, port: int) -> None:
         """Leave word where the health door is, for `edge-agent status`."""
@@ -216,27 +287,9 @@ class Agent:
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.cloud_mqtt_tls_ca:
-        return None
-    context = ssl.create_default_context(cafile=settings.cloud_mqtt_tls_ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.cloud_mqtt_tls_cert:
-        context.load_cert_chain(settings.cloud_mqtt_tls_cert, settings.cloud_mqtt_tls_key or None)
-    return context
-
-
-def _resident_bytes() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
 async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
-    agent = Agent(settings)
+    agent = Agent(settings, boot=boot_id())
     gc.freeze()  # profiles live as long as the program: no need to look at them again
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
@@ -246,5 +299,5 @@ async def run(settings: Settings) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await task
     finally:
-        agent.outbox.close()
+        agent.close()
     log.info("agent has left")

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_tls_key: str = ""
     profiles: str = ""  # a folder of further profiles
     outbox_bytes_max: Annotated[int, msgspec.Meta(ge=1_048_576)] = 1_073_741_824
+    outbox_age_ms_max: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: however old; else older frames are given up
+    disk_free_bytes_min: Annotated[int, msgspec.Meta(ge=0)] = 67_108_864  # never more than a sixteenth of the disk
+    topic_messages_per_s_max: Annotated[float, msgspec.Meta(ge=0)] = 500  # 0: no limit
+    topic_messages_burst: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     commit_linger_ms: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 25
     commit_messages_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 500
     intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1_500

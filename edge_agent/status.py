@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.outbox import Outbox
+from edge_agent.outbox.file import OutboxDamaged
 
 
 class NoAgent(Exception):
@@ -24,7 +25,10 @@ def read_status(data_dir: Path, gateway: str, bytes_max: int) -> dict[str, Any]:
     path = data_dir / "outbox.sqlite"
     if not path.exists():
         raise NoAgent(f"no agent runs here, and there is no outbox in {data_dir}")
-    outbox = Outbox(path, gateway, bytes_max, lambda: 0)
+    try:
+        outbox = Outbox(path, gateway, bytes_max, lambda: 0)
+    except OutboxDamaged as error:
+        raise NoAgent(f"{path} is damaged ({error}); the agent salvages it when it starts") from error
     try:
         lanes = [{name: getattr(lane, name) for name in lane.__struct_fields__} for lane in outbox.lanes.values()]
         return {"running": False, "gateway": gateway, "epoch": outbox.epoch, "lanes": lanes}

@@ -43,6 +43,7 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
                 desired_version=versions.get(row.id, 0),
                 reported_version=row.reported_version,
                 reported_reason=row.reported_reason,
+                twin_seen_ms=presence.twin_seen_ms(row.id),
             )
         )
     return items

@@ -38,6 +38,7 @@ class Gateway(BaseModel):
     desired_version: int = Field(examples=[3])
     reported_version: int = Field(examples=[3])
     reported_reason: str = Field(examples=[""])
+    twin_seen_ms: int | None = Field(None, description="When a second gateway under this id was last fenced off")
 
 
 class CommunityPage(Page):

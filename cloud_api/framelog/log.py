@@ -41,6 +41,9 @@ class FrameLog(Protocol):
     async def read(self, after: int, limit: int) -> list[LoggedFrame]:
         """Frames with a position greater than ``after``, in order."""
 
+    async def find(self, key: StreamKey, seq: int) -> bytes | None:
+        """One frame's bytes by its name."""
+
     async def wait(self, after: int) -> None:
         """Return when there is a frame with a position greater than ``after``."""
 

@@ -100,6 +100,15 @@ class SqliteFrameLog:
             ]
         )
 
+    async def find(self, key: StreamKey, seq: int) -> bytes | None:
+        """See ``FrameLog.find``."""
+        row = await self._file.read(
+            lambda db: db.execute(
+                "SELECT payload FROM frames WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?", (*key, seq)
+            ).fetchone()
+        )
+        return row[0] if row else None
+
     async def wait(self, after: int) -> None:
         """See ``FrameLog.wait``."""
         async with self._grown:

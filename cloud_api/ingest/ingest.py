@@ -7,7 +7,7 @@ import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import aiomqtt
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
 from cloud_api.framelog.coverage import StreamKey
 from cloud_api.ingest.presence import GatewayPresence
+from cloud_api.ingest.welcome import welcome_for
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
@@ -22,6 +23,7 @@ from contracts.frame import FrameError, FrameHeader, decode_columns, read_header
 from contracts.messages import FrameAck, GatewayState, IngestState, Lane
 
 log = logging.getLogger(__name__)
+_state_reader = msgspec.msgpack.Decoder(GatewayState)
 
 BATCH_FRAMES = 200
 QUEUE_FRAMES = 2_000
@@ -29,6 +31,10 @@ QUEUE_FRAMES = 2_000
 BACKOFF_S_MAX = 1.0
 RETRY_S = 0.5
 REJECTED_KEPT = 64
+TAKEN_MAX = 64
+
+Results = dict[StreamKey, tuple[list[int], list[int]]]
+"""Lane -> (seqs of a batch that are stored with their bytes, seqs that are there with others)."""
 
 
 class BrokerAddress(NamedTuple):
@@ -154,32 +160,40 @@ class Ingest:
                 raise
 
     def _take(self, topic: str, payload: bytes) -> None:
-        if topic.endswith("/state"):
-            try:
-                self._presence.heard(topics.gateway_of(topic), msgspec.msgpack.decode(payload, type=GatewayState))
-            except (ValueError, msgspec.MsgspecError) as error:
-                log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
+        if topic.endswith("/state") and not self._heard(topic, payload):
             return
         try:
             self._arrived.put_nowait((topic, payload))
         except asyncio.QueueFull:
             self.counts.refused_full += 1
 
+    def _heard(self, topic: str, payload: bytes) -> bool:
+        """A gateway's state. True when it asks for an answer, which is given after the frames that came before it."""
+        try:
+            state = _state_reader.decode(payload)
+            self._presence.heard(topics.gateway_of(topic), state)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
+            return False
+        return state.online and state.ask
+
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._arrived.get()]
             while len(batch) < BATCH_FRAMES and not self._arrived.empty():
                 batch.append(self._arrived.get_nowait())
-            frames, touched = await self._check(batch)
-            if frames and not await self._commit(frames):
+            asking = [message for message in batch if message[0].endswith("/state")]
+            frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+            if frames and not await self._commit(frames, results):
                 continue
-            touched.update(StreamKey(f.header.gateway, f.header.epoch, f.header.lane) for f in frames)
-            await self._acknowledge(touched)
+            await self._acknowledge(results)
+            for topic, payload in asking:
+                await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
 
-    async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], set[StreamKey]]:
+    async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
         frames: list[IncomingFrame] = []
-        touched: set[StreamKey] = set()
+        results: Results = {}
         for topic, payload in batch:
             now_ms = self._clock()
             try:
@@ -202,12 +216,12 @@ class Ingest:
                     await self._ledger.quarantined(header, now_ms)
                     key = StreamKey(header.gateway, header.epoch, header.lane)
                     self._rejected[key] = [*self._rejected.get(key, []), header.seq][-REJECTED_KEPT:]
-                    touched.add(key)
+                    results.setdefault(key, ([], []))
                 continue
             frames.append(IncomingFrame(header, payload, now_ms))
-        return frames, touched
+        return frames, results
 
-    async def _commit(self, frames: list[IncomingFrame]) -> bool:
+    async def _commit(self, frames: list[IncomingFrame], results: Results) -> bool:
         """Commit a batch. False: the log can't be written; nothing is acknowledged, and the gateways keep it."""
         try:
             outcomes = await self._framelog.append(frames)
@@ -218,6 +232,9 @@ class Ingest:
             return False
         self.failing = ""
         for frame, outcome in zip(frames, outcomes, strict=True):
+            header = frame.header
+            taken, conflicts = results.setdefault(StreamKey(header.gateway, header.epoch, header.lane), ([], []))
+            (conflicts if outcome is Outcome.CONFLICT else taken).append(header.seq)
             if outcome is Outcome.STORED:
                 self.counts.frames += 1
                 self.counts.samples += frame.header.samples
@@ -228,9 +245,22 @@ class Ingest:
                 log.error("another frame has this key", extra={"frame": "/".join(map(str, frame.header[:4]))})
         return True
 
-    async def _acknowledge(self, touched: set[StreamKey]) -> None:
-        for key in sorted(touched):
-            ranges = (await self._framelog.coverage(key)).ack_ranges()
-            lane: Lane = "urgent" if key.lane == "urgent" else "bulk"
-            ack = FrameAck(epoch=key.epoch, lane=lane, ranges=ranges, rejected=self._rejected.get(key, []))
+    async def _acknowledge(self, results: Results) -> None:
+        for key in sorted(results):
+            taken, conflicts = results[key]
+            ack = FrameAck(
+                epoch=key.epoch,
+                lane=cast(Lane, key.lane),
+                ranges=(await self._framelog.coverage(key)).ack_ranges(),
+                rejected=self._rejected.get(key, []),
+                conflicts=conflicts,
+                taken=taken if len(taken) <= TAKEN_MAX else [],
+            )
             await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+
+    async def _welcome(self, gateway: str, state: GatewayState) -> None:
+        fenced = self._presence.is_fenced(gateway, state.instance)
+        answer = await welcome_for(gateway, state, self._framelog, self._ledger, self._clock(), fenced)
+        if wanted := [lane for lane in answer.lanes if lane.wanted]:
+            log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
+        await self.publish(topics.welcome(gateway), self._encoder.encode(answer))

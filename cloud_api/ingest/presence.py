@@ -1,11 +1,16 @@
-"""Which gateways are there, by their retained births, heartbeats and deaths."""
+"""Which gateways are there, by their retained births, heartbeats and deaths; and whether one is there twice."""
 
+import logging
 from collections.abc import Callable
 
 from contracts.messages import GatewayState
 
+log = logging.getLogger(__name__)
+
 SILENT_MS = 40_000
 """A gateway that was online and has not been heard of for so long is not."""
+FENCE_MS = 60_000
+"""Another instance under the same name is heard only when the first has been silent for so long."""
 
 
 class GatewayPresence:
@@ -16,12 +21,20 @@ class GatewayPresence:
         self._changed = changed
         self._states: dict[str, GatewayState] = {}
         self._heard_ms: dict[str, int] = {}
+        self._twin_ms: dict[str, int] = {}
 
     def heard(self, gateway: str, state: GatewayState) -> None:
-        """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive."""
+        """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive.
+
+        A second instance under the same name (a copied disk) is not heard as the gateway; that it is there is kept.
+        """
         known = self._states.get(gateway)
         was_online = known is not None and known.online
         now_ms = self._clock()
+        if state.online and self.is_fenced(gateway, state.instance):
+            self._twin_ms[gateway] = now_ms
+            log.error("gateway is there twice", extra={"gateway": gateway, "instance": state.instance})
+            return
         if not state.online:
             if known is not None and known.online and known.session != state.session:
                 return  # the death of an earlier session, come late
@@ -36,6 +49,21 @@ class GatewayPresence:
         self._heard_ms[gateway] = now_ms
         if not was_online:
             self._changed(gateway, True, now_ms)
+
+    def is_fenced(self, gateway: str, instance: str) -> bool:
+        """Another instance of this gateway has been heard within FENCE_MS: this one must wait."""
+        known = self._states.get(gateway)
+        if known is None or not instance or not known.instance or known.instance == instance:
+            return False
+        return self._clock() - self._heard_ms.get(gateway, 0) < FENCE_MS
+
+    def twin_seen_ms(self, gateway: str) -> int | None:
+        """When another instance of it was last fenced off, ms UTC; None when never."""
+        return self._twin_ms.get(gateway)
+
+    def count_twins(self) -> int:
+        """Gateways that were there twice within the last quarter of an hour."""
+        return sum(self._clock() - seen_ms < 900_000 for seen_ms in self._twin_ms.values())
 
     def online(self, gateway: str) -> bool:
         """Is it there?"""

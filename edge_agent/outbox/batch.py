@@ -56,6 +56,7 @@ class Batch:
     seen: list[SeenDevice] = field(default_factory=list)
     commands: list[CommandEntry] = field(default_factory=list)
     raw: list[RawMessage] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
     session_new: bool = False
     messages: int = 0
 

@@ -14,13 +14,18 @@ ROWS_A_TRANSACTION = 64
 
 
 class EarlierFrame(NamedTuple):
-    """An unacknowledged frame of an ended epoch. again: it has to be framed anew, the cloud has its number for another."""
+    """An unacknowledged frame of an ended epoch.
+
+    again   it has to be framed anew: the cloud goes on counting in its epoch with other frames
+    doubt   the cloud may hold another frame under its number: only its own acknowledgement counts, not a range
+    """
 
     epoch: str
     lane: str
     seq: int
     payload: bytes
     again: bool
+    doubt: bool
 
 
 class Epochs(Frames):
@@ -98,7 +103,7 @@ class Epochs(Frames):
             (self._number, limit),
         ).fetchall()
         return [
-            EarlierFrame(epoch, LANES[lane], seq, payload, 0 <= after[lane] < seq)
+            EarlierFrame(epoch, LANES[lane], seq, payload, 0 <= after[lane] < seq, after[lane] >= 0)
             for epoch, lane, seq, payload, *after in rows
         ]
 

@@ -22,6 +22,7 @@ READINGS_A_FRAME = 1_000
 class CommittedFrame(NamedTuple):
     """A frame that is on disk."""
 
+    epoch: str
     lane: str
     seq: int
     samples: int
@@ -121,7 +122,7 @@ class Frames:
                 lane.last_seq += 1
                 lane.produced += samples
                 lane.buffered += samples
-                return [CommittedFrame(lane.lane, lane.last_seq, samples, payload)]
+                return [CommittedFrame(self.epoch, lane.lane, lane.last_seq, samples, payload)]
         middle, centre = (len(readings) + 1) // 2, (len(records) + 1) // 2
         first = self._frames(lane, readings[:middle], records[:centre], now_ms)
         return first + self._frames(lane, readings[middle:], records[centre:], now_ms)

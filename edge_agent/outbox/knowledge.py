@@ -24,6 +24,8 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
             "LIMIT -1 OFFSET ?)",
             (COMMANDS_KEPT,),
         )
+    for name, value in batch.documents.items():
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.hex()))
     for raw in batch.raw:
         db.execute("INSERT INTO quarantine (topic, payload, reason, at_ms) VALUES (?, ?, ?, ?)", raw)
     if batch.raw:
@@ -50,11 +52,6 @@ def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
 
 
 def document(db: sqlite3.Connection, name: str) -> bytes:
-    """A document kept beside the frames (the desired state, the clock), or b"" when there is none."""
+    """A document kept beside the frames (the desired state), or b"" when there is none."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
     return bytes.fromhex(row[0]) if row else b""
-
-
-def keep_document(db: sqlite3.Connection, name: str, value: bytes) -> None:
-    """Keep a document beside the frames."""
-    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.hex()))

@@ -207,9 +207,5 @@ class Outbox(Epochs):
         return knowledge.commands_in(self._db, state)
 
     def document(self, name: str) -> bytes:
-        """A document kept beside the frames (the desired state, the clock), or b"" when there is none."""
+        """A document kept beside the frames (the desired state), or b"" when there is none."""
         return knowledge.document(self._db, name)
-
-    def keep_document(self, name: str, value: bytes) -> None:
-        """Keep a document beside the frames."""
-        knowledge.keep_document(self._db, name, value)

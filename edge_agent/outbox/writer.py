@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from edge_agent.outbox.batch import Batch
+from edge_agent.outbox.file import is_damage
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.outbox import Outbox
+from edge_agent.outbox.salvage import renew
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -25,6 +27,7 @@ class OutboxWriter:
     linger_s    how long a batch may wait for company
     messages_max a batch of so many messages waits no longer
     committed   called on the event loop after each commit, with the batch and its frames
+    renewed     called when the file turned out to be damaged and a new one was begun
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class OutboxWriter:
         messages_max: int,
         committed: Callable[[Batch, list[CommittedFrame]], None],
         checkpoint: Callable[[str], None],
+        renewed: Callable[[], None],
     ) -> None:
         self.outbox = outbox
         self.pending = Batch()
@@ -42,14 +46,22 @@ class OutboxWriter:
         self._messages_max = messages_max
         self._committed = committed
         self._checkpoint = checkpoint
+        self._renewed = renewed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._done: list[asyncio.Future[None]] = []
 
     async def call(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
-        """Run something on the outbox in its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        """Run something on the outbox in its thread. Raises sqlite3.Error; a damaged file has been replaced by then."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, function, *arguments)
+        except sqlite3.Error as error:
+            if is_damage(error):
+                await loop.run_in_executor(self._thread, renew, self.outbox)
+                self._renewed()
+            raise
 
     def wake(self, at_once: bool = False) -> None:
         """Something is pending. at_once: do not wait for company."""
@@ -109,10 +121,10 @@ class OutboxWriter:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def acked(self, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
+    async def acked(self, lane: str, ranges: Sequence[tuple[int, int]], epoch: str = "") -> None:
         """Tell the outbox what the cloud holds."""
         try:
-            await self.call(self.outbox.acked, lane, ranges)
+            await self.call(self.outbox.acked, lane, ranges, epoch)
         except sqlite3.Error as error:
             self.failing = str(error)
             log.error("outbox can't take acknowledgements", extra={"error": str(error)})

@@ -5,40 +5,58 @@ import contextlib
 import logging
 import random
 import secrets
+import sqlite3
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import aiomqtt
 import msgspec
 
 from contracts import topics
-from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState
+from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.uplink.earlier import EarlierSender
+from edge_agent.uplink.judgement import held_lanes, is_copied, questioned
 from edge_agent.uplink.window import FrameKey, SendWindow
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
+ASK_MS = 60_000
+"""So often the cloud is asked for the time and for what it lacks."""
+ASKED_KEPT = 4
+UNANSWERED_MS = 5_000
+"""A cloud that does not answer in this time is an older one: frames go without its word."""
+FENCED_S = 60.0
 CACHE_BYTES_MAX = 524_288
 """Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
 
 
 class CloudAddress(NamedTuple):
-    """Where the cloud's broker is, and how to prove who we are."""
+    """Where the cloud's broker is, and how to prove who we are. tls: makes the context of one session; None: no TLS."""
 
     host: str
     port: int
     username: str = ""
     password: str = ""
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
+
+
+class Fenced(Exception):
+    """Another instance of this gateway is alive: the cloud does not want to hear us now."""
+
+
+class Begun(Exception):
+    """The outbox was begun anew: the session begins anew too."""
 
 
 class Uplink:
     """Holds the session with the cloud for as long as it runs.
 
     state      gives the GatewayState to publish (its ``session`` is set here)
+    on_time    called with (the cloud's time ms UTC, steady ms of question and of answer); awaited before frames are sent
     on_command, on_desired   called for what comes down
     mqtt       makes the client of one session
     """
@@ -50,6 +68,7 @@ class Uplink:
         window: SendWindow,
         writer: OutboxWriter,
         state: Callable[[], GatewayState],
+        on_time: Callable[[int, int, int], Awaitable[None]],
         on_command: Callable[[Command], None],
         on_desired: Callable[[DesiredState, bytes], None],
         monotonic_ms: Callable[[], int],
@@ -62,13 +81,16 @@ class Uplink:
         self.gateway = gateway
         self.connected = False
         self.ingest_online = False
+        self.fenced = False
         self.frames_sent = 0
         self.bytes_sent = 0
         self.frames_acked = 0
+        self.conflicts = 0
         self._cloud = cloud
         self._window = window
         self._writer = writer
         self._state = state
+        self._on_time = on_time
         self._on_command = on_command
         self._on_desired = on_desired
         self._monotonic_ms = monotonic_ms
@@ -80,6 +102,12 @@ class Uplink:
         self._cache: dict[FrameKey, bytes] = {}
         self._cache_bytes = 0
         self._work = asyncio.Event()
+        self._say_state = asyncio.Event()
+        self._begun = asyncio.Event()
+        self._session = ""
+        self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
+        self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
+        self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
         self._encoder = msgspec.msgpack.Encoder()
 
     def committed(self, frames: list[CommittedFrame]) -> None:
@@ -87,6 +115,8 @@ class Uplink:
         if not (self.connected and self.ingest_online):
             return
         for frame in frames:
+            if frame.epoch != self._writer.outbox.epoch:
+                continue  # its epoch has ended meanwhile
             key = FrameKey(frame.lane, frame.seq)
             self._window.committed(key)
             if self._cache_bytes + len(frame.payload) <= CACHE_BYTES_MAX:
@@ -95,28 +125,46 @@ class Uplink:
         if frames:
             self._work.set()
 
+    def renewed(self) -> None:
+        """The outbox was begun anew: what the window knows is of the old one."""
+        self._begun.set()
+
     async def run(self) -> None:
         """Stay connected until cancelled; full jitter between attempts."""
         attempt = 0
         while True:
-            session = secrets.token_hex(8)
+            self._session = secrets.token_hex(8)
+            pause_s_max = 0.0
             try:
                 # In a task of its own: only then does this task's cancelling() tell a wish to end from the errors of a
                 # group of tasks, which cancel their parent too.
-                await asyncio.create_task(self._hold_session(session), name="cloud session")
+                await asyncio.create_task(self._hold_session(self._session), name="cloud session")
                 attempt = 0
-            except* (aiomqtt.MqttError, OSError, ssl.SSLError) as errors:
+            except* (aiomqtt.MqttError, OSError, ssl.SSLError, sqlite3.Error, Begun) as errors:
                 attempt = 1 if self.connected else attempt + 1
                 log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
+            except* Fenced:
+                pause_s_max = FENCED_S
+                log.error("another instance of this gateway is alive; waiting", extra={"gateway": self.gateway})
             finally:
                 self._lost()
             if (task := asyncio.current_task()) and task.cancelling():
                 raise asyncio.CancelledError  # an error on the way out has taken its place
-            await asyncio.sleep(self._jitter.uniform(0, min(self._backoff_s_max, 0.1 * 2**attempt)))
+            if pause_s_max:
+                await asyncio.sleep(self._jitter.uniform(pause_s_max / 2, pause_s_max))
+            else:
+                await asyncio.sleep(self._jitter.uniform(0, min(self._backoff_s_max, 0.1 * 2**attempt)))
 
     def _lost(self) -> None:
         self.connected = False
         self.ingest_online = False
+        self._ask_since_ms = None
+        self._asked.clear()
+        self._begun.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is in flight, nothing is to be sent until ``_begin``."""
         self._window.link_lost()
         self._cache.clear()
         self._cache_bytes = 0
@@ -129,7 +177,7 @@ class Uplink:
             identifier=self.gateway,
             username=self._cloud.username or None,
             password=self._cloud.password or None,
-            tls_context=self._cloud.tls,
+            tls_context=self._cloud.tls() if self._cloud.tls else None,
             keepalive=KEEPALIVE_S,
             timeout=5,
             max_inflight_messages=self._window.frames_max + 10,
@@ -138,7 +186,7 @@ class Uplink:
         ) as client:
             await client.subscribe([
                 (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
-                (topics.INGEST, 1),
+                (topics.welcome(self.gateway), 1), (topics.INGEST, 1),
             ])  # fmt: skip
             client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
             self.connected = True
@@ -149,6 +197,8 @@ class Uplink:
                     tasks.create_task(self._receive(client), name="receive")
                     tasks.create_task(self._send(client, tasks), name="send")
                     tasks.create_task(self._resend(), name="resend")
+                    tasks.create_task(self._earlier.run(client), name="earlier epochs")
+                    tasks.create_task(self._begin_anew(), name="begun anew")
             except asyncio.CancelledError:
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(1):
@@ -156,11 +206,31 @@ class Uplink:
                 raise
 
     async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
+        """State now and then; it asks for an answer at first, while one is awaited, and every minute."""
+        asked_ms = self._monotonic_ms() - ASK_MS
         while True:
+            self._say_state.clear()
+            now_ms = self._monotonic_ms()
             state = self._state()
             state.session = session
+            state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ASK_MS
+            if state.ask:
+                asked_ms = now_ms
+                self._asked[state.at_ms] = now_ms
+                while len(self._asked) > ASKED_KEPT:
+                    del self._asked[next(iter(self._asked))]
             await client.publish(topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True)
-            await asyncio.sleep(self._heartbeat_s)
+            if self._ask_since_ms is not None and now_ms - self._ask_since_ms > UNANSWERED_MS:
+                log.warning("the cloud does not answer; sending without its word")
+                await self._begin()
+            waiting = self._ask_since_ms is not None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
+                    await self._say_state.wait()
+
+    async def _begin_anew(self) -> None:
+        await self._begun.wait()
+        raise Begun("the outbox was begun anew")
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -169,31 +239,76 @@ class Uplink:
             try:
                 if topic == topics.ack(self.gateway):
                     await self._on_ack(msgspec.msgpack.decode(payload, type=FrameAck))
+                elif topic == topics.welcome(self.gateway):
+                    await self._on_welcome(msgspec.msgpack.decode(payload, type=Welcome))
                 elif topic == topics.command(self.gateway):
                     self._on_command(msgspec.msgpack.decode(payload, type=Command))
                 elif topic == topics.desired(self.gateway):
                     self._on_desired(msgspec.msgpack.decode(payload, type=DesiredState), payload)
                 elif topic == topics.INGEST:
-                    await self._on_ingest(msgspec.msgpack.decode(payload, type=IngestState))
+                    self._on_ingest(msgspec.msgpack.decode(payload, type=IngestState))
             except msgspec.MsgspecError as error:
                 log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
 
-    async def _on_ingest(self, state: IngestState) -> None:
+    def _on_ingest(self, state: IngestState) -> None:
+        self.ingest_online = state.online
+        self._forget()
         if state.online:
-            # A new ingest may not have what the old one had in its hands: everything unacked is to be sent.
-            self._window.link_up()
-            self._cache.clear()
-            self._cache_bytes = 0
-            self.ingest_online = True
-            for lane in topics.LANES:
-                self._window.backlog(lane, await self._writer.call(self._writer.outbox.unacked, lane))
-            self._work.set()
+            # A new ingest may not have what the old one had in its hands, and may have another disk: ask first.
+            self._ask()
+
+    def _ask(self) -> None:
+        self._ask_since_ms = self._monotonic_ms()
+        self._say_state.set()
+
+    async def _on_welcome(self, welcome: Welcome) -> None:
+        asked_ms = self._asked.pop(welcome.to_ms, None)
+        if welcome.session != self._session or asked_ms is None:
+            return
+        self.fenced = welcome.fenced
+        if welcome.fenced:
+            raise Fenced
+        await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        outbox = self._writer.outbox
+        held = held_lanes(welcome, outbox.epoch)
+        frames = {place: await self._writer.call(outbox.read, *place) for place in questioned(held, outbox.lanes)}
+        if is_copied(held, outbox.lanes, frames):
+            log.error("the cloud holds other frames of this epoch; beginning a new one", extra={"epoch": outbox.epoch})
+            self._forget()
+            again_after = {lane: there.last_seq for lane, there in held.items()}
+            await self._writer.call(outbox.begin_epoch, "copied", again_after)
+            if self._ask_since_ms is None:
+                self._ask_since_ms = asked_ms
         else:
-            self.ingest_online = False
-            self._window.link_lost()
+            for lane, there in held.items():
+                if there.wanted:
+                    log.warning("the cloud asks for frames again", extra={"lane": lane, "ranges": there.wanted[:8]})
+                    await self._writer.call(outbox.wanted, lane, there.wanted)
+                    if self._ask_since_ms is None:
+                        self._window.backlog(lane, await self._writer.call(outbox.unacked, lane))
+                        self._work.set()
+        if self._ask_since_ms is not None and self.ingest_online:
+            await self._begin()
+
+    async def _begin(self) -> None:
+        """Send: everything unacked is the backlog, what is committed from now on is fresh."""
+        self._ask_since_ms = None
+        self._forget()
+        self._window.link_up()
+        for lane in topics.LANES:
+            self._window.backlog(lane, await self._writer.call(self._writer.outbox.unacked, lane))
+        self._work.set()
+        self._earlier.begin()
 
     async def _on_ack(self, ack: FrameAck) -> None:
         if ack.epoch != self._writer.outbox.epoch:
+            await self._earlier.on_ack(ack)
+            return
+        if ack.conflicts:
+            self.conflicts += len(ack.conflicts)
+            log.error("the cloud holds other frames under our numbers", extra={"lane": ack.lane, "seqs": ack.conflicts})
+            self._forget()
+            self._ask()
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
         before = self._window.in_flight

@@ -1042,6 +1042,11 @@ export interface components {
              * @example
              */
             reported_reason: string;
+            /**
+             * Twin Seen Ms
+             * @description When a second gateway under this id was last fenced off
+             */
+            twin_seen_ms?: number | null;
         };
         /**
          * GatewayBody
