@@ -56,6 +56,7 @@ def open_outbox(
 def renew(outbox: Outbox) -> None:
     """The file turned out to be damaged while it was open: the same, with the object that others hold."""
     recent = dict(outbox.recent)
+    keep_hint(outbox)
     outbox.close()
     aside = set_aside(outbox.path, outbox.now_ms())
     log.error("outbox is damaged, a new one is begun", extra={"aside": aside.name})
