@@ -134,7 +134,6 @@ class Agent:
             checkpoint,
             mqtt,
         )
-        self.earlier_lanes = self.outbox.earlier_lanes()
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
@@ -153,7 +152,7 @@ class Agent:
         """The cloud has told the time: set the clock, and move what was framed before it was known."""
         was_sure = self.clock.sure
         shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
-        if shift_ms:
+        if abs(shift_ms) >= UNSURE_MS:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
         if was_sure and not shift_ms:
             return
@@ -194,12 +193,12 @@ class Agent:
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
-            lanes=[*self.outbox.lanes.values(), *self.earlier_lanes],
+            lanes=[*self.outbox.lanes.values(), *self.outbox.ended],
         )
 
     def status(self) -> dict[str, Any]:
         """What the health door and `edge-agent status` show."""
-        lanes = self.outbox.lanes.values()
+        lanes = [*self.outbox.lanes.values(), *self.outbox.ended]
         parts = {"messages": self.intake, "readings": self.intake, "samples": self.intake, "repeats": self.intake}
         return {
             "gateway": self.settings.gateway_id,
@@ -258,7 +257,6 @@ class Agent:
             try:
                 write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
                 await self.writer.call(keep_hint, self.outbox)
-                self.earlier_lanes = await self.writer.call(self.outbox.earlier_lanes)
             except (OSError, sqlite3.Error) as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
 

@@ -124,7 +124,7 @@ class EdgeAgent(Program):
     def status(self) -> dict[str, Any] | None:
         """Its status document, or None while it is not up."""
         try:
-            where = json.loads((self.folder / "data" / "agent.json").read_text())
+            where = json.loads((Path(self.settings["LINLI_DATA_DIR"]) / "agent.json").read_text())
             if where["pid"] != self.process.pid:
                 return None
             return dict(get_json(f"http://{where['host']}:{where['port']}/status"))
@@ -216,11 +216,16 @@ class CloudApi(Program):
 class Site:
     """One gateway with its broker and agent, the cloud's broker, and the cloud."""
 
-    def __init__(self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", **agent: str) -> None:
+    def __init__(
+        self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
+        **agent: str,
+    ) -> None:  # fmt: skip
         self.gateway = gateway
         self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
         self.local_broker = Broker(local, folder / "local-broker")
         self.cloud = CloudApi(folder / "cloud", self.cloud_broker.port)
+        if data_dir is not None:
+            agent["LINLI_DATA_DIR"] = str(data_dir)
         self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, self.cloud_broker.port, **agent)
 
     def start(self) -> None:
@@ -248,9 +253,11 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path, local: Kind = "nats-gateway", **agent: str) -> Iterator[Site]:
+def running_site(
+    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, **agent: str
+) -> Iterator[Site]:
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
-    site = Site(folder, local, **agent)
+    site = Site(folder, local, data_dir=data_dir, **agent)
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)

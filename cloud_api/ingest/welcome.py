@@ -14,7 +14,7 @@ WANTED_MAX = 64
 """Ranges asked for at once; the rest with the next answer."""
 
 
-def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], oldest_unacked_seq: int) -> HeldLane:
+def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], wanted_below: int) -> HeldLane:
     """What is held of a lane. Wanted: everything before the gateway's oldest unacknowledged frame that is not here.
 
     After a restore from an older backup that is what came since. What was declared as dropped is not wanted.
@@ -24,8 +24,8 @@ def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], oldest_
     )
     wanted: list[tuple[int, int]] = []
     first = 1
-    for low, high in [*known, (oldest_unacked_seq, oldest_unacked_seq)]:
-        end = min(low, oldest_unacked_seq) - 1
+    for low, high in [*known, (wanted_below, wanted_below)]:
+        end = min(low, wanted_below) - 1
         if first <= end:
             wanted.append((first, end))
         first = max(first, high + 1)
@@ -44,11 +44,14 @@ async def welcome_for(
 ) -> Welcome:
     """The answer to this state of this gateway."""
     drops = await book.drops(gateway)
+    # Declared drops travel in the urgent lane: while some of it is on its way, what is missing may be declared already.
+    settled = all(lane.oldest_unacked_seq > lane.last_seq for lane in state.lanes if lane.lane == "urgent")
     lanes = []
     for lane in state.lanes:
         key = StreamKey(gateway, lane.epoch, lane.lane)
         coverage = await framelog.coverage(key)
-        held = held_lane(key, coverage, drops.get(key, []), lane.oldest_unacked_seq)
+        wanted_below = lane.oldest_unacked_seq if settled or lane.lane == "urgent" else 0
+        held = held_lane(key, coverage, drops.get(key, []), wanted_below)
         if held.last_seq and (frame := await framelog.find(key, held.last_seq)) is not None:
             held.last_digest = blake2b(frame, digest_size=16).digest()
         lanes.append(held)

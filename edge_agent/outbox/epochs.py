@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from contracts.frame import FrameHeader, decode_frame, encode_frame
-from contracts.messages import ClockHealed, EpochBegun, LaneState
+from contracts.messages import ClockHealed, EpochBegun
 from contracts.reading import Clock
 from contracts.topics import LANES
 from edge_agent.outbox.frames import CommittedFrame, Frames, copy_of
@@ -48,6 +48,7 @@ class Epochs(Frames):
             self._db.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
         self._number, self.epoch = number, epoch
         self.lanes = {lane: self._lane(number, epoch, place) for place, lane in enumerate(LANES)}
+        self.ended = self._ended()
         self.say_epoch_begun(ended, reason)
 
     def say_epoch_begun(self, before: str, reason: str) -> None:
@@ -107,17 +108,6 @@ class Epochs(Frames):
             for epoch, lane, seq, payload, *after in rows
         ]
 
-    def earlier_lanes(self) -> list[LaneState]:
-        """Where the ended epochs stand that still have unacknowledged frames."""
-        return [
-            self._lane(number, epoch, lane)
-            for number, epoch, lane in self._db.execute(
-                "SELECT DISTINCT f.epoch, e.epoch, lane FROM frames f JOIN epochs e ON e.number = f.epoch "
-                "WHERE f.acked = 0 AND f.epoch < ?",
-                (self._number,),
-            ).fetchall()
-        ]
-
     def frame_again(self, frame: EarlierFrame) -> list[CommittedFrame]:
         """Move what is in this frame into new frames of the living epoch; the old one is gone, in one transaction."""
         content = decode_frame(frame.payload)
@@ -132,6 +122,7 @@ class Epochs(Frames):
             )
         self._after_commit(frames, lanes)
         self.bytes -= len(frame.payload)
+        self.ended = self._ended()
         return frames
 
     # --- the clock ---

@@ -1,5 +1,6 @@
 """The outbox's frames on disk: SQLite in WAL mode, synchronous=FULL, used by one thread only. Everything here blocks."""
 
+import contextlib
 import os
 import secrets
 import sqlite3
@@ -17,6 +18,7 @@ from edge_agent.outbox.file import files_of, open_file
 from edge_agent.outbox.room import Disk, Limits
 
 READINGS_A_FRAME = 1_000
+RESERVE_BYTES = 1_048_576
 
 
 class CommittedFrame(NamedTuple):
@@ -60,7 +62,31 @@ class Frames:
         self._bytes_acked = int(
             self._db.execute("SELECT coalesce(sum(length(payload)), 0) FROM frames WHERE acked = 1").fetchone()[0]
         )
+        self.ended = self._ended()
         self._deliveries.load(self._db)
+        self._keep_reserve()
+
+    def _keep_reserve(self) -> None:
+        """A file that only takes room: given up when the disk is full, so that even then frames can be deleted."""
+        disk = disk_of(self.path.parent)
+        size = min(RESERVE_BYTES, disk.size_bytes // 16)
+        reserve = self._reserve_path()
+        if reserve.exists() or disk.free_bytes < 3 * size:
+            return
+        try:
+            with reserve.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError:
+            reserve.unlink(missing_ok=True)
+
+    def _reserve_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.reserve")
+
+    def _disk_is_full(self) -> None:
+        """Give up the reserve, and bring what is in the write-ahead log into the file, which frees the log."""
+        self._reserve_path().unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _living_epoch(self) -> tuple[int, str]:
         row = self._db.execute("SELECT number, epoch FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
@@ -88,6 +114,17 @@ class Frames:
             buffered=buffered,
             dropped=dropped,
         )
+
+    def _ended(self) -> list[LaneState]:
+        """Where the ended epochs stand that still have unacknowledged frames."""
+        return [
+            self._lane(number, epoch, lane)
+            for number, epoch, lane in self._db.execute(
+                "SELECT DISTINCT f.epoch, e.epoch, lane FROM frames f JOIN epochs e ON e.number = f.epoch "
+                "WHERE f.acked = 0 AND f.epoch < ?",
+                (self._number,),
+            ).fetchall()
+        ]
 
     @contextmanager
     def _transaction(self) -> Generator[None]:

@@ -50,8 +50,13 @@ class Outbox(Epochs):
                 self._deliveries.write(self._db, batch)
                 knowledge.write(self._db, batch)
         except sqlite3.Error as error:
-            self._pressed = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                self._pressed = True
+                self._disk_is_full()
             raise
+        if self._pressed:
+            self._pressed = False
+            self._keep_reserve()
         self._after_commit(frames, lanes)
         self._deliveries.committed(batch)
         return frames
@@ -84,6 +89,8 @@ class Outbox(Epochs):
             state = self.lanes[lane]
             state.buffered -= samples
             self._find_oldest(state)
+        else:
+            self.ended = self._ended()
         while self._bytes_acked > self.limits.bytes_max * ACKED_SHARE and self._delete_acked():
             pass
 
@@ -119,6 +126,8 @@ class Outbox(Epochs):
 
     def _make_room(self, now_ms: int) -> None:
         """Within the limits again: acked frames go first, then the oldest unacked, bulk before urgent, and declared."""
+        if self._pressed and not self._delete_acked():  # the disk said so itself
+            self._give_up("disk_floor", None)
         while reason := self._too_much():
             if not self._delete_acked() and not self._give_up(reason, None):
                 break
@@ -128,9 +137,6 @@ class Outbox(Epochs):
                 pass
 
     def _too_much(self) -> str:
-        if self._pressed:  # the disk said so itself
-            self._pressed = False
-            return "disk_floor"
         disk = disk_of(self.path.parent)
         if self.limits.free_bytes_min and disk.free_bytes < self.limits.free_bytes_min:
             (free_pages,) = self._db.execute("PRAGMA freelist_count").fetchone()
@@ -187,6 +193,8 @@ class Outbox(Epochs):
         self._after_commit(declared, lanes)
         self.bytes -= sum(row[4] for row in rows)
         self._find_oldest(self.lanes[lane])
+        if epoch_number != self._number:
+            self.ended = self._ended()
 
     def _dropped(self, epoch: str, lane: str, first: int, last: int, samples: int, reason: str) -> Dropped:
         return Dropped(

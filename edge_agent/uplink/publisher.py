@@ -24,8 +24,8 @@ from edge_agent.uplink.window import FrameKey, SendWindow
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
-ASK_MS = 60_000
-"""So often the cloud is asked for the time and for what it lacks."""
+ASK_HEARTBEATS = 6
+"""With every so many heartbeats the cloud is asked for the time and for what it lacks."""
 ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
 """A cloud that does not answer in this time is an older one: frames go without its word."""
@@ -206,14 +206,15 @@ class Uplink:
                 raise
 
     async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
-        """State now and then; it asks for an answer at first, while one is awaited, and every minute."""
-        asked_ms = self._monotonic_ms() - ASK_MS
+        """State now and then; it asks for an answer at first, while one is awaited, and now and then."""
+        ask_ms = int(ASK_HEARTBEATS * self._heartbeat_s * 1000)
+        asked_ms = self._monotonic_ms() - ask_ms
         while True:
             self._say_state.clear()
             now_ms = self._monotonic_ms()
             state = self._state()
             state.session = session
-            state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ASK_MS
+            state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ask_ms
             if state.ask:
                 asked_ms = now_ms
                 self._asked[state.at_ms] = now_ms

@@ -158,9 +158,7 @@ class Cloud(Machine):
         self.framelog = SqliteFrameLog(folder / "framelog.sqlite")
         self.quarantine = Quarantine(folder / "quarantine.sqlite")
         self.drops = LedgerBook(folder / "ledger.sqlite")
-        self.book = Book(
-            folder / "book.sqlite", {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused}
-        )
+        self.book = Book(folder / "book.sqlite", {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused})
         self.presence = GatewayPresence(world.now_ms, lambda gateway, online, at_ms: None)
         self.ingest = Ingest(
             BrokerAddress("cloud-broker", 1883), self.framelog, self.quarantine, self.drops, self.presence,

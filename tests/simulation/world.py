@@ -203,7 +203,7 @@ class Process:
                     try:
                         coroutine.close()
                         break
-                    except BaseException:  # noqa: BLE001, S112
+                    except BaseException:  # noqa: BLE001
                         continue
         self.loop.tasks.clear()
 
