@@ -1,11 +1,18 @@
 #!/usr/bin/env bash
-# The real servers, the browser and the fault tools that the tests use, from Debian's packages. Missing is installed or is a failure.
+# The real servers, the browser and the fault tools that the tests use, from Debian's packages. Missing is installed or
+# is a failure. No server is started here and none is left running: tests start their own, on free ports.
 set -euo pipefail
+PATH="$PATH:/usr/sbin:/sbin"
 missing=()
-command -v mosquitto >/dev/null || missing+=(mosquitto)
-command -v chromium >/dev/null || missing+=(chromium)
-command -v strace >/dev/null || missing+=(strace)
-command -v faketime >/dev/null || missing+=(faketime)
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need mosquitto mosquitto
+need influxd influxdb
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+need chromium chromium
+need strace strace
+need faketime faketime
+need nft nftables
+need ip iproute2
 fc-list 2>/dev/null | grep -qi 'wqy\|noto.*cjk' || missing+=(fontconfig fonts-wqy-zenhei)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
@@ -13,5 +20,10 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+if [[ " ${missing[*]} " == *" postgresql "* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+  # Only the program is wanted, not a cluster of the machine's own.
+  mkdir -p /etc/postgresql-common
+  echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+fi
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+RUNLEVEL=1 apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold "${missing[@]}" >/dev/null
