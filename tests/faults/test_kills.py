@@ -71,7 +71,7 @@ def kill_again_and_again(program: Program, ready: Any, chance: random.Random, ki
 
 @pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
 def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
-    with running_site(tmp_path, local) as site:
+    with running_site(tmp_path, local=local) as site:
         load = Load(site.local_broker.port, "kills")
         kill_again_and_again(site.agent, site.agent.wait_ready, random.Random(SEED), KILLS)
         site.agent.wait_ready(cloud=True)
@@ -91,7 +91,7 @@ def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_puback"])
 def test_agent_killed_at_a_named_point(tmp_path: Path, place: str, local: Kind) -> None:
     """What was committed and not acknowledged is delivered again, and stored once."""
-    with running_site(tmp_path, local) as site:
+    with running_site(tmp_path, local=local) as site:
         site.agent.stop()
         with ForeignClient(site.local_broker.port) as client:
             for number in range(50):
@@ -126,7 +126,7 @@ def test_both_brokers_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
 def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
     """What it acknowledged is on its disk. What it took without acknowledging, the publisher sends again."""
-    with running_site(tmp_path, local) as site:
+    with running_site(tmp_path, local=local) as site:
         load = Load(site.local_broker.port, "kills")
         for count in (200, 600, 1_000):
             wait_for(lambda count=count: load.sent > count, "some load")  # type: ignore[misc]
