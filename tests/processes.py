@@ -229,7 +229,7 @@ class Site:
     """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends."""
 
     def __init__(
-        self, folder: Path, backends: Backends = "embedded", local: Kind | None = None, gateway: str = "gw-test-1",
+        self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
         data_dir: Path | None = None, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
@@ -276,13 +276,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, backends: Backends = "embedded", local: Kind | None = None, data_dir: Path | None = None, **agent: str
+    folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None, **agent: str
 ) -> Iterator[Site]:
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
     local: another broker on the gateway than the set's own.
     """
-    site = Site(folder, backends, local, data_dir=data_dir, **agent)
+    site = Site(folder, local, backends, data_dir=data_dir, **agent)
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)

