@@ -105,6 +105,7 @@ class Uplink:
         self._say_state = asyncio.Event()
         self._begun = asyncio.Event()
         self._session = ""
+        self._ingest_heard = False  # in this session
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
@@ -158,6 +159,7 @@ class Uplink:
     def _lost(self) -> None:
         self.connected = False
         self.ingest_online = False
+        self._ingest_heard = False
         self._ask_since_ms = None
         self._asked.clear()
         self._begun.clear()
@@ -184,10 +186,7 @@ class Uplink:
             will=aiomqtt.Will(topics.state(self.gateway), death, qos=1, retain=True),
             logger=logging.getLogger("edge_agent.uplink.mqtt"),
         ) as client:
-            await client.subscribe([
-                (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
-                (topics.welcome(self.gateway), 1), (topics.INGEST, 1),
-            ])  # fmt: skip
+            await self._subscribe(client)
             client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
             self.connected = True
             log.info("cloud connected", extra={"session": session})
@@ -204,6 +203,12 @@ class Uplink:
                     async with asyncio.timeout(1):
                         await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
                 raise
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        await client.subscribe([
+            (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
+            (topics.welcome(self.gateway), 1), (topics.INGEST, 1),
+        ])  # fmt: skip
 
     async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
         """State now and then; it asks for an answer at first, while one is awaited, and now and then."""
@@ -228,6 +233,9 @@ class Uplink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
                     await self._say_state.wait()
+            if not self._ingest_heard:
+                # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
+                await self._subscribe(client)
 
     async def _begin_anew(self) -> None:
         await self._begun.wait()
@@ -252,6 +260,7 @@ class Uplink:
                 log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
 
     def _on_ingest(self, state: IngestState) -> None:
+        self._ingest_heard = True
         self.ingest_online = state.online
         self._forget()
         if state.online:
