@@ -66,6 +66,7 @@ class Agent:
         jitter: Callable[[], random.Random] = random.Random,
         mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
         boot: str = "",
+        checkpoint: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.profiles = profiles or load_with_own(Path(settings.profiles) if settings.profiles else None)
@@ -79,7 +80,7 @@ class Agent:
         )  # fmt: skip
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self.instance = instance_of(data_dir)
-        checkpoint = crash_points(settings.crash_at)
+        checkpoint = checkpoint or crash_points(settings.crash_at)
         self.checkpoint = checkpoint
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,

@@ -24,6 +24,7 @@ from contracts.messages import FrameAck, GatewayState, IngestState, Lane
 
 log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
+_ingest_reader = msgspec.msgpack.Decoder(IngestState)
 
 BATCH_FRAMES = 200
 QUEUE_FRAMES = 2_000
@@ -142,22 +143,35 @@ class Ingest:
             will=aiomqtt.Will(topics.INGEST, death, qos=1, retain=True),
             logger=logging.getLogger("cloud_api.ingest.mqtt"),
         ) as client:
-            await client.subscribe([(topics.ALL_UP, 1), (topics.ALL_STATE, 1)])
+            await client.subscribe([(topics.ALL_UP, 1), (topics.ALL_STATE, 1), (topics.INGEST, 1)])
             client.pending_calls_threshold = 1_000  # an acknowledgement a gateway and batch; no warning
             self._client = client
+            await self._say_born(client, session)
             self.connected = True
-            birth = IngestState(online=True, session=session, at_ms=self._clock())
-            await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
             log.info("broker connected", extra={"session": session})
             try:
                 async for message in client.messages:
                     payload = message.payload if isinstance(message.payload, bytes) else b""
-                    self._take(str(message.topic), payload)
+                    if str(message.topic) == topics.INGEST:
+                        await self._contradict(client, session, payload)
+                    else:
+                        self._take(str(message.topic), payload)
             except asyncio.CancelledError:
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(1):
                         await client.publish(topics.INGEST, death, qos=1, retain=True)
                 raise
+
+    async def _say_born(self, client: aiomqtt.Client, session: str) -> None:
+        birth = IngestState(online=True, session=session, at_ms=self._clock())
+        await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
+
+    async def _contradict(self, client: aiomqtt.Client, session: str, payload: bytes) -> None:
+        """The death of a session that was half-open may come after the birth of this one, and be retained over it."""
+        with contextlib.suppress(msgspec.MsgspecError):
+            state = _ingest_reader.decode(payload)
+            if not state.online and state.session != session:
+                await self._say_born(client, session)
 
     def _take(self, topic: str, payload: bytes) -> None:
         if topic.endswith("/state") and not self._heard(topic, payload):
