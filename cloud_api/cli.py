@@ -1,4 +1,4 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, acl."""
 
 import argparse
 import asyncio
@@ -46,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("projection", choices=("telemetry", "live", "book"))
     rebuild.add_argument("--json", action="store_true", help="as one JSON object")
     rebuild.set_defaults(handler=_rebuild)
+    acl = verbs.add_parser("acl", parents=[common], help="the broker's access list for the registry's gateways")
+    acl.add_argument("--write", type=Path, metavar="FILE", help="replace this file instead of printing it")
+    acl.set_defaults(handler=_acl)
     return parser
 
 
@@ -94,6 +97,15 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
     position = _run(rebuild_projection(settings, options.projection, progress))
     result = {"projection": options.projection, "position": position}
     print(json.dumps(result) if options.json else f"{options.projection} is made again up to position {position}")
+    return 0
+
+
+def _acl(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.program import write_gateways_acl
+
+    text = _run(write_gateways_acl(settings, options.write))
+    if options.write is None:
+        print(text, end="")
     return 0
 
 

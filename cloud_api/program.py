@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import build_app
+from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
 from cloud_api.figures import Figures
@@ -157,13 +158,47 @@ def record_handlers(
     }
 
 
+def broker_address(settings: Settings) -> BrokerAddress:
+    """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
+    ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    try:
+        client_id = certificate_name(cert) if cert else ""
+        if ca:
+            client_context(ca, cert, key)
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"TLS to the broker: {error}") from error
+    return BrokerAddress(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_username,
+        settings.mqtt_password.get_secret_value(),
+        (lambda: client_context(ca, cert, key)) if ca else None,
+        client_id,
+    )
+
+
+async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
+    """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
+    async with registry.open_database(settings.registry_url, APPS):
+        ids: list[str] = []
+        while page := await registry.gateways(ids[-1] if ids else "", 1000):
+            ids += [gateway.id for gateway in page]
+    text = gateways_acl(ids)
+    if path is not None:
+        write_acl(path, text)
+    return text
+
+
 def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int]) -> Ingest:
     """The ingest of this process."""
-    broker = BrokerAddress(
-        settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
-    )
     return Ingest(
-        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom()
+        broker_address(settings),
+        stores.framelog,
+        stores.quarantine,
+        stores.ledger,
+        stores.presence,
+        clock,
+        random.SystemRandom(),
     )
 
 

@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on.
 
     http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
+    mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
+    mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     console    folder of the console's build
     """
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     mqtt_port: Port = 18830
     mqtt_username: str = ""
     mqtt_password: SecretStr = SecretStr("")
+    mqtt_password_file: Path | None = None
+    mqtt_tls_ca: Path | None = None
+    mqtt_tls_cert: Path | None = None
+    mqtt_tls_key: Path | None = None
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -54,6 +60,29 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """``X_file`` names the file that holds the secret ``X``. Raises SettingsError."""
+        read: dict[str, str] = {}
+        for name in (each.removesuffix("_file") for each in values if each.endswith("_file") and values[each]):
+            if values.get(name):
+                raise SettingsError(f"LINLI_{name.upper()} and LINLI_{name.upper()}_FILE are both set; one is enough")
+            try:
+                read[name] = Path(values[f"{name}_file"]).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, ValueError, TypeError) as error:
+                raise SettingsError(f"LINLI_{name.upper()}_FILE = {values[f'{name}_file']!r}: {error}") from error
+        return {**values, **read}
+
+    @model_validator(mode="after")
+    def certificate_is_whole(self) -> Self:
+        """A certificate is of use with its key and an authority to check the broker by. Raises SettingsError."""
+        if (self.mqtt_tls_cert or self.mqtt_tls_key) and not (
+            self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
+        ):
+            raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
 
     @property
     def registry_url(self) -> str:

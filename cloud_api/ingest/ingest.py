@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 import secrets
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -39,12 +40,18 @@ Results = dict[StreamKey, tuple[list[int], list[int]]]
 
 
 class BrokerAddress(NamedTuple):
-    """The cloud's broker."""
+    """The cloud's broker, and how to prove who we are.
+
+    tls        makes the context of one session; None: no TLS
+    client_id  the name of our certificate; "": a new one each session
+    """
 
     host: str
     port: int
     username: str = ""
     password: str = ""
+    tls: Callable[[], ssl.SSLContext] | None = None
+    client_id: str = ""
 
 
 @dataclass
@@ -134,9 +141,10 @@ class Ingest:
         async with self._mqtt(
             self._broker.host,
             self._broker.port,
-            identifier=f"ingest-{session}",
+            identifier=self._broker.client_id or f"ingest-{session}",
             username=self._broker.username or None,
             password=self._broker.password or None,
+            tls_context=self._broker.tls() if self._broker.tls else None,
             keepalive=15,
             timeout=5,
             max_inflight_messages=1_000,
