@@ -19,9 +19,9 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts.crash_points import crash_points
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock
-from edge_agent.crash_points import crash_points
 from edge_agent.downlink import Executor
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake

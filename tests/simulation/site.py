@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cloud_api import ledger, quarantine
+from cloud_api.database import SqliteDatabase
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.ledger.book import GatewayLedger, gateway_ledger
-from cloud_api.projections import Book, run_projection
+from cloud_api.projections import Book, book, run_projection
 from cloud_api.quarantine import Quarantine
 from contracts.messages import Dropped, Refused
 from edge_agent.profiles import ProfileSet
@@ -156,9 +158,13 @@ class Cloud(Machine):
     def begin(self, process: Process) -> None:
         world, folder = self.world, self.disk.folder
         self.framelog = SqliteFrameLog(folder / "framelog.sqlite")
-        self.quarantine = Quarantine(folder / "quarantine.sqlite")
-        self.drops = LedgerBook(folder / "ledger.sqlite")
-        self.book = Book(folder / "book.sqlite", {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused})
+        self.files = [
+            SqliteDatabase(folder / "quarantine.sqlite", quarantine.SCHEMA),
+            SqliteDatabase(folder / "ledger.sqlite", ledger.SCHEMA),
+            SqliteDatabase(folder / "book.sqlite", book.SCHEMA, "NORMAL"),
+        ]
+        self.quarantine, self.drops = Quarantine(self.files[0]), LedgerBook(self.files[1])
+        self.book = Book(self.files[2], {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused})
         self.presence = GatewayPresence(world.now_ms, lambda gateway, online, at_ms: None)
         self.ingest = Ingest(
             BrokerAddress("cloud-broker", 1883), self.framelog, self.quarantine, self.drops, self.presence,
@@ -173,7 +179,7 @@ class Cloud(Machine):
         process.start(run_projection(self.book, self.framelog, moved))
 
     def close_files(self) -> None:
-        for part in (self.framelog, self.quarantine, self.drops, self.book):
+        for part in (self.framelog, *self.files):
             part._file._db.close()
 
     async def _ledger(self) -> GatewayLedger:
