@@ -61,7 +61,7 @@ servers: ## Mosquitto and Chromium for the tests, from Debian, where they are mi
 
 lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also newer versions
 	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
-	for extra in edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
+	for extra in build edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
 
 clean: ## Remove what was built, not the data

@@ -39,7 +39,9 @@ class Settings(BaseSettings):
     console    folder of the console's build
     """
 
-    model_config = SettingsConfigDict(env_prefix="LINLI_", extra="forbid", frozen=True, hide_input_in_errors=False)
+    model_config = SettingsConfigDict(
+        env_prefix="LINLI_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=False
+    )
 
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"

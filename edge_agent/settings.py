@@ -22,12 +22,12 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     gateway_id: Annotated[str, msgspec.Meta(pattern=GATEWAY_ID.pattern)] = ""
     data_dir: str = "./var/edge"
-    local_mqtt_host: str = "127.0.0.1"
+    local_mqtt_host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     local_mqtt_port: Port = 1883
     local_mqtt_username: str = ""
     local_mqtt_password: str = ""
     local_mqtt_password_file: str = ""  # holds the password
-    cloud_mqtt_host: str = "127.0.0.1"
+    cloud_mqtt_host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     cloud_mqtt_port: Port = 18830
     cloud_mqtt_username: str = ""
     cloud_mqtt_password: str = ""

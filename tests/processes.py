@@ -12,11 +12,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests.brokers import Broker, Kind, free_port
+from tests.certificates import CloudCertificates, Identity
 
 Answer = TypeVar("Answer")
+Backends = Literal["embedded", "servers"]
+"""NATS, SQLite and DuckDB, without a server; or the servers people run: Mosquitto with TLS and access lists."""
 BIN = Path(sys.executable).parent
 
 
@@ -213,17 +216,36 @@ class CloudApi(Program):
         return dict(self.get(f"gateways/{gateway}/ledger"))
 
 
+def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity) -> dict[str, str]:
+    """LINLI_<whose>_TLS_*: how to prove who we are to the cloud's broker, and it to us."""
+    return {
+        f"LINLI_{whose}_TLS_CA": str(certificates.broker_ca),
+        f"LINLI_{whose}_TLS_CERT": str(identity.cert),
+        f"LINLI_{whose}_TLS_KEY": str(identity.key),
+    }
+
+
 class Site:
-    """One gateway with its broker and agent, the cloud's broker, and the cloud."""
+    """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends."""
 
     def __init__(
-        self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
-        **agent: str,
+        self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
+        data_dir: Path | None = None, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
-        self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
-        self.local_broker = Broker(local, folder / "local-broker")
-        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.port)
+        self.local_broker = Broker(
+            local or ("nats-gateway" if backends == "embedded" else "mosquitto-gateway"), folder / "local-broker"
+        )
+        cloud: dict[str, str] = {}
+        if backends == "embedded":
+            self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
+        else:
+            certificates = CloudCertificates(folder / "tls")
+            self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
+            self.cloud_broker.allow(gateway)
+            cloud = tls_settings("MQTT", certificates, certificates.services.issue("cloud-api"))
+            agent = {**tls_settings("CLOUD_MQTT", certificates, certificates.gateways.issue(gateway)), **agent}
+        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.service_port, **cloud)
         if data_dir is not None:
             agent["LINLI_DATA_DIR"] = str(data_dir)
         self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, self.cloud_broker.port, **agent)
@@ -254,10 +276,13 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, **agent: str
+    folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None, **agent: str
 ) -> Iterator[Site]:
-    """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
-    site = Site(folder, local, data_dir=data_dir, **agent)
+    """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
+
+    local: another broker on the gateway than the set's own.
+    """
+    site = Site(folder, local, backends, data_dir=data_dir, **agent)
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
