@@ -51,7 +51,7 @@ async def run_projection(projection: Projection, framelog: FrameLog, moved: Call
     An error of the world (a full disk, a database that is away) is logged and tried again: the projection stands
     still, nothing is lost.
     """
-    cursor = -1
+    cursor = -1  # not read yet
     while True:
         try:
             if cursor < 0:
