@@ -1,10 +1,12 @@
 """The cloud's settings: LINLI_* environment variables over a TOML file over defaults. A wrong one is refused by name."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,6 +30,11 @@ class Settings(BaseSettings):
     http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
+    database_url       postgres://user@host:port/name for registry, frame log and records; "": files in data_dir
+    database_tls_ca    with it: TLS to PostgreSQL, and never plain text
+    ingest             own: ``serve`` takes frames itself; workers: only ``cloud-api ingest`` processes do
+    ingest_share       name of the group of ingests of which each frame reaches one; "": there is one ingest
+    http_port          0: any free one; for ``cloud-api ingest``: none
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     console    folder of the console's build
     """
@@ -38,7 +45,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"
-    http_port: Port = 8080
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
@@ -47,9 +54,16 @@ class Settings(BaseSettings):
     mqtt_tls_ca: Path | None = None
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
+    database_url: str = ""
+    database_password: SecretStr = SecretStr("")
+    database_password_file: Path | None = None
+    database_tls_ca: Path | None = None
+    ingest: Literal["own", "workers"] = "own"
+    ingest_share: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py
 
     @classmethod
     def settings_customise_sources(
@@ -86,10 +100,22 @@ class Settings(BaseSettings):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
         return self
 
-    @property
-    def registry_url(self) -> str:
-        """The registry's and the commands' database."""
-        return f"sqlite://{self.data_dir.absolute() / 'registry.sqlite'}"
+    @field_validator("database_url")
+    @classmethod
+    def database_url_is_whole(cls, url: str) -> str:
+        """User, host and name must be there, a password must not: it would be shown. Raises ValueError."""
+        if not url:
+            return url
+        parts = urlsplit(url)
+        if parts.password is not None:
+            raise ValueError(
+                "a password does not belong here; LINLI_DATABASE_PASSWORD_FILE names the file that holds it"
+            )
+        port = parts.port or 1  # raises ValueError when it is none
+        whole = parts.scheme in ("postgres", "postgresql") and parts.username and parts.hostname and port
+        if not whole or not re.fullmatch(r"/[^/]+", parts.path) or parts.query or parts.fragment:
+            raise ValueError("allowed is postgres://user@host:port/name")
+        return url
 
     def masked(self) -> dict[str, Any]:
         """What --print-config shows."""
@@ -118,5 +144,6 @@ def _fault(fault: dict[str, Any]) -> str:
     name = ".".join(map(str, fault["loc"])).removeprefix("LINLI_").lower()
     if fault["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; there are {', '.join(Settings.model_fields)}"
-    shown = "***" if Settings.model_fields[name].annotation is SecretStr else repr(fault["input"])
+    secret = Settings.model_fields[name].annotation is SecretStr or name == "database_url"
+    shown = "***" if secret else repr(fault["input"])
     return f"LINLI_{name.upper()} = {shown}: {fault['msg']}"
