@@ -15,11 +15,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from tortoise.exceptions import OperationalError
 
+from cloud_api.telemetry import StoreAway
 from device_registry import Conflict, NotFound
 
 log = logging.getLogger(__name__)
 
 TYPE_ROOT = "https://linli.invalid/problems/"
+RETRY_AFTER_S = 5
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -129,6 +131,13 @@ def add_handlers(app: FastAPI) -> None:
     async def unavailable(request: Request, error: OperationalError) -> JSONResponse:
         log.error("the database does not answer", extra={"error": str(error)})
         return answer(request, "not_ready", "the database can't be used now; try again")
+
+    @app.exception_handler(StoreAway)
+    async def store_away(request: Request, error: StoreAway) -> JSONResponse:
+        log.warning("the telemetry store does not answer", extra={"error": str(error)})
+        response = answer(request, "not_ready", "the telemetry store does not answer now; what it holds is not lost")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

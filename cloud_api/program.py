@@ -36,7 +36,7 @@ from cloud_api.projections import Book, Projection, rebuild, run_projection
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
-from cloud_api.telemetry import DuckDbStore
+from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore, keep_days
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Stores:
     """Everything with a file."""
 
     framelog: SqliteFrameLog
-    telemetry: DuckDbStore
+    telemetry: TelemetryStore
     live: LiveState
     ledger: LedgerBook
     quarantine: Quarantine
@@ -97,8 +97,6 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
         async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
             framelog = SqliteFrameLog(folder / "framelog.sqlite")
             closing.push_async_callback(framelog.close)
-            telemetry = DuckDbStore(folder / "telemetry.duckdb")
-            closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
@@ -106,6 +104,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             closing.push_async_callback(ledger.close)
             quarantine = Quarantine(folder / "quarantine.sqlite")
             closing.push_async_callback(quarantine.close)
+            telemetry = telemetry_store(settings, quarantine)
+            closing.push_async_callback(telemetry.close)
 
             work = asyncio.Event()
 
@@ -125,6 +125,20 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             book = Book(folder / "book.sqlite", handlers)
             closing.push_async_callback(book.close)
             yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+
+
+def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStore:
+    """The store that the settings choose."""
+    if not settings.telemetry_url:
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+    address = InfluxAddress(
+        settings.telemetry_url,
+        settings.telemetry_database,
+        settings.telemetry_username,
+        settings.telemetry_password.get_secret_value(),
+        settings.telemetry_token.get_secret_value(),
+    )
+    return InfluxStore(address, quarantine.device_refused)
 
 
 def record_handlers(
@@ -214,7 +228,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         metrics = CollectorRegistry()
         metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
-        parts = build_parts(settings, stores, clock, readiness(stores, ingest, cursors), metrics)
+        parts = build_parts(settings, stores, clock, readiness(stores, ingest), metrics)
         server = WebServer(
             uvicorn.Config(
                 build_app(parts),
@@ -230,6 +244,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(ingest.run(), name="ingest"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 *(
                     tasks.create_task(run_projection(each, stores.framelog, cursors.__setitem__), name=each.name)
                     for each in stores.projections()
@@ -284,7 +299,7 @@ def build_parts(
     )
 
 
-def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:
+def readiness(stores: Stores, ingest: Ingest) -> Mapping[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
@@ -294,14 +309,14 @@ def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Map
     async def ingesting() -> str:
         return ingest.failing or ("" if ingest.connected else "the broker is not there")
 
-    def follows(name: str) -> Check:
+    def follows(projection: Projection) -> Check:
         async def check() -> str:
-            behind = await stores.framelog.last_position() - cursors[name]
+            behind = await stores.framelog.last_position() - await projection.cursor()
             return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
 
         return check
 
-    return {"registry": database, "ingest": ingesting, **{name: follows(name) for name in PROJECTIONS}}
+    return {"registry": database, "ingest": ingesting, **{each.name: follows(each) for each in stores.projections()}}
 
 
 class WebServer(uvicorn.Server):

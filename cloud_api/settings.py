@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
+    telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
+                       _username and _password for 1.x, each secret best from its _file
+    telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     console    folder of the console's build
     """
@@ -47,6 +50,14 @@ class Settings(BaseSettings):
     mqtt_tls_ca: Path | None = None
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
+    telemetry_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+(/[^?#]*)?)?$")] = ""
+    telemetry_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "linli"
+    telemetry_username: str = ""
+    telemetry_password: SecretStr = SecretStr("")
+    telemetry_password_file: Path | None = None
+    telemetry_token: SecretStr = SecretStr("")
+    telemetry_token_file: Path | None = None
+    telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
