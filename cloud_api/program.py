@@ -39,7 +39,7 @@ from cloud_api.projections import Book, Projection, rebuild, run_projection
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
-from cloud_api.telemetry import DuckDbStore
+from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore, keep_days
 from contracts import topics
 from contracts.crash_points import crash_points
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
@@ -67,7 +67,7 @@ class Stores:
     """Everything that is kept."""
 
     durable: Durable
-    telemetry: DuckDbStore
+    telemetry: TelemetryStore
     live: LiveState
     presence: GatewayPresence
     commands: Commands
@@ -100,7 +100,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             durable = await closing.enter_async_context(open_durable(settings))
             await registry.migrate(registry_database(settings), APPS)
             await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
-            telemetry = DuckDbStore(folder / "telemetry.duckdb")
+            telemetry = telemetry_store(settings, durable.quarantine)
             closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
@@ -123,6 +123,20 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
             book = Book(durable.cursors, handlers)
             yield Stores(durable, telemetry, live, presence, commands, book, work)
+
+
+def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStore:
+    """The store that the settings choose."""
+    if not settings.telemetry_url:
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+    address = InfluxAddress(
+        settings.telemetry_url,
+        settings.telemetry_database,
+        settings.telemetry_username,
+        settings.telemetry_password.get_secret_value(),
+        settings.telemetry_token.get_secret_value(),
+    )
+    return InfluxStore(address, quarantine.device_refused)
 
 
 def record_handlers(
@@ -240,6 +254,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(connection, name="broker"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
+                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 *(
                     tasks.create_task(
                         run_projection(each, stores.durable.framelog, cursors.__setitem__), name=each.name

@@ -69,7 +69,7 @@ async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
 @router.get(
     "/devices/{device_id}/telemetry",
     summary="The history of one metric",
-    responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid"),
+    responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid", "not_ready"),
 )
 async def get_telemetry(
     device_id: str,

@@ -49,9 +49,9 @@ async def run_projection(projection: Projection, framelog: FrameLog, moved: Call
     """Follow the log until cancelled. ``moved`` is told the name and the new cursor after each batch.
 
     An error of the world (a full disk, a database that is away) is logged and tried again: the projection stands
-    still, nothing is lost.
+    still, nothing is lost. Then it is asked again where it is: it may have been set back meanwhile.
     """
-    cursor = -1  # not read yet
+    cursor = -1
     while True:
         try:
             if cursor < 0:
@@ -61,6 +61,7 @@ async def run_projection(projection: Projection, framelog: FrameLog, moved: Call
             cursor = await _step(projection, framelog, cursor)
         except OSError as error:
             log.error("projection stands still", extra={"projection": projection.name, "error": str(error)})
+            cursor = -1
             await asyncio.sleep(RETRY_S)
             continue
         moved(projection.name, cursor)

@@ -1,7 +1,8 @@
 """What every telemetry store must do, whatever holds it. One suite, every engine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,24 +10,44 @@ import pytest
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.projections import rebuild
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import AGGREGATES, DuckDbStore, TelemetryStore
+from cloud_api.telemetry import AGGREGATES, DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
 from contracts.frame import decode_columns
+from contracts.messages import Refused
 from contracts.reading import Quality
+from tests.influxdb import InfluxServer, running_influx
 from tests.integration.frames import T0, frame, opened, reading
 
 Open = Callable[[], Awaitable[TelemetryStore]]
+ENGINES = ("duckdb", "influxdb")
 SOURCE = ("gw-1", "d")
 ALWAYS = (0, 2**53)
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(scope="module")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxServer]:
+    """One server for the whole module; every test has a database of its own."""
+    with running_influx(tmp_path_factory.mktemp("influx")) as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the store; again after a close it is the same store."""
+    if request.param == "influxdb":
+        address = InfluxAddress(request.getfixturevalue("influx").url, f"t{secrets.token_hex(4)}")
 
     async def opener() -> TelemetryStore:
-        return DuckDbStore(tmp_path / "telemetry.duckdb")
+        if request.param == "duckdb":
+            return DuckDbStore(tmp_path / "telemetry.duckdb")
+        store = InfluxStore(address, refuse_nothing)
+        await store.cursor()
+        return store
 
     return opener
+
+
+async def refuse_nothing(gateway: str, refused: Refused) -> None:
+    raise AssertionError((gateway, refused))
 
 
 def test_every_type_comes_back_as_it_went_in(open_store: Open) -> None:
@@ -68,7 +89,7 @@ def test_samples_of_one_millisecond_are_all_kept_in_order_over_pages(open_store:
         store = await open_store()
         for position in range(1, 4):
             readings = [reading("d", T0, message_count=position * 10 + n) for n in range(5)]
-            await store.apply([opened(position, frame(position, readings))])
+            await store.apply([opened(position, frame(position, readings, before=5 * (position - 1)))])
         expected = [position * 10 + n for position in range(1, 4) for n in range(5)]
         found, after = [], None
         while page := await store.series(SOURCE, "message_count", *ALWAYS, 4, after):
