@@ -12,14 +12,20 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from tests.brokers import Broker, Kind, free_port
 from tests.certificates import CloudCertificates, Identity
+from tests.influxdb import InfluxServer, running_influx
+from tests.postgres import Postgres, running_postgres
 
 Answer = TypeVar("Answer")
 Backends = Literal["embedded", "servers"]
-"""NATS, SQLite and DuckDB, without a server; or the servers people run: Mosquitto with TLS and access lists."""
+"""NATS, SQLite and DuckDB, without a server; or the servers people run: Mosquitto with TLS and access lists in the cloud,
+Mosquitto on the gateway, PostgreSQL, InfluxDB."""
+BACKENDS: tuple[Backends, ...] = get_args(Backends)
+USUAL: Backends = "servers" if os.environ.get("LINLI_BACKENDS") == "servers" else "embedded"
+"""What a site runs on where a test does not say it; `make faults` runs all of them on both."""
 BIN = Path(sys.executable).parent
 
 
@@ -225,25 +231,48 @@ def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity
     }
 
 
+class Stores(NamedTuple):
+    """The database servers that a cloud keeps everything in."""
+
+    postgres: Postgres
+    influx: InfluxServer
+
+
+@contextmanager
+def running_stores(folder: Path) -> Iterator[Stores]:
+    """Both servers for the length of a test."""
+    with running_postgres() as postgres, running_influx(folder / "influx") as influx:
+        yield Stores(postgres, influx)
+
+
 class Site:
-    """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends."""
+    """One gateway with its broker and agent, the cloud's broker, and the cloud.
+
+    stores: with them, the set "servers"; else "embedded"
+    """
 
     def __init__(
-        self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
+        self, folder: Path, local: Kind | None = None, stores: "Stores | None" = None, gateway: str = "gw-test-1",
         data_dir: Path | None = None, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
+        self.stores = stores
         self.local_broker = Broker(
-            local or ("nats-gateway" if backends == "embedded" else "mosquitto-gateway"), folder / "local-broker"
+            local or ("mosquitto-gateway" if stores else "nats-gateway"), folder / "local-broker"
         )
         cloud: dict[str, str] = {}
-        if backends == "embedded":
+        if stores is None:
             self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
         else:
             certificates = CloudCertificates(folder / "tls")
             self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
             self.cloud_broker.allow(gateway)
-            cloud = tls_settings("MQTT", certificates, certificates.services.issue("cloud-api"))
+            cloud = {
+                **tls_settings("MQTT", certificates, certificates.services.issue("cloud-api")),
+                **stores.postgres.settings(stores.postgres.new_database()),
+                "LINLI_TELEMETRY_URL": stores.influx.url,
+                "LINLI_TELEMETRY_DATABASE": f"linli_{gateway}_{self.cloud_broker.port}",
+            }
             agent = {**tls_settings("CLOUD_MQTT", certificates, certificates.gateways.issue(gateway)), **agent}
         self.cloud = CloudApi(folder / "cloud", self.cloud_broker.service_port, **cloud)
         if data_dir is not None:
@@ -276,14 +305,17 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None, **agent: str
+    folder: Path, local: Kind | None = None, stores: Stores | None = None, data_dir: Path | None = None, **agent: str
 ) -> Iterator[Site]:
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
-    local: another broker on the gateway than the set's own.
+    local    another broker on the gateway than the set's own
+    stores   run on the set "servers", in databases of its own there
     """
-    site = Site(folder, local, backends, data_dir=data_dir, **agent)
     with ExitStack() as stack:
+        if stores is None and USUAL == "servers":
+            stores = stack.enter_context(running_stores(folder))
+        site = Site(folder, local, stores, data_dir=data_dir, **agent)
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
         for program in (site.cloud, site.agent):

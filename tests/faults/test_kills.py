@@ -11,7 +11,7 @@ import pytest
 from tests.brokers import Kind
 from tests.devices import ForeignClient, reading
 from tests.faults import KILLS
-from tests.processes import Program, Site, running_site, wait_for
+from tests.processes import Program, Site, Stores, running_site, wait_for
 
 RATE = 200  # messages/s
 SEED = 20_261_124
@@ -78,8 +78,8 @@ def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
-def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
-    with running_site(tmp_path) as site:
+def test_cloud_killed_at_random_moments(tmp_path: Path, stores: Stores | None) -> None:
+    with running_site(tmp_path, stores=stores) as site:
         load = Load(site.local_broker.port, "kills")
         kill_again_and_again(site.cloud, site.cloud.wait_ready, random.Random(SEED), KILLS)
         site.cloud.wait_ready()
