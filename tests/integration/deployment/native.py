@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import psutil
 
 from tests.brokers import free_port
 from tests.integration.deployment.compose import REPOSITORY, compose, real_environment, stages
+from tests.postgres import USER as POSTGRES_USER
+from tests.postgres import Postgres
 from tests.processes import BIN, wait_for
 
-PORTS = ("8883", "8884", "1883", "1884", "8080", "5432", "8086")
-IN_IMAGES = {"/opt/linli/broker_config": REPOSITORY / "broker_config"}
+PORTS = ("8883", "8884", "1883", "1884", "8080", "8081", "8082", "5432", "8086", "8087", "8088")
+IN_IMAGES: dict[str, Path] = {"/opt/linli/broker_config": REPOSITORY / "broker_config"}
 
 
 class NativeService:
@@ -62,8 +65,8 @@ class NativeService:
 
     @staticmethod
     def _host(variable: str, value: str) -> str:
-        if variable.endswith(("HOST", "URL")):
-            value = re.sub(r"\b(cloud-broker|gateway-broker|postgres(?=[:/]|$)|influxdb(?=[:/]|$))", "localhost", value)
+        if variable.endswith(("HOST", "URL", "ADDRESS")):
+            value = re.sub(r"(?<=//)influxdb\b|(?<=@)postgres\b|^(cloud|gateway)-broker$", "localhost", value)
             return value.replace("0.0.0.0", "127.0.0.1")
         return value
 
@@ -141,7 +144,15 @@ class NativeCompose:
             LINLI_CLOUD_MQTT_HOST="localhost",
         )  # fmt: skip
         self.services: dict[str, NativeService] = {}
+        self.postgres = Postgres(Path(tempfile.mkdtemp(prefix="linli-postgres-")))
+        self.postgres.port = int(self.ports["5432"])
+        self.pg_isready = [
+            re.sub(r"\b5432\b", self.ports["5432"], word)
+            for word in document["services"]["postgres"]["healthcheck"]["test"][1:]
+        ]
         for name, service in document["services"].items():
+            if name == "postgres":
+                continue  # its image's own entry point is not here
             given = [each if isinstance(each, dict) else {"source": each} for each in service.get("secrets", [])]
             files = {each.get("target", each["source"]): document["secrets"][each["source"]]["file"] for each in given}
             for file in files.values():
@@ -150,6 +161,15 @@ class NativeCompose:
 
     def _secrets_script(self, *arguments: str | Path) -> None:
         subprocess.run([REPOSITORY / "deploy" / "secrets.sh", *map(str, arguments)], check=True, capture_output=True)
+
+    def start_postgres(self) -> None:
+        """As its image would: a cluster with the account, its password and an empty database."""
+        self.postgres.make()
+        self.postgres.start()
+        password = (self.secrets / "postgres_password").read_text().strip()
+        self.postgres.query(f"CREATE DATABASE {POSTGRES_USER}")
+        self.postgres.query(f"ALTER USER {POSTGRES_USER} PASSWORD '{password}'")
+        assert subprocess.run(self.pg_isready, check=False).returncode == 0
 
     def add_device(self, name: str, password: str) -> None:
         """A device that may sign in at the gateway, as docs/ops/deploy.md says."""
@@ -166,4 +186,6 @@ class NativeCompose:
                 service.stop()
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 errors.append(f"{service.name}: {error}")
+        self.postgres.stop()
+        shutil.rmtree(self.postgres.folder, ignore_errors=True)
         assert not errors

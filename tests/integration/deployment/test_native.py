@@ -13,7 +13,7 @@ from tests.processes import CloudApi, wait_for
 
 GATEWAY = "gw-estate-1"
 CLOUD_ONCE = ("migrate", "broker-access")
-CLOUD = ("cloud-broker", "cloud-api")
+CLOUD = ("cloud-broker", "influxdb", "cloud-api", "ingest-1", "ingest-2")
 AT_THE_GATEWAY = ("gateway-broker", "edge-agent")
 
 
@@ -26,11 +26,13 @@ def installed(tmp_path: Path) -> Iterator[NativeCompose]:
         native.stop()
 
 
+@pytest.mark.slow
 def test_cloud_and_gateway_come_up_and_carry_a_reading_up_and_a_command_down(
     installed: NativeCompose, tmp_path: Path
 ) -> None:
     services = installed.services
     assert set(services) == {*CLOUD_ONCE, *CLOUD, *AT_THE_GATEWAY}
+    installed.start_postgres()
     for name in CLOUD_ONCE:
         services[name].run()
     for name in CLOUD:
@@ -74,6 +76,7 @@ def test_cloud_and_gateway_come_up_and_carry_a_reading_up_and_a_command_down(
     port = {name: int(number) for name, number in installed.ports.items()}
     assert {number for _, number in listening["cloud-broker"]} == {port["8883"], port["8884"]}
     assert {number for _, number in listening["cloud-api"]} == {port["8080"]}
+    assert {number for _, number in listening["influxdb"]} == {port["8086"], port["8088"]}
     assert {number for _, number in listening["gateway-broker"]} == {port["1883"], port["1884"]}
     assert {address for address, _ in listening["edge-agent"]} == {"127.0.0.1"}, "the agent's door is for loopback"
 
