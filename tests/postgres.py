@@ -43,7 +43,7 @@ class Postgres:
         self.data = folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._databases = 0
+        self.databases = 0
 
     def make(self) -> None:
         """Make the cluster. Access needs a password, also from loopback."""
@@ -140,8 +140,8 @@ class Postgres:
 
     def new_database(self) -> PostgresAddress:
         """An empty database."""
-        self._databases += 1
-        name = f"linli_{self._databases}"
+        self.databases += 1
+        name = f"linli_{self.databases}"
         self.query(f'CREATE DATABASE "{name}"')
         return self.address(name)
 
