@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 import device_registry as registry
 from cloud_api.app import build_app
@@ -70,6 +70,7 @@ class Stores:
     commands: Commands
     book: Book
     work: asyncio.Event  # set when the command sender has something new to do
+    refused: Counter
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -104,7 +105,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             closing.push_async_callback(ledger.close)
             quarantine = Quarantine(folder / "quarantine.sqlite")
             closing.push_async_callback(quarantine.close)
-            telemetry = telemetry_store(settings, quarantine)
+            refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
+            telemetry = telemetry_store(settings, quarantine, refused)
             closing.push_async_callback(telemetry.close)
 
             work = asyncio.Event()
@@ -124,10 +126,10 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
             book = Book(folder / "book.sqlite", handlers)
             closing.push_async_callback(book.close)
-            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work, refused)
 
 
-def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStore:
+def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
     """The store that the settings choose."""
     if not settings.telemetry_url:
         return DuckDbStore(settings.data_dir / "telemetry.duckdb")
@@ -138,7 +140,12 @@ def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStor
         settings.telemetry_password.get_secret_value(),
         settings.telemetry_token.get_secret_value(),
     )
-    return InfluxStore(address, quarantine.device_refused)
+
+    async def refuse(gateway: str, samples: Refused) -> None:
+        refused.inc(samples.count)
+        await quarantine.store_refused(gateway, samples)
+
+    return InfluxStore(address, refuse)
 
 
 def record_handlers(
@@ -228,6 +235,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         metrics = CollectorRegistry()
         metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
+        metrics.register(stores.refused)
         parts = build_parts(settings, stores, clock, readiness(stores, ingest), metrics)
         server = WebServer(
             uvicorn.Config(
