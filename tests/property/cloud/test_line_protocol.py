@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_api.telemetry.line_protocol import blocks_of, tag
@@ -21,6 +21,7 @@ samples = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ids, min_size=2, max_size=2, unique=True))
 def test_ids_stay_apart_and_hold_nothing_special(names: list[str]) -> None:
     first, second = map(tag, names)
@@ -28,6 +29,7 @@ def test_ids_stay_apart_and_hold_nothing_special(names: list[str]) -> None:
     assert not re.search(r"""[\s,=\\"'\x00-\x20]""", first, re.ASCII)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(ids, st.sampled_from([0, 0, 1]), samples), min_size=1, max_size=30),
     st.integers(0, 3_000_000),
