@@ -20,7 +20,7 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 import device_registry as registry
 from cloud_api.app import build_app
@@ -73,6 +73,7 @@ class Stores:
     commands: Commands
     book: Book
     work: asyncio.Event  # set when the command sender has something new to do
+    refused: Counter
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -100,7 +101,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             durable = await closing.enter_async_context(open_durable(settings))
             await registry.migrate(registry_database(settings), APPS)
             await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
-            telemetry = telemetry_store(settings, durable.quarantine)
+            refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
+            telemetry = telemetry_store(settings, durable.quarantine, refused)
             closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
@@ -122,10 +124,10 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             )
             handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
             book = Book(durable.cursors, handlers)
-            yield Stores(durable, telemetry, live, presence, commands, book, work)
+            yield Stores(durable, telemetry, live, presence, commands, book, work, refused)
 
 
-def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStore:
+def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
     """The store that the settings choose."""
     if not settings.telemetry_url:
         return DuckDbStore(settings.data_dir / "telemetry.duckdb")
@@ -136,7 +138,12 @@ def telemetry_store(settings: Settings, quarantine: Quarantine) -> TelemetryStor
         settings.telemetry_password.get_secret_value(),
         settings.telemetry_token.get_secret_value(),
     )
-    return InfluxStore(address, quarantine.device_refused)
+
+    async def refuse(gateway: str, samples: Refused) -> None:
+        refused.inc(samples.count)
+        await quarantine.store_refused(gateway, samples)
+
+    return InfluxStore(address, refuse)
 
 
 def record_handlers(
@@ -234,6 +241,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         metrics = CollectorRegistry()
         metrics.register(Figures(stores.presence, stores.live.hub, cursors))
+        metrics.register(stores.refused)
         checks = readiness(stores, cursors)
         if settings.ingest == "own":
             ingest = build_ingest(settings, stores.durable, stores.presence, clock)

@@ -46,7 +46,7 @@ class InfluxHttp:
         session.trust_env = False  # a proxy of the environment is not for a server of our own
         self.database = address.database
         self._client = InfluxDBClient(
-            url.hostname or "",
+            f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname,
             url.port or (443 if url.scheme == "https" else 80),
             address.username or None,
             address.password or None,

@@ -9,7 +9,7 @@ readings of its epoch and lane, in nanoseconds: the same at every replay, anothe
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from zlib import crc32
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from cloud_api.telemetry.columns import Longs, longs, numbers, observed_ms
 from contracts.frame import BOOLEAN, ENUM, NUMBER_FLOAT, TEXT, Columns, FrameHeader, Group, MetricColumn
+from contracts.reading import Quality
 from contracts.vocabulary import METRICS_BY_NUMBER
 
 READINGS = "readings"
@@ -45,10 +46,21 @@ def slot_of(header: FrameHeader) -> int:
 
 
 class Field(NamedTuple):
-    """One metric of a block: its name, and what stands in each line."""
+    """One metric of a block.
+
+    form    how a value stands in a line, to be filled in by ``%``
+    values  a value a reading
+    odd     reading -> what stands there instead: where there is no value, or its quality isn't good
+    """
 
     metric: str
-    parts: list[str]
+    form: str
+    values: list[Any]
+    odd: dict[int, str]
+
+    def part(self, reading: int) -> str:
+        """What stands in this reading's line."""
+        return self.odd.get(reading) or self.form % self.values[reading]
 
 
 class Block(NamedTuple):
@@ -69,7 +81,7 @@ class Block(NamedTuple):
 
     def line(self, reading: int, field: Field) -> str:
         """The line of one metric alone."""
-        return f"{self.keys[reading]} {field.parts[reading]} {self.times[reading]}"
+        return f"{self.keys[reading]} {field.part(reading)} {self.times[reading]}"
 
 
 def blocks_of(columns: Columns) -> Iterator[Block]:
@@ -90,34 +102,36 @@ def blocks_of(columns: Columns) -> Iterator[Block]:
 
 def _block(gateway: str, devices: list[str], t_ms: Longs, keys: list[str], group: Group, times: list[int]) -> Block:
     fields = [_field(column, group.count) for column in group.metrics]
-    full = " ".join(("%s", ",".join(["%s"] * len(fields)), "%d"))
-    lines = list(map(full.__mod__, zip(keys, *(field.parts for field in fields), times, strict=True)))
+    form = f"%s {','.join(field.form for field in fields)} %d"
+    lines = list(map(form.__mod__, zip(keys, *(field.values for field in fields), times, strict=True)))
+    for reading in set[int]().union(*(field.odd for field in fields)):
+        lines[reading] = f"{keys[reading]} {','.join(field.part(reading) for field in fields)} {times[reading]}"
     return Block(gateway, devices, t_ms.tolist(), keys, fields, times, lines)
 
 
 def _field(column: MetricColumn, count: int) -> Field:
     """Numbers always as floats, booleans as the integers 0 and 1, enums and texts as strings: a type never changes."""
     name = METRICS_BY_NUMBER[column.metric].name
-    if column.kind == BOOLEAN:
-        parts = list(map(f"{name}=%di".__mod__, longs(column.raw, count).tolist()))
-    elif column.kind in (ENUM, TEXT):
+    values: list[Any]
+    if column.kind in (ENUM, TEXT):
         words = METRICS_BY_NUMBER[column.metric].members if column.kind == ENUM else column.texts
-        said = [f'{name}="{_escaped(word)}"' for word in words]
-        parts = [said[at] for at in longs(column.raw, count).tolist()]
+        said = [f'"{_escaped(word)}"' for word in words]
+        form, values = "%s", [said[at] for at in longs(column.raw, count).tolist()]
     elif column.kind == NUMBER_FLOAT or column.scale:
-        parts = list(map(f"{name}=%r".__mod__, numbers(column, count).tolist()))
+        form, values = "%r", numbers(column, count).tolist()
     else:
-        parts = list(map(f"{name}=%d".__mod__, longs(column.raw, count).tolist()))
-    for at in column.absent:
-        parts[at] = f"{quality_field(name)}=0i"
+        form, values = "%di" if column.kind == BOOLEAN else "%d", longs(column.raw, count).tolist()
+    field = Field(name, f"{name}={form}", values, {})
     gone = set(column.absent)
+    for at in gone:
+        field.odd[at] = f"{quality_field(name)}={Quality.GOOD:d}i"
     for at, quality, _reason in column.doubts:
         doubt = f"{quality_field(name)}={quality}i"
         if at in gone:
-            parts[at] = doubt
+            field.odd[at] = doubt
         elif quality:
-            parts[at] += f",{doubt}"
-    return Field(name, parts)
+            field.odd[at] = f"{field.form % values[at]},{doubt}"
+    return field
 
 
 def _escaped(text: str) -> str:

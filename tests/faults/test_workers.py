@@ -12,7 +12,7 @@ from tests.devices import ForeignClient, reading
 from tests.faults import LONG
 from tests.faults.test_kills import SEED, Load, assert_stored_once
 from tests.postgres import Postgres
-from tests.processes import running_site, wait_for
+from tests.processes import Stores, running_site, wait_for
 
 WORKER_KILLS = 60 if LONG else 8
 STOPPED_S = 300 if LONG else 8

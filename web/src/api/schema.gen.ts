@@ -1396,7 +1396,8 @@ export interface components {
         };
         /**
          * RefusedMessage
-         * @description What was refused. `origin`: a device's message, by its gateway; or a gateway's frame, by ingest.
+         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
+         *     logged frame, by the telemetry store.
          *
          *     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
          */
@@ -1410,7 +1411,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "device" | "frame";
+            origin: "device" | "frame" | "store";
             /**
              * Topic
              * @example application/linli/device/70b3d52dd6000a07/event/up
@@ -2194,6 +2195,15 @@ export interface operations {
             };
             /** @description metric_unknown: There is no such metric; range_invalid: The time range can't be answered; cursor_invalid: This cursor does not belong to this list */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
