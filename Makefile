@@ -34,8 +34,9 @@ format: .venv/.ready ## Put the code into the form that check wants
 bench: .venv/.ready servers ## The measured comparison, written to docs/benchmarks.md and .json
 	$(BIN)/python -m tests.bench.run
 
-faults: .venv/.ready servers ## The fault tests at full length
+faults: .venv/.ready servers ## The fault tests at full length, and with the journey on both sets of backends
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
+	LINLI_FAULTS=long LINLI_BACKENDS=servers $(BIN)/pytest tests/faults tests/integration/journey --timeout 900
 
 docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI
 	$(BIN)/python -m contracts.documents

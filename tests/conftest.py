@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.postgres import Postgres, running_postgres
-from tests.processes import BACKENDS, Stores, running_stores
+from tests.processes import BACKENDS, USUAL, Stores, running_stores
 from tests.system import RunningSystem, running_demo
 
 
@@ -30,7 +30,7 @@ def database_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store
         yield servers
 
 
-@pytest.fixture(params=BACKENDS, scope="session")
+@pytest.fixture(params=BACKENDS if USUAL == "embedded" else (USUAL,), scope="session")
 def stores(request: pytest.FixtureRequest) -> Stores | None:
     """For `running_site`: a test that takes this runs on both sets of backends, also in CI."""
     return None if request.param == "embedded" else request.getfixturevalue("database_servers")
