@@ -16,7 +16,6 @@ from typing import Any, Literal, TypeVar
 
 from tests.brokers import Broker, Kind, free_port
 from tests.certificates import CloudCertificates, Identity
-from tests.postgres import Postgres
 
 Answer = TypeVar("Answer")
 Backends = Literal["embedded", "servers"]
@@ -268,13 +267,13 @@ def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity
 class Site:
     """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends.
 
-    postgres  the cloud's database; None: its files
+    postgres  settings of the cloud's database (``Postgres.settings``); None: its files
     workers   so many ingest workers take the frames, on a shared subscription; 0: the cloud does so itself
     """
 
     def __init__(
         self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
-        data_dir: Path | None = None, postgres: Postgres | None = None, workers: int = 0, **agent: str,
+        data_dir: Path | None = None, postgres: dict[str, str] | None = None, workers: int = 0, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
         self.workers: list[IngestWorker] = []
@@ -291,7 +290,7 @@ class Site:
             self.cloud_broker.allow(gateway)
             cloud = tls_settings("MQTT", certificates, certificates.services.issue("cloud-api"))
             agent = {**tls_settings("CLOUD_MQTT", certificates, certificates.gateways.issue(gateway)), **agent}
-            database = postgres.settings(postgres.new_database()) if postgres else {}
+            database = postgres or {}
             cloud |= database
             for number in range(1, workers + 1):
                 tls = tls_settings("MQTT", certificates, certificates.services.issue(f"ingest-{number}"))
@@ -346,7 +345,7 @@ class Site:
 @contextmanager
 def running_site(
     folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None,
-    postgres: Postgres | None = None, workers: int = 0, **agent: str,
+    postgres: dict[str, str] | None = None, workers: int = 0, **agent: str,
 ) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
