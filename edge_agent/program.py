@@ -41,6 +41,7 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
+VERSION = importlib.metadata.version("linli")
 _COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
 
 
@@ -109,6 +110,7 @@ class Agent:
             devices,
             self.outbox.recent,
             self.now_ms,
+            monotonic_ms,
             settings.intake_messages_max,
             Quota(settings.topic_messages_per_s_max, settings.topic_messages_burst),
             self.executor.observe,
@@ -193,7 +195,7 @@ class Agent:
             at_ms=self.now_ms(),
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
-            agent_version=importlib.metadata.version("linli"),
+            agent_version=VERSION,
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
