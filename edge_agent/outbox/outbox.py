@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import cast
 
-from contracts.messages import Dropped, Lane, Record
+from contracts.frame import decode_frame
+from contracts.messages import DeviceSeen, Dropped, EpochBegun, Lane, Record
 from contracts.topics import LANES
 from edge_agent.outbox import knowledge
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.frames import CommittedFrame, copy_of, disk_of
-from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, ranges_of, too_much, without
+from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, merged, ranges_of, too_much, without
 
 DELETE_FRAMES = 64
 """Frames deleted in one transaction, so that even that needs little room."""
@@ -165,41 +166,64 @@ class Outbox(Epochs):
                 (number, born_before_ms if born_before_ms is not None else 2**62, DELETE_FRAMES),
             ).fetchall()
             if rows:
-                self._drop(LANES[number], [row for row in rows if row[0] == rows[0][0]], reason)
-                return True
+                return self._drop(LANES[number], [row for row in rows if row[0] == rows[0][0]], reason)
         return False
 
-    def _drop(self, lane: str, rows: list[tuple[int, str, int, int, int]], reason: str) -> None:
-        """Give up these frames of one epoch and declare it, in one transaction with a frame that says so."""
+    def _drop(self, lane: str, rows: list[tuple[int, str, int, int, int]], reason: str) -> bool:
+        """Give up these frames of one epoch and declare it, in one transaction with a frame that says so.
+
+        What such frames had declared themselves is carried over. False: that takes as much room as they did.
+        """
         epoch_number, epoch = rows[0][:2]
         now_ms = self.now_ms()
         samples_of = {row[2]: row[3] for row in rows}
+        size = sum(row[4] for row in rows)
         lanes = {name: copy_of(state) for name, state in self.lanes.items()}
-        records: list[Record] = []
+        records = self._declared_in(epoch_number, lane, list(samples_of))
+        for first, last in ranges_of(sorted(samples_of)):
+            samples = sum(samples_of[seq] for seq in range(first, last + 1))
+            records.append(self._dropped(epoch, lane, first, last, samples, reason))
+        declared = self._frames(lanes["urgent"], [], _shortened(records), now_ms)
+        if reason != "age_cap" and sum(len(frame.payload) for frame in declared) >= size:
+            return False
+        if epoch_number == self._number:
+            lanes[lane].dropped += sum(samples_of.values())
+            lanes[lane].buffered -= sum(samples_of.values())
         with self._transaction():
             for first, last in ranges_of(sorted(samples_of)):
-                samples = sum(samples_of[seq] for seq in range(first, last + 1))
-                records.append(self._dropped(epoch, lane, first, last, samples, reason))
                 self._db.execute(
                     "DELETE FROM frames WHERE lane = ? AND epoch = ? AND seq BETWEEN ? AND ? AND acked = 0",
                     (LANES.index(lane), epoch_number, first, last),
                 )
             if epoch_number == self._number:
-                lanes[lane].dropped += sum(samples_of.values())
-                lanes[lane].buffered -= sum(samples_of.values())
                 self._write_lane(self._number, lanes[lane])
             else:
                 self._db.execute(
                     "UPDATE lanes SET dropped = dropped + ? WHERE epoch = ? AND lane = ?",
                     (sum(samples_of.values()), epoch_number, LANES.index(lane)),
                 )
-            declared = self._frames(lanes["urgent"], [], records, now_ms)
             self._write_frames(declared, lanes, now_ms)
         self._after_commit(declared, lanes)
-        self.bytes -= sum(row[4] for row in rows)
+        self.bytes -= size
         self._find_oldest(self.lanes[lane])
         if epoch_number != self._number:
             self.ended = self._ended()
+        return True
+
+    def _declared_in(self, epoch_number: int, lane: str, seqs: list[int]) -> list[Record]:
+        """What must be known though the frames that say so are given up: drops, epochs, devices."""
+        if lane != "urgent":
+            return []
+        rows = self._db.execute(
+            f"SELECT payload FROM frames WHERE epoch = ? AND lane = ? AND seq IN ({','.join('?' * len(seqs))})",
+            (epoch_number, LANES.index(lane), *seqs),
+        )
+        return [
+            record
+            for (payload,) in rows.fetchall()
+            for record in decode_frame(payload).records
+            if isinstance(record, Dropped | EpochBegun | DeviceSeen)
+        ]
 
     def _dropped(self, epoch: str, lane: str, first: int, last: int, samples: int, reason: str) -> Dropped:
         return Dropped(
@@ -222,3 +246,10 @@ class Outbox(Epochs):
     def document(self, name: str) -> bytes:
         """A document kept beside the frames (the desired state), or b"" when there is none."""
         return knowledge.document(self._db, name)
+
+
+def _shortened(records: Sequence[Record]) -> list[Record]:
+    """Of each device the last word, of drops as few ranges as say the same."""
+    devices = {record.device: record for record in records if isinstance(record, DeviceSeen)}
+    epochs = [record for record in records if isinstance(record, EpochBegun)]
+    return [*devices.values(), *epochs, *merged([record for record in records if isinstance(record, Dropped)])]
