@@ -89,7 +89,7 @@ class Scenario:
 
     def _publish_forever(self) -> None:
         if self.load_per_s:
-            for _ in range(self.chance.choice([1, 1, 1, 2, 8])):
+            for _ in range(self.chance.choice([1, 1, 1, 5])):
                 self._publish(self.edge)
             if self.twin is not None and self.twin.alive:
                 self._publish(self.twin)
