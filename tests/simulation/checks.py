@@ -106,8 +106,8 @@ class Checks:
         for payload in stored:
             key = _key(payload)
             self._healed += key in healed
-            if (true := framed.get(key)) is None:
-                continue  # the twin's
+            if (true := framed.get(key)) is None or not _readings(payload):
+                continue  # the twin's, or nothing but records
             known = key in healed or not (true.unsure and (key in sent_unsure or true.boot in witness.unsure_boots))
             off_ms = read_header(payload).born_ms - true.at_ms
             assert not known or abs(off_ms) <= CLOCK_OFF_MS, f"frame {key} is {off_ms} ms off: {true[1:]}"
