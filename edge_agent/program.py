@@ -290,6 +290,7 @@ async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
     agent = Agent(settings, boot=boot_id())
     gc.freeze()  # profiles live as long as the program: no need to look at them again
+    gc.set_threshold(10_000, 20, 50)  # readings make no cycles: looking for some after every 700 costs a seventh
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
