@@ -78,7 +78,10 @@ class Agent:
             data_dir / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, self.now_ms,
             settings.outbox_age_ms_max, settings.disk_free_bytes_min,
         )  # fmt: skip
+        if not self.clock.goes_on:
+            self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
+        self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
         checkpoint = checkpoint or crash_points(settings.crash_at)
         self.checkpoint = checkpoint
@@ -157,7 +160,7 @@ class Agent:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
         if was_sure and not shift_ms:
             return
-        write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+        self._keep_clock()
         if not was_sure:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
             frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
@@ -250,13 +253,19 @@ class Agent:
             finally:
                 writer.cancel()
 
+    def _keep_clock(self) -> None:
+        try:
+            write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+        except OSError as error:
+            log.error("the clock can't be noted", extra={"error": str(error)})
+
     async def _keep_house(self) -> None:
         """What is done now and then: folded refusals go out, the clock and the lanes' ends are noted outside the file."""
         while True:
             await asyncio.sleep(HOUSE_S)
             self.intake.fold_out()
+            self._keep_clock()
             try:
-                write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
                 await self.writer.call(keep_hint, self.outbox)
             except (OSError, sqlite3.Error) as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
@@ -270,8 +279,8 @@ class Agent:
 
     def close(self) -> None:
         """Note where everything stands, close the outbox."""
+        self._keep_clock()
         try:
-            write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
             keep_hint(self.outbox)
         except OSError as error:
             log.error("notes beside the outbox can't be written", extra={"error": str(error)})

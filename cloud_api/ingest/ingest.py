@@ -196,13 +196,23 @@ class Ingest:
             batch = [await self._arrived.get()]
             while len(batch) < BATCH_FRAMES and not self._arrived.empty():
                 batch.append(self._arrived.get_nowait())
-            asking = [message for message in batch if message[0].endswith("/state")]
-            frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
-            if frames and not await self._commit(frames, results):
-                continue
-            await self._acknowledge(results)
-            for topic, payload in asking:
-                await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
+            try:
+                await self._take_in(batch)
+                self.failing = ""
+            except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
+                self.failing = str(error)
+                log.error("frames can't be taken in, the gateways keep them", extra={"error": str(error)})
+                await asyncio.sleep(RETRY_S)
+
+    async def _take_in(self, batch: list[tuple[str, bytes]]) -> None:
+        """Commit a batch, then acknowledge it. Raises what the databases raise; nothing is acknowledged then."""
+        asking = [message for message in batch if message[0].endswith("/state")]
+        frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+        if frames:
+            await self._commit(frames, results)
+        await self._acknowledge(results)
+        for topic, payload in asking:
+            await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
 
     async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
@@ -235,16 +245,8 @@ class Ingest:
             frames.append(IncomingFrame(header, payload, now_ms))
         return frames, results
 
-    async def _commit(self, frames: list[IncomingFrame], results: Results) -> bool:
-        """Commit a batch. False: the log can't be written; nothing is acknowledged, and the gateways keep it."""
-        try:
-            outcomes = await self._framelog.append(frames)
-        except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
-            self.failing = str(error)
-            log.error("frame log can't be written", extra={"error": str(error)})
-            await asyncio.sleep(RETRY_S)
-            return False
-        self.failing = ""
+    async def _commit(self, frames: list[IncomingFrame], results: Results) -> None:
+        outcomes = await self._framelog.append(frames)
         for frame, outcome in zip(frames, outcomes, strict=True):
             header = frame.header
             taken, conflicts = results.setdefault(StreamKey(header.gateway, header.epoch, header.lane), ([], []))
@@ -257,7 +259,6 @@ class Ingest:
             else:
                 self.counts.conflicts += 1
                 log.error("another frame has this key", extra={"frame": "/".join(map(str, frame.header[:4]))})
-        return True
 
     async def _acknowledge(self, results: Results) -> None:
         for key in sorted(results):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -50,13 +51,15 @@ async def run_projection(projection: Projection, framelog: FrameLog, moved: Call
 
     An error of the world (a full disk) is logged and tried again: the projection stands still, nothing is lost.
     """
-    cursor = await projection.cursor()
-    moved(projection.name, cursor)
+    cursor = -1  # not read yet
     while True:
-        await framelog.wait(cursor)
         try:
-            cursor = await _step(projection, framelog, cursor)
-        except OSError as error:
+            if cursor < 0:
+                cursor = await projection.cursor()
+            else:
+                await framelog.wait(cursor)
+                cursor = await _step(projection, framelog, cursor)
+        except (OSError, sqlite3.Error) as error:
             log.error("projection stands still", extra={"projection": projection.name, "error": str(error)})
             await asyncio.sleep(RETRY_S)
             continue
