@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from contracts.messages import LaneState
 
-BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor"})
+BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor", "frame_damaged"})
 """Reasons of drops that a gateway counts in ``LaneState.dropped``."""
 
 

@@ -73,7 +73,6 @@ class Edge(Machine):
             resend_after_ms=1_000, disk_free_bytes_min=0, **self._settings,
         )  # fmt: skip
         chance = self.world.chance
-        self.armed = ""
         boot_s = self._boot_s
         self.agent = Agent(
             settings,
@@ -88,6 +87,7 @@ class Edge(Machine):
         self.agent.instance = self.name  # not the inode of a folder that is made anew for each run
         process.loop.connect = functools.partial(self.local.connect, process.loop)
         self.task = process.start(self.agent.run(health=False))
+        self.armed = ""
 
     def power_lost(self) -> None:
         if not self.agent.clock.sure:
