@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from contracts.messages import LaneState
 
-BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor"})
+BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor", "frame_damaged"})
 """Reasons of drops that a gateway counts in ``LaneState.dropped``."""
 
 
@@ -93,7 +93,12 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
 
 
 def _distinct(drops: Sequence[Drop]) -> list[Drop]:
-    return list({(drop.first_seq, drop.last_seq): drop for drop in sorted(drops)}.values())
+    """Without those within another one: declared again as a part of it."""
+    found: list[Drop] = []
+    for drop in sorted(drops, key=lambda drop: (drop.first_seq, -drop.last_seq)):
+        if not found or drop.last_seq > found[-1].last_seq:
+            found.append(drop)
+    return found
 
 
 def _without(gap: Gap, drops: Sequence[Drop]) -> list[tuple[int, int]]:

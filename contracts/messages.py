@@ -60,7 +60,7 @@ class Dropped(Message, kw_only=True, tag="dropped"):
     first_seq: int
     last_seq: int
     samples: int  # 0: not known; the ledger takes what the gap holds
-    reason: str  # "size_cap" | "age_cap" | "disk_floor" | "file_damaged" | "not_kept" (asked for again, gone)
+    reason: str  # size_cap, age_cap, disk_floor, frame_damaged, file_damaged, not_kept (asked for again, gone)
     at_ms: int
 
 

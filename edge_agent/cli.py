@@ -5,12 +5,14 @@ import asyncio
 import ctypes
 import json
 import os
+import sqlite3
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from contracts.log_format import log_as_json
+from edge_agent.outbox.file import OutboxNewer
 from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
 from edge_agent.profiles.check import check_files
 from edge_agent.profiles.lines import sample_lines
@@ -26,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         sys.exit(options.handler(options))
-    except (SettingsError, ProfileError, NoAgent, OSError) as error:
+    except (SettingsError, ProfileError, NoAgent, OutboxNewer, OSError, sqlite3.Error) as error:
         sys.exit(f"edge-agent: {error}")
 
 

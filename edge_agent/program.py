@@ -21,13 +21,14 @@ import msgspec
 
 from contracts.crash_points import crash_points
 from contracts.messages import Command, DesiredState, GatewayState, Reported
-from edge_agent.clock import UNSURE_MS, GatewayClock
+from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
 from edge_agent.downlink import Executor
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
 from edge_agent.machine import boot_id, instance_of, read_kept, resident_bytes, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
-from edge_agent.outbox.salvage import keep_hint, open_outbox
+from edge_agent.outbox.file import may_pass
+from edge_agent.outbox.salvage import finish_salvage, keep_hint, open_outbox
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
@@ -41,7 +42,9 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
+OPEN_AGAIN_S = 1.0
+VERSION = importlib.metadata.version("linli")
+_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent", "conflicts")
 
 
 def now_ms() -> int:
@@ -73,18 +76,18 @@ class Agent:
         self._monotonic_ms = monotonic_ms
         self._wall_ms = now_ms
         data_dir = Path(settings.data_dir)
+        checkpoint = checkpoint or crash_points(settings.crash_at)
+        self.checkpoint = checkpoint
         self.clock = GatewayClock(now_ms(), monotonic_ms(), boot, read_kept(data_dir))
         self.outbox = open_outbox(
             data_dir / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, self.now_ms,
-            settings.outbox_age_ms_max, settings.disk_free_bytes_min,
+            settings.outbox_age_ms_max, settings.disk_free_bytes_min, checkpoint,
         )  # fmt: skip
         if not self.clock.goes_on:
             self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
-        checkpoint = checkpoint or crash_points(settings.crash_at)
-        self.checkpoint = checkpoint
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
             self.on_renewed,
@@ -109,6 +112,7 @@ class Agent:
             devices,
             self.outbox.recent,
             self.now_ms,
+            monotonic_ms,
             settings.intake_messages_max,
             Quota(settings.topic_messages_per_s_max, settings.topic_messages_burst),
             self.executor.observe,
@@ -158,14 +162,21 @@ class Agent:
         shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
         if abs(shift_ms) >= UNSURE_MS:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
-        if was_sure and not shift_ms:
+        if was_sure and not shift_ms and not self.outbox.is_healing:
             return
         self._keep_clock()
-        if not was_sure:
+        if not was_sure or self.outbox.is_healing:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
+            if self.outbox.unsure_run:
+                self._move_pending(moved)  # what is being committed is ahead of the call below, and marked
             frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
             if frames:
                 log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
+
+    def _move_pending(self, shift_ms: int) -> None:
+        pending = self.writer.pending
+        for readings in (pending.readings, pending.urgent_readings) if shift_ms else ():
+            readings[:] = [with_times_moved(reading, shift_ms) for reading in readings]
 
     def on_renewed(self) -> None:
         """The outbox was damaged and begun anew."""
@@ -193,7 +204,7 @@ class Agent:
             at_ms=self.now_ms(),
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
-            agent_version=importlib.metadata.version("linli"),
+            agent_version=VERSION,
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
@@ -211,6 +222,7 @@ class Agent:
                 "local_broker": self.southbound.connected,
                 "outbox": not self.writer.failing,
             },
+            "outbox_error": self.writer.failing,
             "cloud": {
                 "connected": self.uplink.connected,
                 "ingest_online": self.uplink.ingest_online,
@@ -267,7 +279,8 @@ class Agent:
             self._keep_clock()
             try:
                 await self.writer.call(keep_hint, self.outbox)
-            except (OSError, sqlite3.Error) as error:
+                await self.writer.call(finish_salvage, self.outbox)
+            except sqlite3.Error as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
 
     def _tls(self) -> ssl.SSLContext:
@@ -287,18 +300,51 @@ class Agent:
         self.outbox.close()
 
     def _listening(self, port: int) -> None:
-        """Leave word where the health door is, for `edge-agent status`."""
-        path = Path(self.settings.data_dir) / "agent.json"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({"pid": os.getpid(), "host": self.settings.health_host, "port": port}))
-        fresh.replace(path)
+        say_where(self.settings, port)
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
+
+
+def say_where(settings: Settings, port: int) -> None:
+    """Leave word where the health door is, for `edge-agent status`."""
+    path = Path(settings.data_dir) / "agent.json"
+    fresh = path.with_suffix(".new")
+    try:
+        fresh.write_text(json.dumps({"pid": os.getpid(), "host": settings.health_host, "port": port}))
+        fresh.replace(path)
+    except OSError as error:  # a full disk must not keep the agent from its work
+        log.error("where the health door is can't be written", extra={"error": str(error), "port": port})
+
+
+async def opened(settings: Settings) -> Agent:
+    """The agent, its outbox open. While the disk is full or fails it is tried again, and the health door says so."""
+    profiles = load_with_own(Path(settings.profiles) if settings.profiles else None)
+    status = {"gateway": settings.gateway_id, "ready": {"local_broker": False, "outbox": False}, "cloud": {},
+              "counters": {}, "gauges": {}, "refused": {}, "lanes": [], "epoch": "", "outbox_error": ""}  # fmt: skip
+    door: asyncio.Task[None] | None = None
+    try:
+        while True:
+            try:
+                return Agent(settings, profiles, boot=boot_id())
+            except (sqlite3.Error, OSError) as error:
+                if not may_pass(error):
+                    raise
+                status["outbox_error"] = str(error)
+                log.error("outbox can't be opened", extra={"error": str(error)})
+            if door is None:
+                where = settings.health_host, settings.health_port
+                door = asyncio.create_task(serve_health(*where, lambda: status, lambda port: say_where(settings, port)))
+            await asyncio.sleep(OPEN_AGAIN_S)
+    finally:
+        if door is not None:
+            door.cancel()
+            await asyncio.wait([door])
 
 
 async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
-    agent = Agent(settings, boot=boot_id())
+    agent = await opened(settings)
     gc.freeze()  # profiles live as long as the program: no need to look at them again
+    gc.set_threshold(10_000, 20, 50)  # readings make no cycles: looking for some after every 700 costs a seventh
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -230,6 +230,7 @@ class Uplink:
             await client.publish(topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True)
             if self._ask_since_ms is not None and now_ms - self._ask_since_ms > UNANSWERED_MS:
                 log.warning("the cloud does not answer; sending without its word")
+                await self._writer.call(self._writer.outbox.heal_clock, 0, -1)  # what is sent is not moved any more
                 await self._begin()
             waiting = self._ask_since_ms is not None
             with contextlib.suppress(TimeoutError):
@@ -300,7 +301,7 @@ class Uplink:
             for lane, there in held.items():
                 if there.wanted:
                     log.warning("the cloud asks for frames again", extra={"lane": lane, "ranges": there.wanted[:8]})
-                    await self._writer.call(outbox.wanted, lane, there.wanted)
+                    await self._writer.call(outbox.wanted, there.epoch, lane, there.wanted)
                     if self._ask_since_ms is None:
                         self._window.backlog(lane, await self._writer.call(outbox.unacked, lane))
                         self._work.set()
@@ -332,7 +333,8 @@ class Uplink:
         self._window.acked(ack.lane, ranges)
         self.frames_acked += before - self._window.in_flight
         self._work.set()
-        await self._writer.acked(ack.lane, ranges)
+        self._checkpoint("ack_come")
+        await self._writer.acked(ack.lane, ranges, ack.epoch)
 
     async def _send(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -343,13 +345,14 @@ class Uplink:
                 if payload is not None:
                     self._cache_bytes -= len(payload)
                 else:
-                    payload = await self._writer.call(self._writer.outbox.read, key.lane, key.seq)
+                    payload = await self._writer.call(self._writer.outbox.read_sound, key.lane, key.seq)
                 if payload is None:  # dropped by policy since
                     self._window.acked(key.lane, [(key.seq, key.seq)])
                     continue
                 tasks.create_task(self._publish(client, key, payload))
 
     async def _publish(self, client: aiomqtt.Client, key: FrameKey, payload: bytes) -> None:
+        self._checkpoint("before_publish")
         await client.publish(topics.up(self.gateway, key.lane), payload, qos=1)
         self.frames_sent += 1
         self.bytes_sent += len(payload)

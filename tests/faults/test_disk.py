@@ -54,8 +54,8 @@ def free_bytes(folder: Path) -> int:
 
 
 def test_the_disk_is_full(tmp_path: Path) -> None:
-    """F20: a disk of 2 MiB, the cloud away. Whole frames are dropped and declared; then all drains."""
-    with small_disk(tmp_path / "disk", 2048) as disk, running_site(tmp_path, data_dir=disk / "edge") as site:
+    """F20: a disk of 4 MiB, the cloud away. Whole frames are dropped and declared; then all drains."""
+    with small_disk(tmp_path / "disk", 4096) as disk, running_site(tmp_path, data_dir=disk / "edge") as site:
         site.cloud_broker.kill()
         with ForeignClient(site.local_broker.port) as client:
             chance = random.Random(7)
@@ -78,8 +78,12 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         ledger = wait_for(site.balanced, "the ledger to balance", 40)
         assert ledger["unexplained"] == 0
         assert ledger["produced"] == 2 * sent == ledger["stored"] + ledger["declared_dropped"]
-        reasons = {drop["reason"] for epoch in ledger["epochs"] for drop in epoch["drops"]}
-        assert reasons == {"disk_floor"}
+
+        def reasons() -> set[str]:
+            return {drop["reason"] for epoch in site.cloud.ledger(site.gateway)["epochs"] for drop in epoch["drops"]}
+
+        wait_for(reasons, "the drops' records", 20)
+        assert reasons() == {"disk_floor"}
 
 
 def test_somebody_else_fills_the_disk(tmp_path: Path) -> None:
