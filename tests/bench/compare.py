@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.load import RawPublisher, payloads
@@ -15,7 +16,7 @@ SILENCE_S = 25.0
 """A program that has delivered nothing new for so long has lost the rest."""
 
 
-def compare(make: type[System], folder: Path) -> dict[str, float]:
+def compare(make: Callable[[Path], System], folder: Path) -> dict[str, float]:
     """All of it with one system. Names are without the system's."""
     before = os.sched_getaffinity(0)
     system = make(folder)
@@ -60,7 +61,7 @@ class _Run:
     def _saturated(self) -> dict[str, float]:
         count = self.system.readings
         messages = payloads(count, first=self._published)
-        cpu_s, began = self.system.cpu_s(), time.monotonic()
+        sent, cpu_s, began = self.system.uplink_bytes(), self.system.cpu_s(), time.monotonic()
         self._publisher.publish_all(messages)
         self._published += count
         last = self._settle()
@@ -68,6 +69,7 @@ class _Run:
             "readings_per_s": (count - self._lost) / (last - began),
             "cpu_s_per_1k": (self.system.cpu_s() - cpu_s) / count * 1000,
             "rss_mb": self.system.resident_mb(),
+            "uplink_bytes_per_reading": (self.system.uplink_bytes() - sent) / count,
         }
 
     def _paced(self) -> dict[str, float]:

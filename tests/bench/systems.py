@@ -63,6 +63,10 @@ class System(ABC):
         """Readings that came to the north more than once."""
 
     @abstractmethod
+    def uplink_bytes(self) -> int:
+        """Bytes of payload that have gone north, of all times."""
+
+    @abstractmethod
     def north_away(self) -> None:
         """The north's broker ends."""
 
@@ -122,6 +126,10 @@ class Linli(System):
     def repeated(self) -> int:
         return 0  # the frame log holds each frame once: one more would show as more than was published
 
+    def uplink_bytes(self) -> int:
+        status = wait_for(self.site.agent.status, "the agent's status")
+        return int(status["counters"]["bytes_sent"])
+
     def north_away(self) -> None:
         self.site.cloud_broker.kill()
 
@@ -145,6 +153,7 @@ class _Peer(System):
         self.north_port = free_port()
         self._seen: set[int] = set()
         self._repeated = 0
+        self._bytes = 0
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         (folder / "north").mkdir(parents=True)
 
@@ -180,7 +189,7 @@ class _Peer(System):
 
     def start(self) -> None:
         self._mosquitto("north", self.north_port, OTHERS)
-        self._watcher = Watcher(self.north_port, self._told)
+        self._watcher = Watcher(self.north_port, self._take)
         self._start_program()
 
     @abstractmethod
@@ -188,6 +197,10 @@ class _Peer(System):
 
     @abstractmethod
     def _told(self, topic: str, payload: bytes) -> tuple[str, bytes] | None: ...
+
+    def _take(self, topic: str, payload: bytes) -> tuple[str, bytes] | None:
+        self._bytes += len(payload)
+        return self._told(topic, payload)
 
     def _count(self, number: int) -> None:
         if number in self._seen:
@@ -208,6 +221,9 @@ class _Peer(System):
 
     def repeated(self) -> int:
         return self._repeated
+
+    def uplink_bytes(self) -> int:
+        return self._bytes
 
     def north_away(self) -> None:
         self._end("north")
