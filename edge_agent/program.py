@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import importlib.metadata
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts import VERSION
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock
 from edge_agent.crash_points import crash_points
@@ -189,7 +189,7 @@ class Agent:
             at_ms=self.now_ms(),
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
-            agent_version=importlib.metadata.version("linli"),
+            agent_version=VERSION,
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
