@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import importlib.metadata
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
