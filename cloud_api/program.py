@@ -32,6 +32,7 @@ from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
 from cloud_api.projections import Book, Projection, rebuild, run_projection
+from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
@@ -40,7 +41,7 @@ from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Re
 
 log = logging.getLogger(__name__)
 
-PROJECTIONS = ("telemetry", "live", "book")
+PROJECTIONS = ("telemetry", "live", "quality", "book")
 BEHIND_FRAMES_MAX = 5_000
 """A projection that is further behind is not ready."""
 SHUTDOWN_S = 1
@@ -63,6 +64,7 @@ class Stores:
     framelog: SqliteFrameLog
     telemetry: DuckDbStore
     live: LiveState
+    quality: QualityTracks
     ledger: LedgerBook
     quarantine: Quarantine
     presence: GatewayPresence
@@ -72,7 +74,7 @@ class Stores:
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
-        return self.telemetry, self.live, self.book
+        return self.telemetry, self.live, self.quality, self.book
 
 
 @contextlib.contextmanager
@@ -101,6 +103,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
+            quality = QualityTracks(folder / "quality.sqlite")
+            closing.push_async_callback(quality.close)
+            await quality.load()
             ledger = LedgerBook(folder / "ledger.sqlite")
             closing.push_async_callback(ledger.close)
             quarantine = Quarantine(folder / "quarantine.sqlite")
@@ -123,7 +128,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
             book = Book(folder / "book.sqlite", handlers)
             closing.push_async_callback(book.close)
-            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+            yield Stores(framelog, telemetry, live, quality, ledger, quarantine, presence, commands, book, work)
 
 
 def record_handlers(
@@ -238,6 +243,7 @@ def build_parts(
         framelog=stores.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
+        quality=stores.quality,
         ledger=stores.ledger,
         quarantine=stores.quarantine,
         presence=stores.presence,
