@@ -45,7 +45,9 @@ async def set_up() -> None:
 def test_migrations_from_empty_and_again(database: str) -> None:
     async def run() -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
-            "commands.0001_initial", "registry.0001_initial", "registry.0002_place",
+            "commands.0001_initial",
+            "registry.0001_initial",
+            "registry.0002_place",
         ]
         assert await registry.migrate(database, APPS) == []
 

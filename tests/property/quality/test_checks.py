@@ -1,5 +1,7 @@
 """Each check on its own: it finds what it is for, and stays silent on what merely looks like it."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,4 +117,4 @@ def test_fire_is_not_summer_sun() -> None:
 def test_a_reset_is_a_fall(register: list[float]) -> None:
     found = checks.reset(track(*register), 1.0)
     kept = register[-POINTS_MAX:]
-    assert (found is not None) == any(b < a - 1.0 for a, b in zip(kept, kept[1:], strict=False))
+    assert (found is not None) == any(b < a - 1.0 for a, b in pairwise(kept))

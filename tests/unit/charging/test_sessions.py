@@ -1,5 +1,7 @@
 """Sessions out of statuses and register: exact by the simulated truth, whatever meters do."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +56,7 @@ def test_sessions_never_overlap_and_energy_is_never_negative(statuses: list[str]
         assert session.energy_wh is None or session.energy_wh >= 0
     ends = [session.end_ms for session in found]
     assert None not in ends[:-1]
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         assert before.end_ms is not None and before.end_ms <= after.begin_ms
 
 
