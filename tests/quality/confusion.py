@@ -77,7 +77,11 @@ class _Watched:
 
 
 def confusion(devices: int, days: int, seed: int) -> Confusion:
-    """Play a world and judge its devices. A real fire of the world is no false alarm: it is left out."""
+    """Play a world and judge its devices.
+
+    Left out: a real fire of the world, which is no false alarm, and the fault ``invalid``: there the device itself says that
+    it has no value.
+    """
     plan = plan_of(devices)
     world = World(plan, seed, START_MS)
     watched = {spec.id: _Watched(spec.model) for spec in plan}
@@ -90,7 +94,9 @@ def confusion(devices: int, days: int, seed: int) -> Confusion:
             looks[each.model] += 1
             false_alarms.update((each.model, check) for check in each.look(now_ms) - {"fire"})
     episodes = [(each.model, *episode) for each in watched.values() for episode in each.episodes]
-    rows = [_row(episodes, model, fault) for model, fault in sorted({episode[:2] for episode in episodes})]
+    rows = [
+        _row(episodes, model, fault) for model, fault in sorted({each[:2] for each in episodes if each[1] != "invalid"})
+    ]
     return Confusion(rows, dict(sorted(false_alarms.items())), dict(looks))
 
 
