@@ -36,6 +36,7 @@ from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
 from cloud_api.projections import Book, Projection, rebuild, run_projection
+from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
@@ -46,7 +47,7 @@ from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Re
 
 log = logging.getLogger(__name__)
 
-PROJECTIONS = ("telemetry", "live", "book")
+PROJECTIONS = ("telemetry", "live", "quality", "book")
 BEHIND_FRAMES_MAX = 5_000
 """A projection that is further behind is not ready."""
 SHUTDOWN_S = 1
@@ -69,6 +70,7 @@ class Stores:
     durable: Durable
     telemetry: TelemetryStore
     live: LiveState
+    quality: QualityTracks
     presence: GatewayPresence
     commands: Commands
     book: Book
@@ -77,7 +79,7 @@ class Stores:
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
-        return self.telemetry, self.live, self.book
+        return self.telemetry, self.live, self.quality, self.book
 
 
 @contextlib.contextmanager
@@ -107,6 +109,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
+            quality = QualityTracks(folder / "quality.sqlite")
+            closing.push_async_callback(quality.close)
+            await quality.load()
 
             work = asyncio.Event()
 
@@ -124,7 +129,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             )
             handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
             book = Book(durable.cursors, handlers)
-            yield Stores(durable, telemetry, live, presence, commands, book, work, refused)
+            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
@@ -326,6 +331,7 @@ def build_parts(
         framelog=stores.durable.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
+        quality=stores.quality,
         ledger=stores.durable.ledger,
         quarantine=stores.durable.quarantine,
         presence=stores.presence,

@@ -43,7 +43,6 @@ log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
 OPEN_AGAIN_S = 1.0
-VERSION = importlib.metadata.version("linli")
 _COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent", "conflicts")
 
 
