@@ -64,13 +64,14 @@ class QualityTracks:
         touched: set[Source] = set()
         for frame in frames:
             gateway = frame.columns.header.gateway
-            for device, metric, latest in latest_of(frame.columns):
+            for device, latest in latest_of(frame.columns):
                 source = (gateway, device)
                 touched.add(source)
                 tracks = self._tracks.get(source)
                 if tracks is None:
                     tracks = self._tracks[source] = DeviceTracks()
-                tracks.take(metric, latest.observed_ms, latest.value if metric in TRACKED else None)
+                for metric, value in latest.items():
+                    tracks.take(metric, value.observed_ms, value.value if metric in TRACKED else None)
         rows = [(*source, self._encoder.encode(self._tracks[source])) for source in touched]
         position = frames[-1].position
 
