@@ -21,6 +21,7 @@ import msgspec
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.messages import Command, DesiredState, GatewayState, Reported
+from contracts.mqtt_client import MqttClient
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
 from edge_agent.downlink import Executor
 from edge_agent.health import serve_health
@@ -66,7 +67,7 @@ class Agent:
         now_ms: Callable[[], int] = now_ms,
         monotonic_ms: Callable[[], int] = monotonic_ms,
         jitter: Callable[[], random.Random] = random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         boot: str = "",
         checkpoint: Callable[[str], None] | None = None,
     ) -> None:

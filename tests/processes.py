@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 from tests.brokers import Broker, Kind, free_port
 from tests.certificates import CloudCertificates, Identity
 from tests.influxdb import InfluxServer, running_influx
-from tests.postgres import Postgres, running_postgres
+from tests.postgres import running_postgres
 
 Answer = TypeVar("Answer")
 Backends = Literal["embedded", "servers"]
@@ -271,9 +271,13 @@ def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity
 
 
 class Stores(NamedTuple):
-    """The database servers that a cloud keeps everything in. influx None: telemetry is in the cloud's own file."""
+    """The database servers that a cloud keeps everything in.
 
-    postgres: Postgres
+    database   gives the settings of one site's database, in a PostgreSQL
+    influx     None: telemetry is in the cloud's own file
+    """
+
+    database: Callable[[], dict[str, str]]
     influx: InfluxServer | None = None
 
 
@@ -281,7 +285,7 @@ class Stores(NamedTuple):
 def running_stores(folder: Path) -> Iterator[Stores]:
     """Both servers for the length of a test."""
     with running_postgres() as postgres, running_influx(folder / "influx") as influx:
-        yield Stores(postgres, influx)
+        yield Stores(lambda: postgres.settings(postgres.new_database()), influx)
 
 
 class Site:
@@ -309,7 +313,7 @@ class Site:
             self.certificates = certificates = CloudCertificates(folder / "tls")
             self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
             self.cloud_broker.allow(gateway)
-            database = stores.postgres.settings(stores.postgres.new_database())
+            database = stores.database()
             cloud = {**tls_settings("MQTT", certificates, certificates.services.issue("cloud-api")), **database}
             if stores.influx is not None:
                 cloud["LINLI_TELEMETRY_URL"] = stores.influx.url

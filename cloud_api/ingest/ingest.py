@@ -20,6 +20,7 @@ from cloud_api.quarantine import Quarantine
 from contracts import topics
 from contracts.frame import FrameError, FrameHeader, decode_columns, read_header
 from contracts.messages import FrameAck, GatewayState, Lane
+from contracts.mqtt_client import MqttClient
 
 log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
@@ -77,7 +78,7 @@ class Ingest:
         presence: GatewayPresence,
         clock: Callable[[], int],
         jitter: random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         share: str = "",
         checkpoint: Callable[[str], None] = lambda place: None,
     ) -> None:

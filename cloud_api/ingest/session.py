@@ -14,6 +14,7 @@ import msgspec
 
 from contracts import topics
 from contracts.messages import IngestState
+from contracts.mqtt_client import MqttClient
 
 log = logging.getLogger(__name__)
 _ingest_reader = msgspec.msgpack.Decoder(IngestState)
@@ -54,7 +55,7 @@ class BrokerSession:
         takes_frames: bool,
         clock: Callable[[], int],
         jitter: random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
     ) -> None:
         self.connected = False
         self._broker = broker

@@ -15,6 +15,7 @@ import msgspec
 
 from contracts import topics
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
+from contracts.mqtt_client import MqttClient
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.uplink.earlier import EarlierSender
@@ -76,7 +77,7 @@ class Uplink:
         backoff_s_max: float,
         heartbeat_s: float,
         checkpoint: Callable[[str], None],
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
     ) -> None:
         self.gateway = gateway
         self.connected = False
