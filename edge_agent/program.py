@@ -41,7 +41,7 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
+_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "frames_late", "bytes_sent")
 
 
 def now_ms() -> int:
@@ -220,6 +220,8 @@ class Agent:
                 "outbox_bytes_max": self.settings.outbox_bytes_max,
                 "backlog_frames": self.window.backlog_frames,
                 "frames_in_flight": self.window.in_flight,
+                "window_frames": self.window.frames_now,
+                "resend_after_ms": self.window.resend_after_ms,
                 "devices": len(self.intake.devices),
                 "clock_sure": int(self.clock.sure),
                 "clock_error_ms": self.clock.error_ms,

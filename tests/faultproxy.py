@@ -70,7 +70,9 @@ Rule = Callable[[Packet], list[bytes] | None]
 class FaultProxy:
     """Listens on ``port`` and connects to ``target_port``, both on loopback unless a host is given."""
 
-    def __init__(self, target_port: int, seed: int = 0, host: str = "127.0.0.1", target_host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, target_port: int, seed: int = 0, host: str = "127.0.0.1", target_host: str = "127.0.0.1"
+    ) -> None:
         self.port = 0
         self.links: dict[Way, Link] = {"up": Link(), "down": Link()}
         self.counts: Counter[str] = Counter()

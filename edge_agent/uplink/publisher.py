@@ -30,6 +30,9 @@ ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
 """A cloud that does not answer in this time is an older one: frames go without its word."""
 FENCED_S = 60.0
+PUBLISH_S = 60.0
+"""The broker's PUBACK may take so long on a slow link; a dead one is found by the keepalive before."""
+LATE_LOOK_MS_MAX = 4_000
 CACHE_BYTES_MAX = 524_288
 """Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
 
@@ -85,6 +88,7 @@ class Uplink:
         self.frames_sent = 0
         self.bytes_sent = 0
         self.frames_acked = 0
+        self.frames_late = 0
         self.conflicts = 0
         self._cloud = cloud
         self._window = window
@@ -220,7 +224,9 @@ class Uplink:
                 self._asked[state.at_ms] = now_ms
                 while len(self._asked) > ASKED_KEPT:
                     del self._asked[next(iter(self._asked))]
-            await client.publish(topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True)
+            await client.publish(
+                topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True, timeout=PUBLISH_S
+            )
             if self._ask_since_ms is not None and now_ms - self._ask_since_ms > UNANSWERED_MS:
                 log.warning("the cloud does not answer; sending without its word")
                 await self._begin()
@@ -313,7 +319,7 @@ class Uplink:
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
         before = self._window.in_flight
-        self._window.acked(ack.lane, ranges)
+        self._window.acked(ack.lane, ranges, self._monotonic_ms())
         self.frames_acked += before - self._window.in_flight
         self._work.set()
         await self._writer.acked(ack.lane, ranges)
@@ -329,19 +335,20 @@ class Uplink:
                 else:
                     payload = await self._writer.call(self._writer.outbox.read, key.lane, key.seq)
                 if payload is None:  # dropped by policy since
-                    self._window.acked(key.lane, [(key.seq, key.seq)])
+                    self._window.gone(key)
                     continue
                 tasks.create_task(self._publish(client, key, payload))
 
     async def _publish(self, client: aiomqtt.Client, key: FrameKey, payload: bytes) -> None:
-        await client.publish(topics.up(self.gateway, key.lane), payload, qos=1)
+        await client.publish(topics.up(self.gateway, key.lane), payload, qos=1, timeout=PUBLISH_S)
         self.frames_sent += 1
         self.bytes_sent += len(payload)
         self._checkpoint("after_publish")
 
     async def _resend(self) -> None:
         while True:
-            await asyncio.sleep(self._window.resend_after_ms / 4000)
+            await asyncio.sleep(min(self._window.resend_after_ms, LATE_LOOK_MS_MAX) / 4000)
             if late := self._window.overdue(self._monotonic_ms()):
+                self.frames_late += len(late)
                 log.warning("acks are late, sending again", extra={"frames": len(late)})
                 self._work.set()

@@ -58,14 +58,16 @@ class WindowMachine(RuleBasedStateMachine):
         self.acked.add(key)
         seqs = sorted(each.seq for each in self.acked if each.lane == key.lane)
         for _ in range(data.draw(st.integers(1, 2))):  # acks may be doubled
-            self.window.acked(key.lane, [(seq, seq) for seq in seqs])
+            self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms)
         self.flying = {each: at for each, at in self.flying.items() if each not in self.acked}
 
     @rule(by_ms=st.integers(1, 1_500))
     def time_passes(self, by_ms: int) -> None:
         self.now_ms += by_ms
+        after_ms = self.window.resend_after_ms
+        assert after_ms >= 1_000
         late = set(self.window.overdue(self.now_ms))
-        assert late == {key for key, at in self.flying.items() if self.now_ms - at >= 1_000}
+        assert late == {key for key, at in self.flying.items() if self.now_ms - at >= after_ms}
         for key in late:
             del self.flying[key]
 
@@ -81,7 +83,7 @@ class WindowMachine(RuleBasedStateMachine):
         while (key := self.window.next(self.now_ms)) is not None:
             assert key not in sent
             sent.add(key)
-            self.window.acked(key.lane, [(key.seq, key.seq)])
+            self.window.acked(key.lane, [(key.seq, key.seq)], self.now_ms)
         assert sent == wanted
 
 
@@ -95,8 +97,13 @@ def test_fresh_goes_before_backlog_and_backlog_has_its_share() -> None:
     window.backlog("bulk", [(1, 50)])
     for seq in range(51, 71):
         window.committed(FrameKey("bulk", seq))
-    first = [window.next(0) for _ in range(12)]
-    from_backlog = [key.seq for key in first if key and key.seq <= 50]
+    first = []
+    for _ in range(12):
+        key = window.next(0)
+        assert key is not None
+        first.append(key)
+        window.acked("bulk", [(key.seq, key.seq)], 1)
+    from_backlog = [key.seq for key in first if key.seq <= 50]
     assert from_backlog == [1, 2, 3], "every fourth place is the backlog's"
 
 
