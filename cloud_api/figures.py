@@ -25,6 +25,7 @@ class Figures(Collector):
             yield CounterMetricFamily(f"linli_ingest_{name}", f"Ingest since its start: {name}", value=value)
         yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.connected)
         yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
+        yield GaugeMetricFamily("linli_ingest_asking", "Gateways that wait for an answer", value=self._ingest.asking)
         yield GaugeMetricFamily("linli_gateways_online", "Gateways online", value=self._presence.count_online())
         yield GaugeMetricFamily(
             "linli_gateways_twice", "Gateways that are there twice", value=self._presence.count_twins()

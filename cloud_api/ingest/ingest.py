@@ -14,8 +14,9 @@ import msgspec
 
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
 from cloud_api.framelog.coverage import StreamKey
+from cloud_api.ingest.fair_queue import Arrival, FairQueue
 from cloud_api.ingest.presence import GatewayPresence
-from cloud_api.ingest.welcome import welcome_for
+from cloud_api.ingest.welcome import Welcomes
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
 
 BATCH_FRAMES = 200
-QUEUE_FRAMES = 2_000
-"""Frames that wait for their commit; more are not taken, and the gateways send them again."""
+BATCH_BYTES = 1_048_576
+"""A commit takes no more at once: nobody waits long behind what another gateway has sent."""
 BACKOFF_S_MAX = 1.0
 RETRY_S = 0.5
 REJECTED_KEPT = 64
@@ -55,6 +56,7 @@ class IngestCounts:
     duplicates: int = 0
     conflicts: int = 0
     quarantined: int = 0
+    refused_quota: int = 0
     refused_full: int = 0
 
 
@@ -83,7 +85,8 @@ class Ingest:
         self._clock = clock
         self._jitter = jitter
         self._mqtt = mqtt
-        self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
+        self._arrived = FairQueue()
+        self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.publish)
         self._client: aiomqtt.Client | None = None
         self._rejected: dict[StreamKey, list[int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
@@ -91,12 +94,18 @@ class Ingest:
     @property
     def queued(self) -> int:
         """Frames that wait for their commit."""
-        return self._arrived.qsize()
+        return self._arrived.messages
+
+    @property
+    def asking(self) -> int:
+        """Gateways that wait for the answer to their state."""
+        return self._welcomes.waiting
 
     async def run(self) -> None:
         """Stay connected and commit until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._commit_forever(), name="commit frames")
+            tasks.create_task(self._welcomes.run(), name="answer gateways")
             tasks.create_task(self._stay_connected(), name="receive frames")
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
@@ -162,10 +171,10 @@ class Ingest:
     def _take(self, topic: str, payload: bytes) -> None:
         if topic.endswith("/state") and not self._heard(topic, payload):
             return
-        try:
-            self._arrived.put_nowait((topic, payload))
-        except asyncio.QueueFull:
-            self.counts.refused_full += 1
+        with contextlib.suppress(ValueError):
+            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
+        self.counts.refused_quota = self._arrived.refused
+        self.counts.refused_full = self._arrived.refused_full
 
     def _heard(self, topic: str, payload: bytes) -> bool:
         """A gateway's state. True when it asks for an answer, which is given after the frames that came before it."""
@@ -179,27 +188,21 @@ class Ingest:
 
     async def _commit_forever(self) -> None:
         while True:
-            batch = [await self._arrived.get()]
-            while len(batch) < BATCH_FRAMES and not self._arrived.empty():
-                batch.append(self._arrived.get_nowait())
-            asking = [message for message in batch if message[0].endswith("/state")]
-            frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+            batch = await self._arrived.take(BATCH_FRAMES, BATCH_BYTES)
+            asking = [message for message in batch if message.topic.endswith("/state")]
+            frames, results = await self._check([message for message in batch if not message.topic.endswith("/state")])
             if frames and not await self._commit(frames, results):
                 continue
             await self._acknowledge(results)
-            for topic, payload in asking:
-                await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
+            for gateway, _, payload in asking:
+                self._welcomes.asked(gateway, _state_reader.decode(payload))
 
-    async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
+    async def _check(self, batch: list[Arrival]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
         frames: list[IncomingFrame] = []
         results: Results = {}
-        for topic, payload in batch:
+        for gateway, topic, payload in batch:
             now_ms = self._clock()
-            try:
-                gateway = topics.gateway_of(topic)
-            except ValueError:
-                continue
             header: FrameHeader | None = None
             try:
                 header = read_header(payload)
@@ -246,21 +249,15 @@ class Ingest:
         return True
 
     async def _acknowledge(self, results: Results) -> None:
-        for key in sorted(results):
-            taken, conflicts = results[key]
-            ack = FrameAck(
-                epoch=key.epoch,
-                lane=cast(Lane, key.lane),
-                ranges=(await self._framelog.coverage(key)).ack_ranges(),
-                rejected=self._rejected.get(key, []),
-                conflicts=conflicts,
-                taken=taken if len(taken) <= TAKEN_MAX else [],
-            )
-            await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+        await asyncio.gather(*[self._ack(key, *results[key]) for key in sorted(results)])
 
-    async def _welcome(self, gateway: str, state: GatewayState) -> None:
-        fenced = self._presence.is_fenced(gateway, state.instance)
-        answer = await welcome_for(gateway, state, self._framelog, self._ledger, self._clock(), fenced)
-        if wanted := [lane for lane in answer.lanes if lane.wanted]:
-            log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
-        await self.publish(topics.welcome(gateway), self._encoder.encode(answer))
+    async def _ack(self, key: StreamKey, taken: list[int], conflicts: list[int]) -> None:
+        ack = FrameAck(
+            epoch=key.epoch,
+            lane=cast(Lane, key.lane),
+            ranges=(await self._framelog.coverage(key)).ack_ranges(),
+            rejected=self._rejected.get(key, []),
+            conflicts=conflicts,
+            taken=taken if len(taken) <= TAKEN_MAX else [],
+        )
+        await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
