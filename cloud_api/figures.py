@@ -30,6 +30,9 @@ class Figures(Collector):
         yield GaugeMetricFamily(
             "linli_gateways_twice", "Gateways that are there twice", value=self._presence.count_twins()
         )
+        yield GaugeMetricFamily(
+            "linli_gateways_up_only", "Gateways that are heard and hear nothing", value=self._presence.count_up_only()
+        )
         yield GaugeMetricFamily("linli_live_watchers", "Live streams open", value=self._hub.watchers)
         cursor = GaugeMetricFamily("linli_projection_cursor", "Position in the frame log", labels=("projection",))
         for name, position in self._cursors.items():

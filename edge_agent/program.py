@@ -97,8 +97,9 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint
-        )
+            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            lambda: self.clock.error_ms,
+        )  # fmt: skip
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -210,6 +211,7 @@ class Agent:
             "cloud": {
                 "connected": self.uplink.connected,
                 "ingest_online": self.uplink.ingest_online,
+                "link": self.uplink.link,
                 "not_fenced": not self.uplink.fenced,
             },
             "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},

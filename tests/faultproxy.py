@@ -68,7 +68,7 @@ Rule = Callable[[Packet], list[bytes] | None]
 
 
 class FaultProxy:
-    """Listens on ``port`` and connects to ``target_port``, both on loopback unless a host is given."""
+    """Listens on ``port`` of ``host`` and connects to ``target_port`` on loopback."""
 
     def __init__(
         self, target_port: int, seed: int = 0, host: str = "127.0.0.1", target_host: str = "127.0.0.1"
@@ -79,19 +79,19 @@ class FaultProxy:
         self.recorded: deque[Packet] = deque(maxlen=RECORDED_MAX)
         self.connected_at: list[float] = []
         self._host = host
-        self._target = (target_host, target_port)
+        self._target = ("127.0.0.1", target_port)
         self._chance = random.Random(seed)
         self._rules: list[Rule] = []
         self._connections: set[_Connection] = set()
-        self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
         self._flapping: asyncio.Task[None] | None = None
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     # --- called by tests, from their thread ---
 
     def start(self) -> None:
         """Listen."""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._run(self._listen())
 
@@ -143,7 +143,6 @@ class FaultProxy:
     async def _listen(self) -> None:
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, self._host, self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
         if self._server is not None:

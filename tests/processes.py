@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.brokers import Broker, Kind, free_port
+from tests.faultproxy import FaultProxy
 
 Answer = TypeVar("Answer")
 BIN = Path(sys.executable).parent
@@ -46,6 +47,7 @@ class Program:
     def __init__(self, arguments: list[str], folder: Path, settings: dict[str, str]) -> None:
         self.folder = folder
         self.settings = settings
+        self.prefix: list[str] = []  # what starts it: a network namespace, another clock
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,7 @@ class Program:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(BIN / self._arguments[0]), *self._arguments[1:]],
+                [*self.prefix, str(BIN / self._arguments[0]), *self._arguments[1:]],
                 env={**kept, **self.settings, **more},
                 stdout=log,
                 stderr=log,
@@ -96,6 +98,10 @@ class Program:
         """Its resident memory, in units of 2**20 bytes."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def open_files(self) -> int:
+        """Its open file descriptors."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def cpu_s(self) -> float:
         """Its CPU time, user and system."""
@@ -218,20 +224,27 @@ class Site:
 
     def __init__(
         self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
-        **agent: str,
+        cloud_broker: Kind = "nats-cloud", proxied: bool = False, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
-        self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
+        self.cloud_broker = Broker(cloud_broker, folder / "cloud-broker")
         self.local_broker = Broker(local, folder / "local-broker")
-        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.port)
+        # Between agent and cloud's broker, and between cloud and its broker; only there when asked for.
+        self.uplink = FaultProxy(self.cloud_broker.port, seed=1)
+        self.cloud_link = FaultProxy(self.cloud_broker.port, seed=2)
+        self.proxies = (self.uplink, self.cloud_link) if proxied else ()
+        uplink_port, cloud_port = (each.port for each in self.proxies or (self.cloud_broker, self.cloud_broker))
+        self.cloud = CloudApi(folder / "cloud", cloud_port)
         if data_dir is not None:
             agent["LINLI_DATA_DIR"] = str(data_dir)
-        self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, self.cloud_broker.port, **agent)
+        self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, uplink_port, **agent)
 
     def start(self) -> None:
         """Start everything, register the gateway, wait until all is connected."""
         self.cloud_broker.start()
         self.local_broker.start()
+        for proxy in self.proxies:
+            proxy.start()
         self.cloud.start()
         self.agent.start()
         self.cloud.wait_ready()
@@ -254,13 +267,16 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, **agent: str
-) -> Iterator[Site]:
+    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, cloud_broker: Kind = "nats-cloud",
+    proxied: bool = False, **agent: str,
+) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
-    site = Site(folder, local, data_dir=data_dir, **agent)
+    site = Site(folder, local, data_dir=data_dir, cloud_broker=cloud_broker, proxied=proxied, **agent)
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
+        for proxy in site.proxies:
+            stack.callback(proxy.stop)
         for program in (site.cloud, site.agent):
             stack.callback(lambda each=program: each.stop() if each.alive else None)
         try:

@@ -106,6 +106,7 @@ class Ingest:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._commit_forever(), name="commit frames")
             tasks.create_task(self._welcomes.run(), name="answer gateways")
+            tasks.create_task(self._look_for_silence(), name="look who is silent")
             tasks.create_task(self._stay_connected(), name="receive frames")
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
@@ -175,6 +176,11 @@ class Ingest:
             self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
         self.counts.refused_quota = self._arrived.refused
         self.counts.refused_full = self._arrived.refused_full
+
+    async def _look_for_silence(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self._presence.look()
 
     def _heard(self, topic: str, payload: bytes) -> bool:
         """A gateway's state. True when it asks for an answer, which is given after the frames that came before it."""

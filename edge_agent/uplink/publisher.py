@@ -18,6 +18,7 @@ from contracts.messages import Command, DesiredState, FrameAck, GatewayState, In
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.uplink.earlier import EarlierSender
+from edge_agent.uplink.hearing import Hearing, LinkWord
 from edge_agent.uplink.judgement import held_lanes, is_copied, questioned
 from edge_agent.uplink.window import FrameKey, SendWindow
 
@@ -112,7 +113,13 @@ class Uplink:
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
+        self._hearing = Hearing()
         self._encoder = msgspec.msgpack.Encoder()
+
+    @property
+    def link(self) -> LinkWord:
+        """In which directions the link works."""
+        return self._hearing.link(self._monotonic_ms(), self._window.resend_after_ms)
 
     def committed(self, frames: list[CommittedFrame]) -> None:
         """These frames are on disk now."""
@@ -165,6 +172,7 @@ class Uplink:
         self._ask_since_ms = None
         self._asked.clear()
         self._begun.clear()
+        self._hearing.lost()
         self._forget()
 
     def _forget(self) -> None:
@@ -194,6 +202,7 @@ class Uplink:
             ])  # fmt: skip
             client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
             self.connected = True
+            self._hearing.connected()
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -219,6 +228,8 @@ class Uplink:
             state = self._state()
             state.session = session
             state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ask_ms
+            state.heartbeat_ms = int(self._heartbeat_s * 1000)
+            state.unheard_ms = self._hearing.unheard_ms(now_ms, self._window.resend_after_ms)
             if state.ask:
                 asked_ms = now_ms
                 self._asked[state.at_ms] = now_ms
@@ -243,11 +254,17 @@ class Uplink:
         async for message in client.messages:
             topic = str(message.topic)
             payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+            if topic in (topics.ack(self.gateway), topics.welcome(self.gateway)):
+                self._hearing.answered()
+            else:
+                self._hearing.told(self._monotonic_ms())
             try:
                 if topic == topics.ack(self.gateway):
                     await self._on_ack(msgspec.msgpack.decode(payload, type=FrameAck))
                 elif topic == topics.welcome(self.gateway):
                     await self._on_welcome(msgspec.msgpack.decode(payload, type=Welcome))
+                elif topic == topics.command(self.gateway) and message.retain:
+                    log.error("a command is retained, which commands never are; it is not carried out")
                 elif topic == topics.command(self.gateway):
                     self._on_command(msgspec.msgpack.decode(payload, type=Command))
                 elif topic == topics.desired(self.gateway):
@@ -340,10 +357,17 @@ class Uplink:
                 tasks.create_task(self._publish(client, key, payload))
 
     async def _publish(self, client: aiomqtt.Client, key: FrameKey, payload: bytes) -> None:
-        await client.publish(topics.up(self.gateway, key.lane), payload, qos=1, timeout=PUBLISH_S)
+        await self._say(client, topics.up(self.gateway, key.lane), payload)
         self.frames_sent += 1
         self.bytes_sent += len(payload)
         self._checkpoint("after_publish")
+
+    async def _say(
+        self, client: aiomqtt.Client, topic: str, payload: bytes, wants_answer: bool = True, retain: bool = False
+    ) -> None:
+        self._hearing.said(self._monotonic_ms(), wants_answer)
+        await client.publish(topic, payload, qos=1, retain=retain, timeout=PUBLISH_S)
+        self._hearing.confirmed()
 
     async def _resend(self) -> None:
         while True:
