@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, NamedTuple
 
+from tests.brokers import free_port
+
 Way = Literal["up", "down"]
 """up: from whoever connects to the target; down: from the target back."""
 
@@ -70,10 +72,8 @@ Rule = Callable[[Packet], list[bytes] | None]
 class FaultProxy:
     """Listens on ``port`` of ``host`` and connects to ``target_port`` on loopback."""
 
-    def __init__(
-        self, target_port: int, seed: int = 0, host: str = "127.0.0.1", target_host: str = "127.0.0.1"
-    ) -> None:
-        self.port = 0
+    def __init__(self, target_port: int, seed: int = 0, host: str = "127.0.0.1") -> None:
+        self.port = free_port()
         self.links: dict[Way, Link] = {"up": Link(), "down": Link()}
         self.counts: Counter[str] = Counter()
         self.recorded: deque[Packet] = deque(maxlen=RECORDED_MAX)

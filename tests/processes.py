@@ -214,6 +214,11 @@ class CloudApi(Program):
             if not cursor:
                 return points
 
+    def metrics(self) -> str:
+        """What Prometheus is told."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def ledger(self, gateway: str) -> dict[str, Any]:
         """A gateway's ledger."""
         return dict(self.get(f"gateways/{gateway}/ledger"))
