@@ -41,7 +41,7 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "frames_late", "bytes_sent")
+_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "frames_again", "bytes_sent")
 
 
 def now_ms() -> int:

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.devices import ForeignClient, reading
 from tests.processes import CloudApi, wait_for
@@ -28,7 +29,7 @@ class Probe:
     def start(self) -> None:
         """Begin; returns when the stream shows the device."""
         self._threads[0].start()
-        wait_for(lambda: self._cloud.device(self._device), "the probe to be adopted")
+        self._id = wait_for(lambda: self._cloud.device(self._device), "the probe to be adopted")["id"]
         self._threads[1].start()
         wait_for(lambda: self.seen, "the probe in the live stream", 20)
 
@@ -57,7 +58,7 @@ class Probe:
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
-                url = f"{self._cloud.url}/api/v1/live?external_id={self._device}"
+                url = f"{self._cloud.url}/api/v1/live?device={self._id}"
                 with urllib.request.urlopen(url, timeout=30) as stream:
                     for line in stream:
                         if self._stop.is_set():
@@ -67,12 +68,11 @@ class Probe:
             except OSError:
                 self._stop.wait(0.2)
 
-    def _note(self, data: dict[str, object]) -> None:
-        metrics = data.get("metrics")
-        counter = metrics.get("message_count") if isinstance(metrics, dict) else None
-        if counter:
-            now = time.monotonic()
-            self.seen += [now] * (int(counter["value"]) + 1 - len(self.seen))
+    def _note(self, data: dict[str, Any]) -> None:
+        now = time.monotonic()
+        for device in data.get("devices", [data]):
+            if counter := device.get("metrics", {}).get("message_count"):
+                self.seen += [now] * (int(counter["value"]) + 1 - len(self.seen))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ FRAMES_MIN = 2
 QUEUE_MS = 2_000
 """An answer that takes so much longer than the quickest one has waited in a queue of our own making."""
 RESEND_MS_MAX = 120_000
+OVERTAKEN_MS_MIN = 200
 FORGET_SHARE = 1 / 1_000
 """How fast the quickest answer is forgotten: the way may have become longer."""
 
@@ -38,10 +39,19 @@ class Pace:
         return int(self._frames)
 
     @property
+    def answer_ms(self) -> int:
+        """What an answer may take on a link like this one."""
+        return int(max(2 * self._smooth_ms + 4 * self._varies_ms, self._least_ms))
+
+    @property
     def resend_after_ms(self) -> int:
-        """When an answer is late."""
-        waited = 2 * self._smooth_ms + 4 * self._varies_ms
-        return int(min(max(waited, self._least_ms) * self._patience, max(RESEND_MS_MAX, self._least_ms)))
+        """When an answer is late: ``answer_ms``, and more after each time that none came."""
+        return min(self.answer_ms * self._patience, max(RESEND_MS_MAX, self._least_ms))
+
+    @property
+    def overtaken_after_ms(self) -> int:
+        """A frame that was sent so long before one that has been answered is lost (as in RACK, RFC 8985)."""
+        return int(max(self._smooth_ms, OVERTAKEN_MS_MIN))
 
     def link_up(self) -> None:
         """Another session, maybe over another way: begin with a few frames again. What answers take is kept."""
@@ -61,10 +71,18 @@ class Pace:
         else:
             self._frames = min(self.frames_max, self._frames + (1 if self._doubling else 1 / self._frames))
 
+    def answered_again(self) -> None:
+        """A frame that was sent more than once has been answered: the link works, but how long it takes is not known."""
+        self._patience = min(self._patience, max(2, self._patience // 2))
+
     def late(self, now_ms: int) -> None:
         """Answers have failed to come in time."""
         if self._ease(now_ms):
             self._patience = min(self._patience * 2, 64)
+
+    def overtaken(self, now_ms: int) -> None:
+        """Frames are lost, but others are answered."""
+        self._ease(now_ms)
 
     def _ease(self, now_ms: int) -> bool:
         """Half as many, once in the time that an answer takes: what is on its way was sent before."""

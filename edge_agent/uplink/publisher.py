@@ -34,6 +34,8 @@ FENCED_S = 60.0
 PUBLISH_S = 60.0
 """The broker's PUBACK may take so long on a slow link; a dead one is found by the keepalive before."""
 LATE_LOOK_MS_MAX = 4_000
+UNCONFIRMED_MAX = 100
+"""Messages beside the frames that may wait for their PUBACK; a dead link is found before there are more."""
 CACHE_BYTES_MAX = 524_288
 """Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
 
@@ -89,7 +91,7 @@ class Uplink:
         self.frames_sent = 0
         self.bytes_sent = 0
         self.frames_acked = 0
-        self.frames_late = 0
+        self.frames_again = 0
         self.conflicts = 0
         self._cloud = cloud
         self._window = window
@@ -119,7 +121,7 @@ class Uplink:
     @property
     def link(self) -> LinkWord:
         """In which directions the link works."""
-        return self._hearing.link(self._monotonic_ms(), self._window.resend_after_ms)
+        return self._hearing.link(self._monotonic_ms(), self._window.answer_ms)
 
     def committed(self, frames: list[CommittedFrame]) -> None:
         """These frames are on disk now."""
@@ -192,21 +194,25 @@ class Uplink:
             tls_context=self._cloud.tls() if self._cloud.tls else None,
             keepalive=KEEPALIVE_S,
             timeout=5,
-            max_inflight_messages=self._window.frames_max + 10,
+            max_inflight_messages=self._window.frames_max + UNCONFIRMED_MAX,
             will=aiomqtt.Will(topics.state(self.gateway), death, qos=1, retain=True),
             logger=logging.getLogger("edge_agent.uplink.mqtt"),
         ) as client:
+            # With QoS 0: whatever is lost is said again, and a broker need not keep an account of it for each gateway.
+            # (NATS makes a consumer on disk for every subscription with QoS 1: 300 gateways took a minute to come back.)
             await client.subscribe([
-                (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
-                (topics.welcome(self.gateway), 1), (topics.INGEST, 1),
+                (topics.ack(self.gateway), 0), (topics.command(self.gateway), 0), (topics.desired(self.gateway), 0),
+                (topics.welcome(self.gateway), 0), (topics.INGEST, 0),
             ])  # fmt: skip
-            client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
+            client.pending_calls_threshold = (
+                self._window.frames_max + UNCONFIRMED_MAX
+            )  # the window bounds them; no warning
             self.connected = True
             self._hearing.connected()
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._heartbeat(client, session), name="heartbeat")
+                    tasks.create_task(self._heartbeat(client, session, tasks), name="heartbeat")
                     tasks.create_task(self._receive(client), name="receive")
                     tasks.create_task(self._send(client, tasks), name="send")
                     tasks.create_task(self._resend(), name="resend")
@@ -218,7 +224,7 @@ class Uplink:
                         await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
                 raise
 
-    async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
+    async def _heartbeat(self, client: aiomqtt.Client, session: str, tasks: asyncio.TaskGroup) -> None:
         """State now and then; it asks for an answer at first, while one is awaited, and now and then."""
         ask_ms = int(ASK_HEARTBEATS * self._heartbeat_s * 1000)
         asked_ms = self._monotonic_ms() - ask_ms
@@ -229,7 +235,7 @@ class Uplink:
             state.session = session
             state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ask_ms
             state.heartbeat_ms = int(self._heartbeat_s * 1000)
-            state.unheard_ms = self._hearing.unheard_ms(now_ms, self._window.resend_after_ms)
+            state.unheard_ms = self._hearing.unheard_ms(now_ms, self._window.answer_ms)
             if state.ask:
                 asked_ms = now_ms
                 self._asked[state.at_ms] = now_ms
@@ -336,7 +342,7 @@ class Uplink:
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
         before = self._window.in_flight
-        self._window.acked(ack.lane, ranges, self._monotonic_ms())
+        self.frames_again += len(self._window.acked(ack.lane, ranges, self._monotonic_ms()))
         self.frames_acked += before - self._window.in_flight
         self._work.set()
         await self._writer.acked(ack.lane, ranges)
@@ -373,6 +379,6 @@ class Uplink:
         while True:
             await asyncio.sleep(min(self._window.resend_after_ms, LATE_LOOK_MS_MAX) / 4000)
             if late := self._window.overdue(self._monotonic_ms()):
-                self.frames_late += len(late)
+                self.frames_again += len(late)
                 log.warning("acks are late, sending again", extra={"frames": len(late)})
                 self._work.set()

@@ -48,6 +48,11 @@ class SendWindow:
         return self._pace.frames
 
     @property
+    def answer_ms(self) -> int:
+        """What an acknowledgement may take on a link like this one."""
+        return self._pace.answer_ms
+
+    @property
     def resend_after_ms(self) -> int:
         """When an acknowledgement is late."""
         return self._pace.resend_after_ms
@@ -118,19 +123,33 @@ class SendWindow:
                     return key
         return None
 
-    def acked(self, lane: str, ranges: Iterable[tuple[int, int]], now_ms: int) -> None:
-        """The cloud holds these: out of flight, and not sent again. Idempotent."""
+    def acked(self, lane: str, ranges: Iterable[tuple[int, int]], now_ms: int) -> list[FrameKey]:
+        """The cloud holds these: out of flight, and not sent again. Idempotent.
+
+        Returns frames of this lane that must be lost, for the cloud holds what was sent well after them; they are sent
+        again.
+        """
         wanted = sorted(ranges)
+        newest_ms = 0
         for key in [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]:
             sent_ms = self._in_flight.pop(key)
             if key not in self._again:
+                newest_ms = max(newest_ms, sent_ms)
                 self._pace.answered(now_ms - sent_ms, now_ms)
+            else:
+                self._pace.answered_again()
         self._again = {key for key in self._again if key.lane != lane or not _within(wanted, key.seq)}
         if self._backlog[lane]:
             self._backlog[lane] = _without(self._backlog[lane], wanted)
         fresh = self._fresh[lane]
         if fresh and any(_within(wanted, seq) for seq in (fresh[0], fresh[-1])):
             self._fresh[lane] = deque(seq for seq in fresh if not _within(wanted, seq))
+        before_ms = newest_ms - self._pace.overtaken_after_ms
+        lost = [key for key, sent_ms in self._in_flight.items() if key.lane == lane and sent_ms < before_ms]
+        if lost:
+            self._pace.overtaken(now_ms)
+            self._send_again(lost)
+        return lost
 
     def gone(self, key: FrameKey) -> None:
         """This frame was given up before it could be sent."""
@@ -143,11 +162,14 @@ class SendWindow:
         late = [key for key, sent_ms in self._in_flight.items() if now_ms - sent_ms >= after_ms]
         if late:
             self._pace.late(now_ms)
-        for key in sorted(late, reverse=True):
+            self._send_again(late)
+        return late
+
+    def _send_again(self, keys: list[FrameKey]) -> None:
+        for key in sorted(keys, reverse=True):
             del self._in_flight[key]
             self._again.add(key)
             self._backlog[key.lane].insert(0, (key.seq, key.seq))
-        return late
 
 
 def _append(ranges: list[tuple[int, int]], seq: int) -> None:

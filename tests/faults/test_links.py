@@ -1,5 +1,6 @@
 """Bad links between agent and cloud, through a proxy: nothing is lost, nothing storms, and it is said what is the matter."""
 
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -35,7 +36,7 @@ def gateway(site: Site) -> dict[str, Any]:
 
 
 def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> None:
-    """F11. The link that comes back carries 512 kbit/s, so that the drain takes its time."""
+    """F11. The link that comes back carries 256 kbit/s, so that the drain takes its time."""
     with running_site(tmp_path, proxied=True, LINLI_TOPIC_MESSAGES_PER_S_MAX="0") as site:
         with running_probe(site.cloud, site.local_broker.port) as probe:
             load = Load(site.local_broker.port, "outage")
@@ -48,16 +49,16 @@ def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> N
             wait_for(lambda: load.sent > began + 200 * OUTAGE_S, "the outage to last", OUTAGE_S * 3)
             backlog = gauge(site, "buffered_samples")
             assert backlog > 120_000, "there was no outage"
-            site.uplink.links["up"].bytes_per_s = 64_000
+            site.uplink.links["up"].bytes_per_s = 32_000
+            began_s = time.monotonic()
             site.uplink.refuse(False)
             site.agent.wait_ready(cloud=True)
-            began_s = time.monotonic()
             wait_for(lambda: gauge(site, "backlog_frames") == 0, "the backlog to drain", 60)
             drained_s = time.monotonic()
             acked = load.stop()
             burst.close()
             wait_for(lambda: len(probe.seen) >= len(probe.sent) - 5, "the probe's last word", 10)
-            p95_s = probe.p95_s(began_s + 0.5, drained_s)
+            p95_s = probe.p95_s(began_s + 1.5, drained_s)
         print(f"drain of {backlog} samples {drained_s - began_s:.1f} s; live p95 meanwhile {p95_s:.2f} s")
         assert drained_s - began_s > 3, "the drain was too quick to tell anything"
         assert p95_s < 2
@@ -116,6 +117,7 @@ def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
         for link in site.uplink.links.values():
             link.latency_s, link.jitter_s, link.bytes_per_s = 0.5, 0.4, 8_000
         assert site.uplink.cut() >= 1
+        wait_for(lambda: site.uplink.counts["connections"] >= 2, "another session")
         site.agent.wait_ready(cloud=True)
         acked_before, sent_before = counter(site, "frames_acked"), counter(site, "frames_sent")
         connections = site.uplink.counts["connections"]
@@ -130,8 +132,10 @@ def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
             took.append(gauges["frames_in_flight"])
             time.sleep(0.2)  # a sample of the window now and then
         assert counter(site, "frames_acked") > acked_before, "nothing came through"
-        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_late")
-        print(f"{sent} frames sent, {late} called late, windows {sorted(windows)}, in flight {statistics.mean(took):.1f}")
+        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_again")
+        print(
+            f"{sent} frames sent, {late} called late, windows {sorted(windows)}, in flight {statistics.mean(took):.1f}"
+        )
         assert late <= sent * 0.05, "a storm of resends"
         assert max(windows) < 64, "the window has filled a link that takes few frames"
         assert site.uplink.counts["connections"] == connections, "the session did not hold"
@@ -166,7 +170,7 @@ def test_a_flapping_link_makes_progress_and_reconnects_with_jitter(tmp_path: Pat
             acked.append(counter(site, "frames_acked"))
         flaps = site.uplink.counts["flaps"]
         assert flaps >= FLAP_S // 3 - 1, "the link did not flap"
-        assert all(later > earlier for earlier, later in zip(acked, acked[1:], strict=False)), f"no progress: {acked}"
+        assert all(later > earlier for earlier, later in itertools.pairwise(acked)), f"no progress: {acked}"
         phases = [(at - began) % 3 for at in site.uplink.connected_at]
         assert len(phases) >= flaps - 1
         assert max(phases) - min(phases) > 0.02, "everybody would come back at the same moment"
@@ -216,7 +220,7 @@ def test_acknowledgements_and_frames_lost_doubled_and_reordered_on_the_wire(tmp_
         load = Load(site.local_broker.port, "kills")
         wait_for(lambda: load.sent > 1_000, "some load")
         acked = load.stop()
-        assert_stored_once(site, "kills", acked)
+        assert_all_stored(site, "kills", acked)
         for rule in rules:
             assert rule.dropped + rule.doubled + rule.reordered >= 5, "the fault did not happen"
         wait_for(lambda: gauge(site, "buffered_samples") == 0, "the edge to converge", 20)

@@ -7,7 +7,7 @@ from edge_agent.uplink.pace import FRAMES_MIN, RESEND_MS_MAX, Pace
 
 EVENT = st.one_of(
     st.tuples(st.just("answered"), st.integers(0, 300_000)),
-    st.tuples(st.just("late"), st.just(0)),
+    st.tuples(st.sampled_from(["late", "answered_again", "overtaken"]), st.just(0)),
     st.tuples(st.just("link_up"), st.just(0)),
 )
 
@@ -19,11 +19,16 @@ def test_always_within_its_bounds(frames_max: int, resend_ms: int, events: list[
         now_ms += took_ms + 1
         if what == "answered":
             pace.answered(took_ms, now_ms)
+        elif what == "answered_again":
+            pace.answered_again()
+        elif what == "overtaken":
+            pace.overtaken(now_ms)
         elif what == "late":
             pace.late(now_ms)
         else:
             pace.link_up()
         assert min(FRAMES_MIN, frames_max) <= pace.frames <= frames_max
+        assert resend_ms <= pace.answer_ms
         assert resend_ms <= pace.resend_after_ms <= RESEND_MS_MAX
 
 
@@ -80,3 +85,21 @@ def test_timeouts_do_not_storm() -> None:
     assert pace.frames == FRAMES_MIN
     pace.answered(50, now_ms)
     assert pace.resend_after_ms == 5_000
+
+
+def test_a_link_slower_than_first_thought_is_learnt_though_everything_was_sent_twice() -> None:
+    """Answers take 8 s where 1 s was thought enough: soon nothing is sent twice any more."""
+    pace, now_ms, twice = Pace(64, 1_000), 0, 0
+    for _ in range(20):
+        sent_ms, again = now_ms, False
+        while now_ms < sent_ms + 8_000:
+            now_ms = min(sent_ms + 8_000, now_ms + pace.resend_after_ms)
+            if now_ms < sent_ms + 8_000:
+                pace.late(now_ms)
+                again = True
+        twice += again
+        if again:
+            pace.answered_again()
+        else:
+            pace.answered(8_000, now_ms)
+    assert twice <= 5

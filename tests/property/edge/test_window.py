@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge_agent.uplink.pace import OVERTAKEN_MS_MIN
 from edge_agent.uplink.window import FrameKey, SendWindow
 
 FRAMES_MAX = 4
@@ -57,8 +58,11 @@ class WindowMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.flying)))
         self.acked.add(key)
         seqs = sorted(each.seq for each in self.acked if each.lane == key.lane)
+        newest_ms = max(at for each, at in self.flying.items() if each in self.acked)
         for _ in range(data.draw(st.integers(1, 2))):  # acks may be doubled
-            self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms)
+            for lost in self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms):
+                assert lost.lane == key.lane
+                assert self.flying.pop(lost) + OVERTAKEN_MS_MIN < newest_ms, "it may still be on its way"
         self.flying = {each: at for each, at in self.flying.items() if each not in self.acked}
 
     @rule(by_ms=st.integers(1, 1_500))
@@ -113,3 +117,15 @@ def test_urgent_goes_before_bulk() -> None:
     window.committed(FrameKey("bulk", 1))
     window.committed(FrameKey("urgent", 1))
     assert window.next(0) == FrameKey("urgent", 1)
+
+
+def test_what_was_overtaken_by_a_round_trip_is_sent_again_at_once() -> None:
+    window = SendWindow(10, 10_000)
+    window.link_up()
+    window.backlog("bulk", [(1, 3)])
+    first = window.next(0)
+    assert window.next(10) == FrameKey("bulk", 2)
+    assert window.next(300) == FrameKey("bulk", 3)
+    assert window.acked("bulk", [(2, 2)], 60) == []
+    assert window.acked("bulk", [(2, 3)], 350) == [first]
+    assert window.next(351) == first
