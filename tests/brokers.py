@@ -43,6 +43,7 @@ class Broker:
         self.kind = kind
         self.folder = folder
         self.port = port or free_port()
+        self.prefix: list[str] = []  # what starts it: another clock
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -59,7 +60,7 @@ class Broker:
             command = [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)]
         config.write_text(text)
         with (self.folder / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen([*self.prefix, *command], stdout=log, stderr=log)
         wait_until_listening(self.port)
 
     @property

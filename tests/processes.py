@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -229,10 +229,11 @@ class Site:
 
     def __init__(
         self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
-        cloud_broker: Kind = "nats-cloud", proxied: bool = False, **agent: str,
+        cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
         self.cloud_broker = Broker(cloud_broker, folder / "cloud-broker")
+        self.cloud_broker.prefix = list(broker_prefix)
         self.local_broker = Broker(local, folder / "local-broker")
         # Between agent and cloud's broker, and between cloud and its broker; only there when asked for.
         self.uplink = FaultProxy(self.cloud_broker.port, seed=1)
@@ -273,10 +274,18 @@ class Site:
 @contextmanager
 def running_site(
     folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, cloud_broker: Kind = "nats-cloud",
-    proxied: bool = False, **agent: str,
+    broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
 ) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
-    site = Site(folder, local, data_dir=data_dir, cloud_broker=cloud_broker, proxied=proxied, **agent)
+    site = Site(
+        folder,
+        local,
+        data_dir=data_dir,
+        cloud_broker=cloud_broker,
+        broker_prefix=broker_prefix,
+        proxied=proxied,
+        **agent,
+    )
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)

@@ -1,9 +1,10 @@
 """How many frames may be on their way, and how long their answers may take: both learnt from the answers. Pure.
 
 The time to wait is as TCP's (RFC 6298), with more patience, for TCP itself sends again what the link loses: twice the
-smoothed time to an answer plus four times its variation, doubled with every timeout; the answer to a frame that was sent
-twice tells nothing. The number of frames doubles with every round trip until answers queue or fail to come; then it is
-halved, and grows by one a round trip (as in TCP Vegas: a slow link is not filled with what then comes too late).
+smoothed time to an answer plus four times its variation, doubled with every timeout. The answer to a frame that was sent
+twice is counted from the first time: nobody knows which it is for, and patience costs least. The number of frames doubles
+with every round trip until answers queue or fail to come; then it is halved, and grows by one a round trip (as in TCP
+Vegas: a slow link is not filled with what then comes too late).
 """
 
 FRAMES_FIRST = 4
@@ -57,23 +58,21 @@ class Pace:
         """Another session, maybe over another way: begin with a few frames again. What answers take is kept."""
         self._link_up()
 
-    def answered(self, took_ms: int, now_ms: int) -> None:
-        """A frame that was sent once has been answered."""
+    def answered(self, took_ms: int, now_ms: int, again: bool = False) -> None:
+        """A frame has been answered. again: it was sent more than once; then took_ms counts from the first time."""
         if self._smooth_ms:
             self._varies_ms += (abs(took_ms - self._smooth_ms) - self._varies_ms) / 4
             self._smooth_ms += (took_ms - self._smooth_ms) / 8
         else:
             self._smooth_ms, self._varies_ms = float(max(took_ms, 1)), took_ms / 2
         self._patience = 1
+        if again:
+            return
         self._quickest_ms = min(took_ms, self._quickest_ms + took_ms * FORGET_SHARE) if self._quickest_ms else took_ms
         if took_ms > self._quickest_ms + QUEUE_MS:
             self._ease(now_ms)
         else:
             self._frames = min(self.frames_max, self._frames + (1 if self._doubling else 1 / self._frames))
-
-    def answered_again(self) -> None:
-        """A frame that was sent more than once has been answered: the link works, but how long it takes is not known."""
-        self._patience = min(self._patience, max(2, self._patience // 2))
 
     def late(self, now_ms: int) -> None:
         """Answers have failed to come in time."""

@@ -31,8 +31,8 @@ ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
 """A cloud that does not answer in this time is an older one: frames go without its word."""
 FENCED_S = 60.0
-PUBLISH_S = 60.0
-"""The broker's PUBACK may take so long on a slow link; a dead one is found by the keepalive before."""
+PUBLISH_S = 20.0
+"""The broker's PUBACK may take so long, and longer where answers do: then the link is given up."""
 LATE_LOOK_MS_MAX = 4_000
 UNCONFIRMED_MAX = 100
 """Messages beside the frames that may wait for their PUBACK; a dead link is found before there are more."""
@@ -241,9 +241,9 @@ class Uplink:
                 self._asked[state.at_ms] = now_ms
                 while len(self._asked) > ASKED_KEPT:
                     del self._asked[next(iter(self._asked))]
-            await client.publish(
-                topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True, timeout=PUBLISH_S
-            )
+            # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
+            said = self._say(client, topics.state(self.gateway), self._encoder.encode(state), state.ask, retain=True)
+            tasks.create_task(said, name="state")
             if self._ask_since_ms is not None and now_ms - self._ask_since_ms > UNANSWERED_MS:
                 log.warning("the cloud does not answer; sending without its word")
                 await self._begin()
@@ -372,7 +372,8 @@ class Uplink:
         self, client: aiomqtt.Client, topic: str, payload: bytes, wants_answer: bool = True, retain: bool = False
     ) -> None:
         self._hearing.said(self._monotonic_ms(), wants_answer)
-        await client.publish(topic, payload, qos=1, retain=retain, timeout=PUBLISH_S)
+        patience_s = max(PUBLISH_S, 2 * self._window.answer_ms / 1000)
+        await client.publish(topic, payload, qos=1, retain=retain, timeout=patience_s)
         self._hearing.confirmed()
 
     async def _resend(self) -> None:

@@ -33,7 +33,7 @@ class SendWindow:
         self._fresh: dict[str, deque[int]] = {"urgent": deque(), "bulk": deque()}
         self._backlog: dict[str, list[tuple[int, int]]] = {"urgent": [], "bulk": []}
         self._in_flight: dict[FrameKey, int] = {}
-        self._again: set[FrameKey] = set()  # sent more than once: which of them an answer is for, nobody knows
+        self._again: dict[FrameKey, int] = {}  # sent more than once: the first time
         self._turn = 0
         self._up = False
 
@@ -133,12 +133,13 @@ class SendWindow:
         newest_ms = 0
         for key in [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]:
             sent_ms = self._in_flight.pop(key)
-            if key not in self._again:
+            if key in self._again:
+                self._pace.answered(now_ms - self._again[key], now_ms, again=True)
+            else:
                 newest_ms = max(newest_ms, sent_ms)
                 self._pace.answered(now_ms - sent_ms, now_ms)
-            else:
-                self._pace.answered_again()
-        self._again = {key for key in self._again if key.lane != lane or not _within(wanted, key.seq)}
+        for key in [key for key in self._again if key.lane == lane and _within(wanted, key.seq)]:
+            del self._again[key]
         if self._backlog[lane]:
             self._backlog[lane] = _without(self._backlog[lane], wanted)
         fresh = self._fresh[lane]
@@ -154,7 +155,7 @@ class SendWindow:
     def gone(self, key: FrameKey) -> None:
         """This frame was given up before it could be sent."""
         self._in_flight.pop(key, None)
-        self._again.discard(key)
+        self._again.pop(key, None)
 
     def overdue(self, now_ms: int) -> list[FrameKey]:
         """Frames whose ack is late; they go to the front of the backlog and out of flight."""
@@ -167,8 +168,8 @@ class SendWindow:
 
     def _send_again(self, keys: list[FrameKey]) -> None:
         for key in sorted(keys, reverse=True):
-            del self._in_flight[key]
-            self._again.add(key)
+            sent_ms = self._in_flight.pop(key)
+            self._again.setdefault(key, sent_ms)
             self._backlog[key.lane].insert(0, (key.seq, key.seq))
 
 

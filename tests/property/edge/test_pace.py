@@ -20,7 +20,7 @@ def test_always_within_its_bounds(frames_max: int, resend_ms: int, events: list[
         if what == "answered":
             pace.answered(took_ms, now_ms)
         elif what == "answered_again":
-            pace.answered_again()
+            pace.answered(took_ms, now_ms, again=True)
         elif what == "overtaken":
             pace.overtaken(now_ms)
         elif what == "late":
@@ -98,8 +98,5 @@ def test_a_link_slower_than_first_thought_is_learnt_though_everything_was_sent_t
                 pace.late(now_ms)
                 again = True
         twice += again
-        if again:
-            pace.answered_again()
-        else:
-            pace.answered(8_000, now_ms)
-    assert twice <= 5
+        pace.answered(8_000, now_ms, again)
+    assert twice <= 2
