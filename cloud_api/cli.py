@@ -1,7 +1,6 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, acl."""
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -37,7 +36,11 @@ def _parser() -> argparse.ArgumentParser:
         "serve", parents=[common], help="HTTP, ingest and projections in one process (loopback unless set otherwise)"
     )
     serve.set_defaults(handler=_serve)
-    ingest = verbs.add_parser("ingest", parents=[common], help="ingest alone, without HTTP")
+    ingest = verbs.add_parser(
+        "ingest",
+        parents=[common],
+        help="a further worker that takes frames (PostgreSQL, one LINLI_INGEST_SHARE for all)",
+    )
     ingest.set_defaults(handler=_ingest)
     migrate = verbs.add_parser("migrate", parents=[common], help="bring the database's schema up to date")
     migrate.add_argument("--json", action="store_true", help="as one JSON object")
@@ -46,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("projection", choices=("telemetry", "live", "book"))
     rebuild.add_argument("--json", action="store_true", help="as one JSON object")
     rebuild.set_defaults(handler=_rebuild)
+    acl = verbs.add_parser("acl", parents=[common], help="the broker's access list for the registry's gateways")
+    acl.add_argument("--write", type=Path, metavar="FILE", help="replace this file instead of printing it")
+    acl.set_defaults(handler=_acl)
     return parser
 
 
@@ -75,11 +81,9 @@ def _ingest(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
-    import device_registry as registry
-    from cloud_api.records import APPS
+    from cloud_api.program import migrate
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    applied = asyncio.run(registry.migrate(settings.registry_url, APPS))
+    applied = _run(migrate(settings))
     print(json.dumps({"applied": applied}) if options.json else "\n".join(applied) or "nothing to do")
     return 0
 
@@ -94,6 +98,15 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
     position = _run(rebuild_projection(settings, options.projection, progress))
     result = {"projection": options.projection, "position": position}
     print(json.dumps(result) if options.json else f"{options.projection} is made again up to position {position}")
+    return 0
+
+
+def _acl(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.program import write_gateways_acl
+
+    text = _run(write_gateways_acl(settings, options.write))
+    if options.write is None:
+        print(text, end="")
     return 0
 
 

@@ -10,22 +10,31 @@ from cloud_api.ingest import GatewayPresence, Ingest
 from cloud_api.live import Hub
 
 
-class Figures(Collector):
-    """cursors: projection -> the position of the last frame in it."""
+class IngestFigures(Collector):
+    """Of a process that takes frames."""
 
-    def __init__(self, ingest: Ingest, presence: GatewayPresence, hub: Hub, cursors: Mapping[str, int]) -> None:
+    def __init__(self, ingest: Ingest) -> None:
         self._ingest = ingest
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        for name, value in asdict(self._ingest.counts).items():
+            yield CounterMetricFamily(f"linli_ingest_{name}", f"Ingest since its start: {name}", value=value)
+        yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.session.connected)
+        yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
+        yield GaugeMetricFamily("linli_ingest_asking", "Gateways that wait for an answer", value=self._ingest.asking)
+
+
+class Figures(Collector):
+    """Of a process that serves. cursors: projection -> the position of the last frame in it."""
+
+    def __init__(self, presence: GatewayPresence, hub: Hub, cursors: Mapping[str, int]) -> None:
         self._presence = presence
         self._hub = hub
         self._cursors = cursors
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client."""
-        for name, value in asdict(self._ingest.counts).items():
-            yield CounterMetricFamily(f"linli_ingest_{name}", f"Ingest since its start: {name}", value=value)
-        yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.connected)
-        yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
-        yield GaugeMetricFamily("linli_ingest_asking", "Gateways that wait for an answer", value=self._ingest.asking)
         yield GaugeMetricFamily("linli_gateways_online", "Gateways online", value=self._presence.count_online())
         yield GaugeMetricFamily(
             "linli_gateways_twice", "Gateways that are there twice", value=self._presence.count_twins()

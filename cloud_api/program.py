@@ -1,7 +1,7 @@
 """The composition root of `cloud-api`: settings → files → parts → tasks, top to bottom.
 
-The only place that reads the clock and random sources. On embedded defaults everything is in one process: DuckDB takes
-one process a file, and the frame log has one writer.
+The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
+has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`.
 """
 
 import asyncio
@@ -19,15 +19,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import build_app
+from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.figures import Figures
-from cloud_api.framelog import SqliteFrameLog
-from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
+from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.durable import migrate as migrate_all
+from cloud_api.figures import Figures, IngestFigures
+from cloud_api.health import health_app
+from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
@@ -36,6 +40,8 @@ from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.telemetry import DuckDbStore
+from contracts import topics
+from contracts.crash_points import crash_points
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 log = logging.getLogger(__name__)
@@ -58,13 +64,11 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Everything with a file."""
+    """Everything that is kept."""
 
-    framelog: SqliteFrameLog
+    durable: Durable
     telemetry: DuckDbStore
     live: LiveState
-    ledger: LedgerBook
-    quarantine: Quarantine
     presence: GatewayPresence
     commands: Commands
     book: Book
@@ -89,22 +93,18 @@ def only_process(data_dir: Path) -> Generator[None]:
 
 @asynccontextmanager
 async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
-    """Open every file, the schema brought up to date, and close it at the end."""
+    """Open everything, the schema brought up to date, and close it at the end."""
     folder = settings.data_dir
     with only_process(folder):
-        await registry.migrate(settings.registry_url, APPS)
-        async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
-            framelog = SqliteFrameLog(folder / "framelog.sqlite")
-            closing.push_async_callback(framelog.close)
+        async with AsyncExitStack() as closing:
+            durable = await closing.enter_async_context(open_durable(settings))
+            await registry.migrate(registry_database(settings), APPS)
+            await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
             telemetry = DuckDbStore(folder / "telemetry.duckdb")
             closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
-            ledger = LedgerBook(folder / "ledger.sqlite")
-            closing.push_async_callback(ledger.close)
-            quarantine = Quarantine(folder / "quarantine.sqlite")
-            closing.push_async_callback(quarantine.close)
 
             work = asyncio.Event()
 
@@ -120,10 +120,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
-            book = Book(folder / "book.sqlite", handlers)
-            closing.push_async_callback(book.close)
-            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
+            book = Book(durable.cursors, handlers)
+            yield Stores(durable, telemetry, live, presence, commands, book, work)
 
 
 def record_handlers(
@@ -157,14 +156,60 @@ def record_handlers(
     }
 
 
-def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int]) -> Ingest:
+def broker_address(settings: Settings) -> BrokerAddress:
+    """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
+    ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    try:
+        client_id = certificate_name(cert) if cert else ""
+        if ca:
+            client_context(ca, cert, key)
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"TLS to the broker: {error}") from error
+    return BrokerAddress(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_username,
+        settings.mqtt_password.get_secret_value(),
+        (lambda: client_context(ca, cert, key)) if ca else None,
+        client_id,
+    )
+
+
+async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
+    """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
+    async with registry.open_database(registry_database(settings), APPS):
+        ids: list[str] = []
+        while page := await registry.gateways(ids[-1] if ids else "", 1000):
+            ids += [gateway.id for gateway in page]
+    text = gateways_acl(ids)
+    if path is not None:
+        write_acl(path, text)
+    return text
+
+
+def build_ingest(settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int]) -> Ingest:
     """The ingest of this process."""
-    broker = BrokerAddress(
-        settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
-    )
     return Ingest(
-        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom()
+        broker_address(settings),
+        durable.framelog,
+        durable.quarantine,
+        durable.ledger,
+        presence,
+        clock,
+        random.SystemRandom(),
+        share=settings.ingest_share,
+        checkpoint=crash_points(settings.crash_at),
     )
+
+
+def build_session(settings: Settings, presence: GatewayPresence, clock: Callable[[], int]) -> BrokerSession:
+    """The broker's session of a process that takes no frames: it hears which gateways are there, and publishes."""
+
+    def heard(topic: str, payload: bytes, qos: int) -> None:
+        presence.take(topic, payload)
+
+    address = broker_address(settings)
+    return BrokerSession(address, [(topics.ALL_STATE, 1)], heard, False, clock, random.SystemRandom())
 
 
 async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -172,31 +217,34 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
     async with open_stores(settings, clock) as stores:
-        ingest = build_ingest(settings, stores, clock)
-        sender = CommandSender(
-            stores.commands, clock, ingest.publish, stores.presence.online, stores.live.latest, stores.work
-        )
         cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
         metrics = CollectorRegistry()
-        metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
-        parts = build_parts(settings, stores, clock, readiness(stores, ingest, cursors), metrics)
-        server = WebServer(
-            uvicorn.Config(
-                build_app(parts),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_S,
-            )
+        metrics.register(Figures(stores.presence, stores.live.hub, cursors))
+        checks = readiness(stores, cursors)
+        if settings.ingest == "own":
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock)
+            metrics.register(IngestFigures(ingest))
+            checks |= {"ingest": ingesting(ingest)}
+            session, connection = ingest.session, ingest.run()
+        else:
+            session = build_session(settings, stores.presence, clock)
+            checks |= {"broker": connected(session)}
+            connection = session.run()
+        sender = CommandSender(
+            stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
+        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
-                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(connection, name="broker"),
+                tasks.create_task(stores.presence.watch(), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                tasks.create_task(publish_desired(session.publish), name="desired state"),
                 *(
-                    tasks.create_task(run_projection(each, stores.framelog, cursors.__setitem__), name=each.name)
+                    tasks.create_task(
+                        run_projection(each, stores.durable.framelog, cursors.__setitem__), name=each.name
+                    )
                     for each in stores.projections()
                 ),
             ]
@@ -210,19 +258,37 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
 
 
 async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
-    """Ingest alone, until SIGINT or SIGTERM. On embedded defaults it can't run beside ``serve``: one writer a file."""
+    """Ingest alone, until SIGINT or SIGTERM. With PostgreSQL any number of them; a SQLite file has one writer."""
     stop = stop_on_signals()
-    async with open_stores(settings, clock) as stores, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(build_ingest(settings, stores, clock).run(), name="ingest")
-        await stop.wait()
-        running.cancel()
+    listener = listen(settings.http_host, settings.http_port) if settings.http_port else None
+    async with AsyncExitStack() as closing:
+        if not settings.database_url:
+            closing.enter_context(only_process(settings.data_dir))
+        durable = await closing.enter_async_context(open_durable(settings))
+        ingest = build_ingest(settings, durable, GatewayPresence(clock, lambda gateway, online, at_ms: None), clock)
+        metrics = CollectorRegistry()
+        metrics.register(IngestFigures(ingest))
+        server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(ingest.run(), name="ingest")
+            if listener is not None:
+                tasks.create_task(server.serve([listener]), name="http")
+            await stop.wait()
+            server.should_exit = True
+            running.cancel()
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Bring every schema up to date. Returns the names of the migrations that were applied."""
+    with contextlib.nullcontext() if settings.database_url else only_process(settings.data_dir):
+        return await migrate_all(settings)
 
 
 async def rebuild_projection(settings: Settings, name: str, progress: Callable[[int, int], None]) -> int:
     """Empty a projection and make it again from the frame log. Returns the last position."""
     async with open_stores(settings, now_ms) as stores:
         projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
-        return await rebuild(projection, stores.framelog, progress)
+        return await rebuild(projection, stores.durable.framelog, progress)
 
 
 def build_parts(
@@ -235,11 +301,11 @@ def build_parts(
     """What the HTTP application is made of."""
     return Parts(
         clock=clock,
-        framelog=stores.framelog,
+        framelog=stores.durable.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
-        ledger=stores.ledger,
-        quarantine=stores.quarantine,
+        ledger=stores.durable.ledger,
+        quarantine=stores.durable.quarantine,
         presence=stores.presence,
         commands=stores.commands,
         adopt_at_once=settings.adopt == "auto",
@@ -249,24 +315,62 @@ def build_parts(
     )
 
 
-def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:
+def readiness(stores: Stores, cursors: Mapping[str, int]) -> dict[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
         await registry.communities("", 1)
         return ""
 
-    async def ingesting() -> str:
-        return ingest.failing or ("" if ingest.connected else "the broker is not there")
-
     def follows(name: str) -> Check:
         async def check() -> str:
-            behind = await stores.framelog.last_position() - cursors[name]
+            behind = await stores.durable.framelog.last_position() - cursors[name]
             return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
 
         return check
 
-    return {"registry": database, "ingest": ingesting, **{name: follows(name) for name in PROJECTIONS}}
+    return {
+        "registry": database,
+        "frame_log": logging_frames(stores.durable),
+        **{name: follows(name) for name in PROJECTIONS},
+    }
+
+
+def logging_frames(durable: Durable) -> Check:
+    """Does the frame log answer?"""
+
+    async def check() -> str:
+        await durable.framelog.last_position()
+        return ""
+
+    return check
+
+
+def ingesting(ingest: Ingest) -> Check:
+    """Does it take frames?"""
+
+    async def check() -> str:
+        return ingest.failing or await connected(ingest.session)()
+
+    return check
+
+
+def connected(session: BrokerSession) -> Check:
+    """Is the broker there?"""
+
+    async def check() -> str:
+        return "" if session.connected else "the broker is not there"
+
+    return check
+
+
+def web_server(app: FastAPI) -> "WebServer":
+    """A server for this application; its listening socket is made before."""
+    return WebServer(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+        )
+    )
 
 
 class WebServer(uvicorn.Server):

@@ -10,7 +10,11 @@ OSError
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from tortoise.exceptions import OperationalError
+import asyncpg
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+UNAVAILABLE = (OperationalError, DBConnectionError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What drivers raise when the database can't be used."""
 
 
 class RegistryError(Exception):
@@ -31,7 +35,7 @@ class Conflict(RegistryError):
 
 
 class DatabaseUnavailable(OSError):
-    """The database can't be used now: a full disk, a lock held too long. Nothing was changed."""
+    """The database can't be used now: a full disk, a lock held too long, a server that is away or hangs."""
 
 
 @contextmanager
@@ -39,5 +43,7 @@ def database_errors() -> Generator[None]:
     """Turns what the database's driver says of the world into DatabaseUnavailable; for tasks that try again."""
     try:
         yield
-    except OperationalError as error:
-        raise DatabaseUnavailable(str(error)) from error
+    except DatabaseUnavailable:
+        raise
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailable(str(error) or type(error).__name__) from error

@@ -12,12 +12,15 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests.brokers import Broker, Kind, free_port
+from tests.certificates import CloudCertificates, Identity
 from tests.faultproxy import FaultProxy
 
 Answer = TypeVar("Answer")
+Backends = Literal["embedded", "servers"]
+"""NATS, SQLite and DuckDB, without a server; or the servers people run: Mosquitto with TLS and access lists."""
 BIN = Path(sys.executable).parent
 
 
@@ -224,23 +227,44 @@ class CloudApi(Program):
         return dict(self.get(f"gateways/{gateway}/ledger"))
 
 
+def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity) -> dict[str, str]:
+    """LINLI_<whose>_TLS_*: how to prove who we are to the cloud's broker, and it to us."""
+    return {
+        f"LINLI_{whose}_TLS_CA": str(certificates.broker_ca),
+        f"LINLI_{whose}_TLS_CERT": str(identity.cert),
+        f"LINLI_{whose}_TLS_KEY": str(identity.key),
+    }
+
+
 class Site:
-    """One gateway with its broker and agent, the cloud's broker, and the cloud."""
+    """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends."""
 
     def __init__(
-        self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
-        cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
+        self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
+        data_dir: Path | None = None, cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (),
+        proxied: bool = False, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
-        self.cloud_broker = Broker(cloud_broker, folder / "cloud-broker")
+        self.local_broker = Broker(
+            local or ("nats-gateway" if backends == "embedded" else "mosquitto-gateway"), folder / "local-broker"
+        )
+        cloud: dict[str, str] = {}
+        if backends == "embedded":
+            self.cloud_broker = Broker(cloud_broker, folder / "cloud-broker")
+        else:
+            certificates = CloudCertificates(folder / "tls")
+            self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
+            self.cloud_broker.allow(gateway)
+            cloud = tls_settings("MQTT", certificates, certificates.services.issue("cloud-api"))
+            agent = {**tls_settings("CLOUD_MQTT", certificates, certificates.gateways.issue(gateway)), **agent}
         self.cloud_broker.prefix = list(broker_prefix)
-        self.local_broker = Broker(local, folder / "local-broker")
         # Between agent and cloud's broker, and between cloud and its broker; only there when asked for.
         self.uplink = FaultProxy(self.cloud_broker.port, seed=1)
-        self.cloud_link = FaultProxy(self.cloud_broker.port, seed=2)
+        self.cloud_link = FaultProxy(self.cloud_broker.service_port, seed=2)
         self.proxies = (self.uplink, self.cloud_link) if proxied else ()
-        uplink_port, cloud_port = (each.port for each in self.proxies or (self.cloud_broker, self.cloud_broker))
-        self.cloud = CloudApi(folder / "cloud", cloud_port)
+        uplink_port = self.uplink.port if proxied else self.cloud_broker.port
+        cloud_port = self.cloud_link.port if proxied else self.cloud_broker.service_port
+        self.cloud = CloudApi(folder / "cloud", cloud_port, **cloud)
         if data_dir is not None:
             agent["LINLI_DATA_DIR"] = str(data_dir)
         self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, uplink_port, **agent)
@@ -273,19 +297,19 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, cloud_broker: Kind = "nats-cloud",
-    broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
+    folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None,
+    cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
 ) -> Iterator[Site]:  # fmt: skip
-    """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
+    """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
+
+    local, cloud_broker   other brokers than the set's own
+    broker_prefix         what starts the cloud's broker: another clock
+    proxied               with the proxies ``uplink`` and ``cloud_link``
+    """
     site = Site(
-        folder,
-        local,
-        data_dir=data_dir,
-        cloud_broker=cloud_broker,
-        broker_prefix=broker_prefix,
-        proxied=proxied,
-        **agent,
-    )
+        folder, local, backends, data_dir=data_dir, cloud_broker=cloud_broker, broker_prefix=broker_prefix,
+        proxied=proxied, **agent,
+    )  # fmt: skip
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)

@@ -1,12 +1,17 @@
 """Which gateways are there, by their retained births, heartbeats and deaths; and whether one is there twice."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Literal
 
+import msgspec
+
+from contracts import topics
 from contracts.messages import GatewayState
 
 log = logging.getLogger(__name__)
+_reader = msgspec.msgpack.Decoder(GatewayState)
 
 LinkWord = Literal["both", "up_only", "none"]
 SILENT_MS = 40_000
@@ -26,6 +31,16 @@ class GatewayPresence:
         self._states: dict[str, GatewayState] = {}
         self._heard_ms: dict[str, int] = {}
         self._twin_ms: dict[str, int] = {}
+
+    def take(self, topic: str, payload: bytes) -> GatewayState | None:
+        """A state as it came from the broker. Returns it, or None when it can't be read."""
+        try:
+            state = _reader.decode(payload)
+            self.heard(topics.gateway_of(topic), state)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
+            return None
+        return state
 
     def heard(self, gateway: str, state: GatewayState) -> None:
         """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive.
@@ -79,8 +94,14 @@ class GatewayPresence:
         silent_ms = max(HEARTBEATS_MISSED * state.heartbeat_ms, SILENT_MS_MIN) if state.heartbeat_ms else SILENT_MS
         return self._clock() - self._heard_ms.get(gateway, 0) < silent_ms
 
+    async def watch(self) -> None:
+        """Look every second, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            self.look()
+
     def look(self) -> None:
-        """Notice who has fallen silent without a death; to be called every second or so."""
+        """Notice who has fallen silent without a death."""
         for gateway, state in self._states.items():
             if state.online and not self.online(gateway):
                 state.online = False

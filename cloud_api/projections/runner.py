@@ -48,13 +48,16 @@ def _open(payload: bytes) -> Columns:
 async def run_projection(projection: Projection, framelog: FrameLog, moved: Callable[[str, int], None]) -> None:
     """Follow the log until cancelled. ``moved`` is told the name and the new cursor after each batch.
 
-    An error of the world (a full disk) is logged and tried again: the projection stands still, nothing is lost.
+    An error of the world (a full disk, a database that is away) is logged and tried again: the projection stands
+    still, nothing is lost.
     """
-    cursor = await projection.cursor()
-    moved(projection.name, cursor)
+    cursor = -1  # not read yet
     while True:
-        await framelog.wait(cursor)
         try:
+            if cursor < 0:
+                cursor = await projection.cursor()
+                moved(projection.name, cursor)
+            await framelog.wait(cursor)
             cursor = await _step(projection, framelog, cursor)
         except OSError as error:
             log.error("projection stands still", extra={"projection": projection.name, "error": str(error)})
