@@ -40,6 +40,31 @@ class Packet(NamedTuple):
     data: bytes
     send: "Callable[[Way, bytes], None]"
 
+    @property
+    def payload(self) -> bytes:
+        """Of a PUBLISH."""
+        return self.data[self._payload_at() :]
+
+    def with_payload(self, payload: bytes) -> bytes:
+        """This PUBLISH with another payload."""
+        body = self.data[_body_at(self.data) : self._payload_at()] + payload
+        length, left = bytearray(), len(body)
+        while not length or left:
+            length.append(left & 0x7F | (0x80 if left > 0x7F else 0))
+            left >>= 7
+        return self.data[:1] + bytes(length) + body
+
+    def _payload_at(self) -> int:
+        at = _body_at(self.data)
+        return at + 2 + int.from_bytes(self.data[at : at + 2], "big") + (2 if self.data[0] & 0x06 else 0)
+
+
+def _body_at(data: bytes) -> int:
+    at = 1
+    while data[at] & 0x80:
+        at += 1
+    return at + 1
+
 
 class Link:
     """One direction. All may be changed while it runs.

@@ -9,7 +9,7 @@ Vegas: a slow link is not filled with what then comes too late).
 
 FRAMES_FIRST = 4
 FRAMES_MIN = 2
-QUEUE_MS = 2_000
+QUEUE_MS = 800
 """An answer that takes so much longer than the quickest one has waited in a queue of our own making."""
 RESEND_MS_MAX = 120_000
 OVERTAKEN_MS_MIN = 200
@@ -69,6 +69,7 @@ class Pace:
         if again:
             return
         self._quickest_ms = min(took_ms, self._quickest_ms + took_ms * FORGET_SHARE) if self._quickest_ms else took_ms
+        self._doubling = self._doubling and took_ms <= self._quickest_ms + QUEUE_MS / 4
         if took_ms > self._quickest_ms + QUEUE_MS:
             self._ease(now_ms)
         else:
@@ -78,10 +79,6 @@ class Pace:
         """Answers have failed to come in time."""
         if self._ease(now_ms):
             self._patience = min(self._patience * 2, 64)
-
-    def overtaken(self, now_ms: int) -> None:
-        """Frames are lost, but others are answered."""
-        self._ease(now_ms)
 
     def _ease(self, now_ms: int) -> bool:
         """Half as many, once in the time that an answer takes: what is on its way was sent before."""

@@ -148,7 +148,6 @@ class SendWindow:
         before_ms = newest_ms - self._pace.overtaken_after_ms
         lost = [key for key, sent_ms in self._in_flight.items() if key.lane == lane and sent_ms < before_ms]
         if lost:
-            self._pace.overtaken(now_ms)
             self._send_again(lost)
         return lost
 

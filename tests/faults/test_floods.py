@@ -28,6 +28,8 @@ from tests.processes import CloudApi, running_site, wait_for
 
 POISONER = "gw-poison"
 LIVE_S = 1.0
+FLOOD_FRAMES_PER_S = 1_500
+"""A gateway with a good deal to say sends ten. (A flood faster than ingest can read is for the broker to stop.)"""
 
 
 def sealed(body: bytes, seq: int, samples: int = 1, version: int = 1) -> bytes:
@@ -220,7 +222,7 @@ def test_one_sensors_flood_is_cut_off_and_its_neighbours_are_not(tmp_path: Path)
 
 
 def flood_of_frames(port: int, stop: threading.Event) -> int:
-    """A gateway that waits for nothing: every frame it has, as fast as the broker takes them. Returns how many."""
+    """A gateway that waits for nothing and sends its frames again and again. Returns how many."""
     sent = 0
     with socket.create_connection(("127.0.0.1", port)) as wire:
         wire.sendall(connect("gw-flood", topics.state("gw-flood"), b""))
@@ -229,7 +231,11 @@ def flood_of_frames(port: int, stop: threading.Event) -> int:
         for _ in range(500):
             gateway.produce()
         frames = list(gateway.unacked.values())
+        began = time.monotonic()
         while not stop.is_set():
+            if sent > (time.monotonic() - began) * FLOOD_FRAMES_PER_S:
+                stop.wait(0.005)
+                continue
             packet_id = sent % 65_000 + 1
             wire.sendall(packets.publish(topics.up("gw-flood", "bulk"), frames[sent % 500], 1, False, packet_id))
             sent += 1
@@ -272,7 +278,7 @@ def test_one_gateways_flood_harms_no_other(tmp_path: Path, stop: threading.Event
         print(
             f"{sent[0]} frames; p95 of another {quiet_s * 1000:.0f} ms before, {p95_s * 1000:.0f} ms in it; {figures}"
         )
-        assert sent[0] > 3_000, "there was no flood"
+        assert sent[0] > 5_000, "there was no flood"
         assert p95_s < 2 * LIVE_S
         probe.stop()
         ledger = wait_for(site.balanced, "the ledger to balance", 30)

@@ -7,7 +7,7 @@ from edge_agent.uplink.pace import FRAMES_MIN, RESEND_MS_MAX, Pace
 
 EVENT = st.one_of(
     st.tuples(st.just("answered"), st.integers(0, 300_000)),
-    st.tuples(st.sampled_from(["late", "answered_again", "overtaken"]), st.just(0)),
+    st.tuples(st.sampled_from(["late", "answered_again"]), st.just(0)),
     st.tuples(st.just("link_up"), st.just(0)),
 )
 
@@ -21,8 +21,6 @@ def test_always_within_its_bounds(frames_max: int, resend_ms: int, events: list[
             pace.answered(took_ms, now_ms)
         elif what == "answered_again":
             pace.answered(took_ms, now_ms, again=True)
-        elif what == "overtaken":
-            pace.overtaken(now_ms)
         elif what == "late":
             pace.late(now_ms)
         else:
