@@ -123,7 +123,7 @@ def test_single_bytes_and_coalesced(proxy: FaultProxy, echo: Echo) -> None:
         client.sendall(bytes(200))
         receive(client, 200)
         assert proxy.counts["segments_up"] == 200
-        assert echo.portions[0] == 1, "the bytes did not come by themselves"
+        assert len(echo.portions) > 1, "the bytes came together"
         proxy.heal()
         echo.portions.clear()
         proxy.links["up"].coalesce_s = 0.3
