@@ -28,7 +28,7 @@ from tests.processes import CloudApi, running_site, wait_for
 
 POISONER = "gw-poison"
 LIVE_S = 1.0
-FLOOD_FRAMES_PER_S = 1_500
+FLOOD_FRAMES_PER_S = 600
 """A gateway with a good deal to say sends ten. (A flood faster than ingest can read is for the broker to stop.)"""
 
 
@@ -278,7 +278,7 @@ def test_one_gateways_flood_harms_no_other(tmp_path: Path, stop: threading.Event
         print(
             f"{sent[0]} frames; p95 of another {quiet_s * 1000:.0f} ms before, {p95_s * 1000:.0f} ms in it; {figures}"
         )
-        assert sent[0] > 5_000, "there was no flood"
+        assert sent[0] > 2_500, "there was no flood"
         assert p95_s < 2 * LIVE_S
         probe.stop()
         ledger = wait_for(site.balanced, "the ledger to balance", 30)
