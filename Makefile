@@ -31,8 +31,14 @@ format: .venv/.ready ## Put the code into the form that check wants
 	$(BIN)/ruff check --fix $(PACKAGES) tests
 	$(BIN)/ruff format $(PACKAGES) tests
 
-bench: .venv/.ready servers ## The measured comparison, written to docs/benchmarks.md and .json
+bench: .venv/.ready .build/bench/.ready servers ## The measured comparison with peers, written to docs/benchmarks.md and .json
 	$(BIN)/python -m tests.bench.run
+
+# thingsboard-gateway, which nothing else uses, in an environment of its own.
+.build/bench/.ready: locks/bench.txt
+	test -x .build/bench/bin/python || $(PYTHON) -m venv .build/bench
+	.build/bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/bench.txt
+	@touch $@
 
 faults: .venv/.ready servers ## The fault tests at full length
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
@@ -66,6 +72,8 @@ lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also
 	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
 	for extra in build edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
+	.build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 locks/bench.in -o locks/bench.txt
 
 clean: ## Remove what was built, not the data
 	rm -rf .venv .build web/dist web/node_modules

@@ -23,8 +23,8 @@ from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
 from cloud_api.quarantine import routes as quarantine_routes
+from contracts import VERSION
 
-VERSION = "0.1.0"
 DESCRIPTION = (
     "Linli runs the shared facilities of residential communities. Times are integers, milliseconds UTC, in fields that "
     "end in _ms. Lists come as {items, next_cursor}. Errors are RFC 9457 problem details with a stable type. "

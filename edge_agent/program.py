@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import importlib.metadata
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock
@@ -194,7 +194,7 @@ class Agent:
             at_ms=self.now_ms(),
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
-            agent_version=importlib.metadata.version("linli"),
+            agent_version=VERSION,
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
@@ -303,6 +303,7 @@ async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
     agent = Agent(settings, boot=boot_id())
     gc.freeze()  # profiles live as long as the program: no need to look at them again
+    gc.set_threshold(10_000, 20, 50)  # readings make no cycles: looking for some after every 700 costs a seventh
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
