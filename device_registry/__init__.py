@@ -10,7 +10,15 @@ from device_registry.adoption import adopt_device, device_seen, sighting_fault
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
-from device_registry.errors import UNAVAILABLE, Conflict, DatabaseUnavailable, NotFound, RegistryError, database_errors
+from device_registry.errors import (
+    SESSION_LOST,
+    UNAVAILABLE,
+    Conflict,
+    DatabaseUnavailable,
+    NotFound,
+    RegistryError,
+    database_errors,
+)
 from device_registry.ids import device_id
 from device_registry.models import Community, Device, Facility, Gateway
 from device_registry.names import Name
@@ -29,6 +37,7 @@ from device_registry.postgres import PostgresAddress
 
 __all__ = [
     "APPS",
+    "SESSION_LOST",
     "UNAVAILABLE",
     "Community",
     "Conflict",

@@ -7,13 +7,24 @@ OSError
 └── DatabaseUnavailable   the disk or the database does not take it: hold and try again
 """
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
 import asyncpg
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-UNAVAILABLE = (OperationalError, DBConnectionError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+SESSION_LOST = (OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""After these nothing is known of a session's state; asyncpg calls it an internal error when the server's last word
+crosses a query on its way."""
+UNAVAILABLE = (
+    OperationalError,
+    DBConnectionError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 """What drivers raise when the database can't be used."""
 
 

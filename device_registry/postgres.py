@@ -4,7 +4,6 @@ Tortoise's own waits for a free connection without end, and loses one for good w
 the name by which Tortoise finds a backend.
 """
 
-import asyncio
 import ssl
 from typing import Any, NamedTuple
 
@@ -12,6 +11,8 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
+
+from device_registry.errors import SESSION_LOST
 
 CONNECT_S = 5.0
 ACQUIRE_S = 5.0
@@ -97,7 +98,7 @@ class Transaction(TransactionContextPooled):
         return self.client
 
     async def __aexit__(self, exc_type: Any, exc_val: Any, exc_tb: Any) -> None:
-        if exc_type is not None and issubclass(exc_type, (OSError, asyncio.CancelledError, asyncpg.InterfaceError)):
+        if exc_type is not None and issubclass(exc_type, SESSION_LOST):
             # The server does not answer, or will not: the end of the session is the end of the transaction.
             self.client._connection.terminate()
             self.client._finalized = True

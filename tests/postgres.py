@@ -43,7 +43,7 @@ class Postgres:
         self.data = folder / "data"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        self._databases = 0
+        self.databases = 0
 
     def make(self) -> None:
         """Make the cluster. Access needs a password, also from loopback."""
@@ -138,11 +138,13 @@ class Postgres:
         """How to reach a database."""
         return PostgresAddress("127.0.0.1", self.port, USER, database, PASSWORD)
 
-    def new_database(self) -> PostgresAddress:
-        """An empty database."""
-        self._databases += 1
-        name = f"linli_{self._databases}"
-        self.query(f'CREATE DATABASE "{name}"')
+    def new_database(self, tablespace: Path | None = None) -> PostgresAddress:
+        """An empty database. tablespace: an empty folder of this server's user, in which its tables are."""
+        self.databases += 1
+        name = f"linli_{self.databases}"
+        if tablespace is not None:
+            self.query(f"CREATE TABLESPACE {name} LOCATION '{tablespace}'")
+        self.query(f'CREATE DATABASE "{name}"' + (f" TABLESPACE {name}" if tablespace else ""))
         return self.address(name)
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:

@@ -15,7 +15,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy as Connection
 
 from cloud_api.database.sql import Statement
-from device_registry import PostgresAddress, database_errors
+from device_registry import SESSION_LOST, PostgresAddress, database_errors
 
 SCHEMA_LOCK = 0x4C4E4C01
 CONNECTIONS_MAX = 8
@@ -39,7 +39,7 @@ class PostgresDatabase:
             connection = await self._pool.acquire(timeout=ACQUIRE_S)
             try:
                 yield connection
-            except (OSError, asyncio.CancelledError, asyncpg.InterfaceError):
+            except SESSION_LOST:
                 connection.terminate()  # it may be in the middle of an answer that never comes
                 raise
             finally:
@@ -67,7 +67,8 @@ class PostgresDatabase:
         schema = (Path(__file__).parent / "postgres.sql").read_text(encoding="utf-8")
         async with self.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
-            await connection.execute(schema)
+            if await connection.fetchval("SELECT to_regclass('cursors')") is None:  # the last one: then all are there
+                await connection.execute(schema)
 
     @property
     def connections(self) -> int:
