@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path
 NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
-.PHONY: help run test check bench docs web lock format servers faults clean
+.PHONY: help run test check bench docs web lock format servers faults soak clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: .venv/.ready .build/bench/.ready servers ## The measured comparison with 
 faults: .venv/.ready servers ## The fault tests at full length, and with the journey on both sets of backends
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
 	LINLI_FAULTS=long LINLI_BACKENDS=servers $(BIN)/pytest tests/faults tests/integration/journey --timeout 900
+
+soak: .venv/.ready servers ## An hour at 500 messages/s: memory and open files of agent and cloud, to .build/soak.json
+	$(BIN)/python -m tests.faults.soak 3600 .build
 
 docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI
 	$(BIN)/python -m contracts.documents

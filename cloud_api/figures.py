@@ -22,6 +22,7 @@ class IngestFigures(Collector):
             yield CounterMetricFamily(f"linli_ingest_{name}", f"Ingest since its start: {name}", value=value)
         yield GaugeMetricFamily("linli_ingest_connected", "Broker is there", value=self._ingest.session.connected)
         yield GaugeMetricFamily("linli_ingest_queued", "Frames that wait for commit", value=self._ingest.queued)
+        yield GaugeMetricFamily("linli_ingest_asking", "Gateways that wait for an answer", value=self._ingest.asking)
 
 
 class Figures(Collector):
@@ -37,6 +38,9 @@ class Figures(Collector):
         yield GaugeMetricFamily("linli_gateways_online", "Gateways online", value=self._presence.count_online())
         yield GaugeMetricFamily(
             "linli_gateways_twice", "Gateways that are there twice", value=self._presence.count_twins()
+        )
+        yield GaugeMetricFamily(
+            "linli_gateways_up_only", "Gateways that are heard and hear nothing", value=self._presence.count_up_only()
         )
         yield GaugeMetricFamily("linli_live_watchers", "Live streams open", value=self._hub.watchers)
         cursor = GaugeMetricFamily("linli_projection_cursor", "Position in the frame log", labels=("projection",))

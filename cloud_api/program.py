@@ -265,6 +265,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
                 tasks.create_task(connection, name="broker"),
+                tasks.create_task(stores.presence.watch(), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),

@@ -44,7 +44,10 @@ log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
 OPEN_AGAIN_S = 1.0
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent", "conflicts")
+_COUNTERS = (
+    "messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "frames_again", "bytes_sent",
+    "conflicts",
+)  # fmt: skip
 
 
 def now_ms() -> int:
@@ -104,8 +107,9 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint
-        )
+            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            lambda: self.clock.error_ms,
+        )  # fmt: skip
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -226,6 +230,7 @@ class Agent:
             "cloud": {
                 "connected": self.uplink.connected,
                 "ingest_online": self.uplink.ingest_online,
+                "link": self.uplink.link,
                 "not_fenced": not self.uplink.fenced,
             },
             "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},
@@ -236,6 +241,8 @@ class Agent:
                 "outbox_bytes_max": self.settings.outbox_bytes_max,
                 "backlog_frames": self.window.backlog_frames,
                 "frames_in_flight": self.window.in_flight,
+                "window_frames": self.window.frames_now,
+                "resend_after_ms": self.window.resend_after_ms,
                 "devices": len(self.intake.devices),
                 "clock_sure": int(self.clock.sure),
                 "clock_error_ms": self.clock.error_ms,

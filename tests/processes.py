@@ -9,13 +9,14 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from tests.brokers import Broker, Kind, free_port
 from tests.certificates import CloudCertificates, Identity
+from tests.faultproxy import FaultProxy
 from tests.influxdb import InfluxServer, running_influx
 from tests.postgres import running_postgres
 
@@ -56,6 +57,7 @@ class Program:
     def __init__(self, arguments: list[str], folder: Path, settings: dict[str, str]) -> None:
         self.folder = folder
         self.settings = settings
+        self.prefix: list[str] = []  # what starts it: a network namespace, another clock
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ class Program:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(BIN / self._arguments[0]), *self._arguments[1:]],
+                [*self.prefix, str(BIN / self._arguments[0]), *self._arguments[1:]],
                 env={**kept, **self.settings, **more},
                 stdout=log,
                 stderr=log,
@@ -106,6 +108,10 @@ class Program:
         """Its resident memory, in units of 2**20 bytes."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def open_files(self) -> int:
+        """Its open file descriptors."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def cpu_s(self) -> float:
         """Its CPU time, user and system."""
@@ -256,6 +262,11 @@ class CloudApi(Program):
             if not cursor:
                 return points
 
+    def metrics(self) -> str:
+        """What Prometheus is told."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def ledger(self, gateway: str) -> dict[str, Any]:
         """A gateway's ledger."""
         return dict(self.get(f"gateways/{gateway}/ledger"))
@@ -297,7 +308,8 @@ class Site:
 
     def __init__(
         self, folder: Path, local: Kind | None = None, stores: Stores | None = None, gateway: str = "gw-test-1",
-        data_dir: Path | None = None, workers: int = 0, **agent: str,
+        data_dir: Path | None = None, workers: int = 0, cloud_broker: Kind = "nats-cloud",
+        broker_prefix: Sequence[str] = (), proxied: bool = False, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
         self.stores = stores
@@ -308,7 +320,7 @@ class Site:
         cloud: dict[str, str] = {}
         self.certificates: CloudCertificates | None = None
         if stores is None:
-            self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
+            self.cloud_broker = Broker(cloud_broker, folder / "cloud-broker")
         else:
             self.certificates = certificates = CloudCertificates(folder / "tls")
             self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
@@ -325,15 +337,24 @@ class Site:
                     IngestWorker(folder / f"ingest-{number}", self.cloud_broker.service_port, **tls, **database)
                 )
             cloud |= {"LINLI_INGEST": "workers"} if workers else {}
-        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.service_port, **cloud)
+        self.cloud_broker.prefix = list(broker_prefix)
+        # Between agent and cloud's broker, and between cloud and its broker; only there when asked for.
+        self.uplink = FaultProxy(self.cloud_broker.port, seed=1)
+        self.cloud_link = FaultProxy(self.cloud_broker.service_port, seed=2)
+        self.proxies = (self.uplink, self.cloud_link) if proxied else ()
+        uplink_port = self.uplink.port if proxied else self.cloud_broker.port
+        cloud_port = self.cloud_link.port if proxied else self.cloud_broker.service_port
+        self.cloud = CloudApi(folder / "cloud", cloud_port, **cloud)
         if data_dir is not None:
             agent["LINLI_DATA_DIR"] = str(data_dir)
-        self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, self.cloud_broker.port, **agent)
+        self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, uplink_port, **agent)
 
     def start(self) -> None:
         """Start everything, register the gateway, wait until all is connected."""
         self.cloud_broker.start()
         self.local_broker.start()
+        for proxy in self.proxies:
+            proxy.start()
         self.cloud.start()
         for worker in self.workers:
             worker.start()
@@ -372,19 +393,27 @@ class Site:
 @contextmanager
 def running_site(
     folder: Path, local: Kind | None = None, stores: Stores | None = None, data_dir: Path | None = None,
-    workers: int = 0, **agent: str,
+    workers: int = 0, cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (), proxied: bool = False,
+    **agent: str,
 ) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
-    local    another broker on the gateway than the set's own
-    stores   run on the set "servers", in databases of its own there
+    local, cloud_broker   other brokers than the set's own
+    stores                run on the set "servers", in databases of its own there
+    broker_prefix         what starts the cloud's broker: another clock
+    proxied               with the proxies ``uplink`` and ``cloud_link``
     """
     with ExitStack() as stack:
         if stores is None and USUAL == "servers":
             stores = stack.enter_context(running_stores(folder))
-        site = Site(folder, local, stores, data_dir=data_dir, workers=workers, **agent)
+        site = Site(
+            folder, local, stores, data_dir=data_dir, workers=workers, cloud_broker=cloud_broker,
+            broker_prefix=broker_prefix, proxied=proxied, **agent,
+        )  # fmt: skip
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
+        for proxy in site.proxies:
+            stack.callback(proxy.stop)
         for program in (site.cloud, *site.workers, site.agent):
             stack.callback(lambda each=program: each.stop() if each.alive else None)
         try:

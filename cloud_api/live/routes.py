@@ -78,6 +78,8 @@ class Watch:
             return event.data["device_id"] in self._devices.values()
         if event.kind == "gateway":
             return not self._where.get("device")
+        if self._where.get("device"):
+            return event.source in self._devices  # it is there already: what all others say is not kept waiting for it
         return True
 
     def _snapshot(self, sources: list[Source]) -> list[bytes]:

@@ -20,7 +20,8 @@ SEED = 20_261_124
 class Load:
     """Publishes numbered messages at a rate, on a thread of its own, until stopped."""
 
-    def __init__(self, port: int, device: str) -> None:
+    def __init__(self, port: int, device: str, rate: int = RATE) -> None:
+        self.rate = rate
         self.client = ForeignClient(port, client_id=f"load-{device}")
         self.sent = 0
         self._topic = f"linli-device/reading/{device}"
@@ -31,7 +32,7 @@ class Load:
     def _run(self) -> None:
         began = time.monotonic()
         while not self._stop.is_set():
-            while self.sent < (time.monotonic() - began) * RATE:
+            while self.sent < (time.monotonic() - began) * self.rate:
                 self.client.send(self._topic, reading(self.sent, temperature=21.5), mark=self.sent)
                 self.sent += 1
             self._stop.wait(0.005)

@@ -127,3 +127,23 @@ def test_the_death_of_an_earlier_session_does_not_make_a_gateway_offline() -> No
     presence.heard(GATEWAY, GatewayState(online=False, session="b"))
     assert not presence.online(GATEWAY)
     assert told == [(GATEWAY, True, 1_000), (GATEWAY, False, 1_000)]
+
+
+def test_a_gateway_that_has_fallen_silent_is_offline_after_four_of_its_heartbeats() -> None:
+    from cloud_api.ingest import GatewayPresence
+
+    told: list[Any] = []
+    now = [0]
+    presence = GatewayPresence(lambda: now[0], lambda *word: told.append(word))
+    presence.heard(GATEWAY, GatewayState(online=True, session="a", heartbeat_ms=5_000))
+    now[0] = 19_999
+    presence.look()
+    assert presence.online(GATEWAY)
+    now[0] = 20_000
+    presence.look()
+    presence.look()
+    assert presence.link(GATEWAY) == "none"
+    presence.heard(GATEWAY, GatewayState(online=True, session="a", heartbeat_ms=5_000, unheard_ms=6_000))
+    assert presence.link(GATEWAY) == "up_only"
+    assert presence.count_up_only() == 1
+    assert told == [(GATEWAY, True, 0), (GATEWAY, False, 20_000), (GATEWAY, True, 20_000)]

@@ -1283,7 +1283,8 @@ export interface components {
          * @description A gateway and what is known of it now.
          *
          *     ``online``: it holds its connection and ingest hears it. ``desired_version`` is what it should apply,
-         *     ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty.
+         *     ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty. ``link``: "up_only" when
+         *     it is heard and says that it hears nothing, so commands do not reach it.
          */
         Gateway: {
             /**
@@ -1299,6 +1300,11 @@ export interface components {
             name: components["schemas"]["BilingualName"];
             /** Online */
             online: boolean;
+            /**
+             * Link
+             * @enum {string}
+             */
+            link: "both" | "up_only" | "none";
             /**
              * Last Seen Ms
              * @example 1790000000000
