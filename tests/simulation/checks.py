@@ -105,11 +105,12 @@ class Checks:
         for each in witness.framed:
             framed.setdefault(_key(each.payload), []).append(each)
         healed = {_key(payload) for payload in witness.healed}
+        ours = {each.payload for each in witness.framed} | set(witness.healed)
         sent_unsure = {_key(payload) for payload in witness.sent_unsure}
         for payload in stored:
             key = _key(payload)
             self._healed += key in healed
-            if not _readings(payload) or key not in framed:
+            if not _readings(payload) or payload not in ours:
                 continue  # nothing but records, or the twin's
             off_ms = min((read_header(payload).born_ms - true.at_ms for true in framed[key]), key=abs)
             unknown = any(true.unsure and true.boot in witness.unsure_boots for true in framed[key])
