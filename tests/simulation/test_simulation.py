@@ -17,25 +17,30 @@ from tests.simulation.many import FAULTS_A_SEED, begin_worker, run_many, run_one
 from tests.simulation.mutants import MUTANTS, notices
 from tests.simulation.scenario import Summary
 
-SEEDS = range(1, 2_001) if LONG else range(1, 81)
+SEEDS = range(1, 2_001) if LONG else range(1, 41)
 MUST_HAPPEN = [
     "edge killed within a write", "edge killed before a write", "edge killed after a write", "edge loses power",
     "edge killed between two steps", "edge killed while it starts", "edge killed at before_commit",
-    "edge killed at after_commit", "edge killed at after_puback", "edge killed at after_publish", "edge told to leave",
-    "edge disk fails", "edge outbox damaged", "edge outbox deleted", "edge restored from an older disk image",
-    "outbox deleted under the agent", "a twin of the gateway begins", "cloud killed between commit and ack",
-    "cloud killed within a write", "cloud killed between two steps", "cloud loses power", "cloud disk fails",
-    "cloud restored from an older backup", "cloud broker killed", "cloud broker killed with its disk",
-    "cloud broker away for seconds", "local broker killed", "local broker killed with its disk", "local link cut",
-    "link of edge cut", "link of edge half-open", "link of edge silent up", "link of edge silent down",
-    "link of cloud cut", "link of cloud half-open", "frame lost", "frame doubled", "frame overtaken", "frame flipped",
-    "ack lost", "ack doubled", "ack overtaken", "welcome lost", "wall clock in 1970", "wall clock steps",
+    "edge killed at after_commit", "edge killed at after_puback", "edge killed at after_publish",
+    "edge told to leave", "edge disk fails", "cloud killed between commit and ack", "cloud killed within a write",
+    "cloud killed between two steps", "cloud loses power", "cloud disk fails", "cloud broker killed",
+    "cloud broker killed with its disk", "cloud broker away for seconds", "local broker killed",
+    "local broker killed with its disk", "local link cut", "link of edge cut", "link of edge half-open",
+    "link of edge silent up", "link of edge silent down", "link of cloud cut", "link of cloud half-open",
+    "frame lost", "frame doubled", "frame overtaken", "frame flipped", "ack lost", "ack doubled", "ack overtaken",
+    "welcome lost", "wall clock in 1970", "wall clock steps",
 ]  # fmt: skip
 
+RARE = [
+    "edge killed at in_commit", "edge killed at after_drop", "edge killed at after_delete",
+    "edge killed at before_ack_commit", "edge killed at after_ack_commit", "edge outbox damaged",
+    "edge outbox deleted", "edge restored from an older disk image", "outbox deleted under the agent",
+    "a twin of the gateway begins", "cloud restored from an older backup",
+]  # fmt: skip
 SOON_NOTICED = [
     "the edge acknowledges before it has committed", "the edge takes a repeat for something new",
-    "the edge forgets frames on the broker's word", "the cloud acknowledges before it has committed",
-    "the frame log has no unique key", "the live state takes what comes",
+    "the edge forgets frames on the broker's word", "the frame log has no unique key",
+    "the live state takes what comes",
 ]  # fmt: skip
 
 
@@ -44,24 +49,22 @@ def test_kills_and_cuts() -> None:
     many = run_many(SEEDS, FAULTS_A_SEED)
     print(table(many))
     assert not many.failures, "\n".join(many.failures)
-    assert [kind for kind in MUST_HAPPEN if not many.faults[kind]] == [], "these faults did not happen"
     assert many.dropped and all(many.counts.values()), many.counts
-    if LONG:
-        assert many.kills_and_cuts >= 10_000
+    must_happen = MUST_HAPPEN + (RARE if LONG else [])
+    assert [kind for kind in must_happen if not many.faults[kind]] == [], "these faults did not happen"
+    assert many.kills_and_cuts >= (10_000 if LONG else 500)
 
 
 def test_the_same_seed_is_the_same_run() -> None:
     """Byte for byte, also in a process whose sets and dicts of words are in another order."""
-    code = "from tests.simulation.many import run_one, quiet_logs; quiet_logs(); print(run_one({seed}, 25))"
-    for seed in (3, 12):
-        told = {
-            subprocess.run(
-                [sys.executable, "-c", code.format(seed=seed)], env={**os.environ, "PYTHONHASHSEED": hash_seed},
-                check=True, capture_output=True, text=True,
-            ).stdout
-            for hash_seed in ("0", "1", "77")
-        }  # fmt: skip
-        assert len(told) == 1, told
+    told = {
+        subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "12"], env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            check=True, capture_output=True, text=True,
+        ).stdout
+        for hash_seed in ("0", "77")
+    }  # fmt: skip
+    assert len(told) == 1 and len(told.pop()) > 100_000, "the whole trace"
 
 
 @pytest.mark.timeout(3_600 if LONG else 120)
