@@ -36,6 +36,7 @@ bench: .venv/.ready servers ## The measured comparison, written to docs/benchmar
 
 faults: .venv/.ready servers ## The fault tests at full length
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
+	LINLI_FAULTS=long $(BIN)/pytest tests/simulation -s
 
 docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI
 	$(BIN)/python -m contracts.documents

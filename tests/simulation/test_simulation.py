@@ -6,14 +6,18 @@ A failure names its seed and the one command that replays it.
 import os
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 
 import pytest
 
 from tests.faults import LONG
-from tests.simulation.many import FAULTS_A_SEED, run_many, run_one, table
+from tests.simulation.many import FAULTS_A_SEED, begin_worker, run_many, run_one, table
+from tests.simulation.mutants import MUTANTS, notices
 from tests.simulation.scenario import Summary
 
-SEEDS = range(1, 10_001) if LONG else range(1, 101)
+SEEDS = range(1, 2_001) if LONG else range(1, 81)
 MUST_HAPPEN = [
     "edge killed within a write", "edge killed before a write", "edge killed after a write", "edge loses power",
     "edge killed between two steps", "edge killed while it starts", "edge killed at before_commit",
@@ -26,6 +30,12 @@ MUST_HAPPEN = [
     "link of edge cut", "link of edge half-open", "link of edge silent up", "link of edge silent down",
     "link of cloud cut", "link of cloud half-open", "frame lost", "frame doubled", "frame overtaken", "frame flipped",
     "ack lost", "ack doubled", "ack overtaken", "welcome lost", "wall clock in 1970", "wall clock steps",
+]  # fmt: skip
+
+SOON_NOTICED = [
+    "the edge acknowledges before it has committed", "the edge takes a repeat for something new",
+    "the edge forgets frames on the broker's word", "the cloud acknowledges before it has committed",
+    "the frame log has no unique key", "the live state takes what comes",
 ]  # fmt: skip
 
 
@@ -52,6 +62,18 @@ def test_the_same_seed_is_the_same_run() -> None:
             for hash_seed in ("0", "1", "77")
         }  # fmt: skip
         assert len(told) == 1, told
+
+
+@pytest.mark.timeout(3_600 if LONG else 120)
+def test_the_simulation_notices_faulty_programs() -> None:
+    """Those that few runs show; with LINLI_FAULTS=long all of them."""
+    names = list(MUTANTS) if LONG else SOON_NOTICED
+    runs = range(1, 201) if LONG else range(1, 31)
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), begin_worker) as pool:
+        found = list(pool.map(notices, names, repeat(runs), repeat(FAULTS_A_SEED)))
+    for name, count, why in found:
+        print(f"{name}: after {count} runs, {why}")
+    assert [name for name, count, _ in found if not count] == [], "these were not noticed"
 
 
 def test_another_seed_is_another_run() -> None:
