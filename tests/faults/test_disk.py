@@ -57,6 +57,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
     """F20: a disk of 4 MiB, the cloud away. Whole frames are dropped and declared; then all drains."""
     with small_disk(tmp_path / "disk", 4096) as disk, running_site(tmp_path, data_dir=disk / "edge") as site:
         site.cloud_broker.kill()
+        (disk / "other").write_bytes(b"x" * 2_300_000)  # what else is on it; the outbox fills the rest
         with ForeignClient(site.local_broker.port) as client:
             chance = random.Random(7)
             sent = 0
