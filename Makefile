@@ -43,6 +43,7 @@ bench: .venv/.ready .build/bench/.ready servers ## The measured comparison with 
 faults: .venv/.ready servers ## The fault tests at full length, and with the journey on both sets of backends
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
 	LINLI_FAULTS=long LINLI_BACKENDS=servers $(BIN)/pytest tests/faults tests/integration/journey --timeout 900
+	LINLI_FAULTS=long $(BIN)/pytest tests/simulation -s
 
 soak: .venv/.ready servers ## An hour at 500 messages/s: memory and open files of agent and cloud, to .build/soak.json
 	$(BIN)/python -m tests.faults.soak 3600 .build

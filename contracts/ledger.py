@@ -88,6 +88,11 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
             unnamed -= told
             declared += told
             unexplained += gap.samples - dropped - told
+    # Under numbers that the cloud holds with other bytes (a copied outbox) the gateway may hold frames of its own.
+    beside = max(0, produced - stored - declared - buffered - unexplained)
+    told = min(beside, reported.buffered) if reported else 0
+    buffered += told
+    unexplained += beside - told
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
 

@@ -1,4 +1,4 @@
-"""`edge-agent`: run, status, ledger, decode, profile check."""
+"""`edge-agent`: run, doctor, status, ledger, decode, profile check."""
 
 import argparse
 import asyncio
@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(handler=_status if name == "status" else _ledger)
         _config(verb)
     _config(run)
+
+    doctor = verbs.add_parser("doctor", help="check the site: a line a check, and what to do next")
+    doctor.add_argument("--json", action="store_true", help="as one JSON array")
+    doctor.set_defaults(handler=_doctor)
+    _config(doctor)
 
     decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
     decode.add_argument(
@@ -115,6 +120,24 @@ def _status(options: argparse.Namespace) -> int:
     for reason, count in status.get("refused", {}).items():
         print(f"  refused: {reason:11} {count:,}")
     return 0 if status["running"] else 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """0: all is well or nearly so; 1: something fails."""
+    from edge_agent.doctor import Finding, examine
+
+    try:
+        findings = examine(_settings(options))
+    except SettingsError as error:
+        findings = [Finding("settings", "fail", str(error), "correct it in the environment or the file of --config")]
+    if options.json:
+        print(json.dumps([finding._asdict() for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{finding.verdict:4}  {finding.check}: {finding.text}")
+            if finding.then:
+                print(f"      -> {finding.then}")
+    return 1 if any(finding.verdict == "fail" for finding in findings) else 0
 
 
 def _ledger(options: argparse.Namespace) -> int:

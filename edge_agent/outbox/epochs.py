@@ -135,6 +135,11 @@ class Epochs(Frames):
                 return []
             frames = self._frames(lanes[frame.lane], content.readings, content.records, now_ms)
             self._write_frames(frames, lanes, now_ms)
+            self._db.execute(  # what is in it counts where it is now
+                "UPDATE lanes SET produced = produced - ? WHERE lane = ? "
+                "AND epoch = (SELECT number FROM epochs WHERE epoch = ?)",
+                (frame.samples, LANES.index(frame.lane), frame.epoch),
+            )
         self.checkpoint("framed_again")
         self._after_commit(frames, lanes)
         self.bytes -= len(frame.payload)

@@ -46,6 +46,7 @@ class Frames:
         self.limits = Limits(bytes_max, age_ms_max, free_bytes_min)
         self.unsure_run = 0
         """While the clock is not known: the number of this run; frames are marked with it. Else 0."""
+        self.beside: list[CommittedFrame] = []
         self.now_ms = now_ms
         self.checkpoint = checkpoint
         self.is_open = False

@@ -35,6 +35,11 @@ class Outbox(Epochs):
         """The size cap."""
         return self.limits.bytes_max
 
+    def take_beside(self) -> list[CommittedFrame]:
+        """Frames that came to be beside what was asked for (they declare drops); each is told once."""
+        beside, self.beside = self.beside, []
+        return beside
+
     # --- writing ---
 
     def commit(self, batch: Batch) -> list[CommittedFrame]:
@@ -124,7 +129,7 @@ class Outbox(Epochs):
         self.lanes[lane], self._bytes_acked = state, bytes_acked
         self._find_oldest(state)
         if gone:
-            self.commit(Batch(urgent=gone))
+            self.beside += self.commit(Batch(urgent=gone))
 
     # --- room ---
 
@@ -238,6 +243,7 @@ class Outbox(Epochs):
             self._write_frames(declared, lanes, now_ms)
         self.checkpoint("after_drop")
         self._after_commit(declared, lanes)
+        self.beside += declared
         self.bytes -= size
         self._find_oldest(self.lanes[lane])
         if epoch_number != self._number:

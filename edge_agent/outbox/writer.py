@@ -26,7 +26,8 @@ class OutboxWriter:
 
     linger_s    how long a batch may wait for company
     messages_max a batch of so many messages waits no longer
-    committed   called on the event loop after each commit, with the batch and its frames
+    committed   called on the event loop after each commit, with the batch and its frames; also with frames that came
+                to be beside one (declared drops), and an empty batch
     renewed     called when the file turned out to be damaged and a new one was begun
     """
 
@@ -71,7 +72,13 @@ class OutboxWriter:
             raise sqlite3.OperationalError(str(error)) from error
 
     async def _in_thread(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        def work() -> tuple[Answer, list[CommittedFrame]]:
+            return function(*arguments), self.outbox.take_beside()
+
+        answer, beside = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        if beside:
+            self._committed(Batch(), beside)
+        return answer
 
     async def insist(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
         """Run something that may be done twice, again and again while the disk fails."""

@@ -62,7 +62,8 @@ def quiet_logs() -> None:
     logging.disable(logging.CRITICAL)
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
+    """A process that runs seeds."""
     quiet_logs()
     profiles()
     gc.freeze()  # each run ends with a collection, which need not look at the profiles
@@ -89,7 +90,7 @@ def run_many(seeds: Iterable[int], faults: int, jobs: int = 0) -> Many:
     """Run all of them, in so many processes (0: one a core)."""
     many = Many()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs or os.cpu_count(), context, _begin_worker) as pool, contextlib.ExitStack() as on_exit:
+    with ProcessPoolExecutor(jobs or os.cpu_count(), context, begin_worker) as pool, contextlib.ExitStack() as on_exit:
         on_exit.callback(pool.shutdown, wait=True, cancel_futures=True)
         for found in pool.map(functools.partial(run_one, faults=faults), seeds, chunksize=4):
             if isinstance(found, str):

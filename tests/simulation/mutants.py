@@ -83,13 +83,14 @@ def _frame_log_after_opening(statement: str) -> Iterator[None]:
         yield
 
 
-_WITHOUT_KEY = """
-CREATE TABLE IF NOT EXISTS plain (position INTEGER PRIMARY KEY, gateway TEXT, epoch TEXT, lane TEXT, seq INTEGER,
-    received_ms INTEGER, payload BLOB);
-INSERT INTO plain SELECT position, gateway, epoch, lane, seq, received_ms, payload FROM frames;
-DROP TABLE frames;
-ALTER TABLE plain RENAME TO frames;
-"""
+def _edge_forgets_deliveries() -> AbstractContextManager[Any]:
+    load = Deliveries.load
+
+    def forgetful(self: Deliveries, db: Any) -> None:
+        load(self, db)
+        self.recent.clear()
+
+    return patch.object(Deliveries, "load", forgetful)
 
 
 def _quota_by_wall_clock() -> AbstractContextManager[Any]:
@@ -114,7 +115,7 @@ async def _nothing(*_: Any) -> None:
 MUTANTS: dict[str, Mutant] = {
     "the edge acknowledges before it has committed": _edge_acks_before_commit,
     "the edge takes a repeat for something new": lambda: patch.object(Intake, "_is_repeat", lambda *_: False),
-    "the edge forgets deliveries when it starts": lambda: patch.object(Deliveries, "load", lambda *_: None),
+    "the edge forgets deliveries when it starts": _edge_forgets_deliveries,
     "the edge forgets frames on the broker's word": _edge_trusts_the_broker,
     "the edge never sends again": lambda: patch.object(SendWindow, "overdue", lambda *_: []),
     "the outbox is not synced with each commit": _outbox_is_not_synced,
@@ -128,7 +129,7 @@ MUTANTS: dict[str, Mutant] = {
     "times of a wrong clock are not healed": _times_are_not_healed,
     "the cloud acknowledges before it has committed": _cloud_acks_before_commit,
     "the frame log is not synced with each commit": lambda: _frame_log_after_opening("PRAGMA synchronous=NORMAL"),
-    "the frame log has no unique key": lambda: _frame_log_after_opening(_WITHOUT_KEY),
+    "the frame log has no unique key": lambda: _frame_log_after_opening("DROP INDEX frames_key"),
     "ingest lets the will of an earlier session stand": lambda: patch.object(Ingest, "_contradict", _nothing),
     "the live state takes what comes": lambda: patch("cloud_api.live.state.newer", lambda *_: True),
 }

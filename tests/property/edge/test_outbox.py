@@ -104,6 +104,8 @@ def test_past_the_cap_the_oldest_are_dropped_and_it_is_declared(tmp_path: Path) 
         assert payload is not None, "urgent frames go last"
         declared += sum(record.samples for record in decode_frame(payload).records if isinstance(record, Dropped))
     assert declared == lane.dropped
+    assert [frame.seq for frame in outbox.take_beside()] == list(range(1, outbox.lanes["urgent"].last_seq + 1))
+    assert outbox.take_beside() == [], "each declaration is told to the uplink once"
     held = outbox.unacked("bulk")
     assert held[0][0] == lane.oldest_unacked_seq
     assert outbox.bytes <= 21_000
