@@ -17,6 +17,7 @@ from contracts import topics
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.uplink.acks import AckNotes
 from edge_agent.uplink.earlier import EarlierSender
 from edge_agent.uplink.judgement import held_lanes, is_copied, questioned
 from edge_agent.uplink.window import FrameKey, SendWindow
@@ -108,6 +109,7 @@ class Uplink:
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
+        self._acks = AckNotes(writer)
         self._encoder = msgspec.msgpack.Encoder()
 
     def committed(self, frames: list[CommittedFrame]) -> None:
@@ -197,6 +199,7 @@ class Uplink:
                     tasks.create_task(self._receive(client), name="receive")
                     tasks.create_task(self._send(client, tasks), name="send")
                     tasks.create_task(self._resend(), name="resend")
+                    tasks.create_task(self._acks.run(), name="acknowledgements")
                     tasks.create_task(self._earlier.run(client), name="earlier epochs")
                     tasks.create_task(self._begin_anew(), name="begun anew")
             except asyncio.CancelledError:
@@ -270,6 +273,7 @@ class Uplink:
         if welcome.fenced:
             raise Fenced
         await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        await self._acks.write()  # what the cloud wants again may be what it had acknowledged
         outbox = self._writer.outbox
         held = held_lanes(welcome, outbox.epoch)
         frames = {place: await self._writer.call(outbox.read, *place) for place in questioned(held, outbox.lanes)}
@@ -316,7 +320,7 @@ class Uplink:
         self._window.acked(ack.lane, ranges)
         self.frames_acked += before - self._window.in_flight
         self._work.set()
-        await self._writer.acked(ack.lane, ranges)
+        self._acks.note(ack.epoch, ack.lane, ranges)
 
     async def _send(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
         while True:
