@@ -6,7 +6,7 @@ BIN := .venv/bin
 PACKAGES := contracts edge_agent device_registry cloud_api simulators firmware_mocks
 WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 # Node from the machine if it is new enough, else the one that a locked wheel brought.
-NODE_DIR := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
+NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
 .PHONY: help run test check bench docs web lock format servers faults clean
