@@ -18,6 +18,7 @@ from contracts.messages import Command, DesiredState, FrameAck, GatewayState, In
 from contracts.mqtt_client import MqttClient
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.uplink.acks import AckNotes
 from edge_agent.uplink.earlier import EarlierSender
 from edge_agent.uplink.hearing import Hearing, LinkWord
 from edge_agent.uplink.judgement import held_lanes, is_copied, questioned
@@ -119,6 +120,7 @@ class Uplink:
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
         self._hearing = Hearing()
+        self._acks = AckNotes(writer)
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
@@ -215,6 +217,7 @@ class Uplink:
                     tasks.create_task(self._receive(client), name="receive")
                     tasks.create_task(self._send(client, tasks), name="send")
                     tasks.create_task(self._resend(), name="resend")
+                    tasks.create_task(self._acks.run(), name="acknowledgements")
                     tasks.create_task(self._earlier.run(client), name="earlier epochs")
                     tasks.create_task(self._begin_anew(), name="begun anew")
             except asyncio.CancelledError:
@@ -316,6 +319,7 @@ class Uplink:
         if welcome.fenced:
             raise Fenced
         await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        await self._acks.write()  # what the cloud wants again may be what it had acknowledged
         outbox = self._writer.outbox
         held = held_lanes(welcome, outbox.epoch)
         frames = {place: await self._writer.call(outbox.read, *place) for place in questioned(held, outbox.lanes)}
@@ -363,7 +367,7 @@ class Uplink:
         self.frames_acked += before - self._window.in_flight
         self._work.set()
         self._checkpoint("ack_come")
-        await self._writer.acked(ack.lane, ranges, ack.epoch)
+        self._acks.note(ack.epoch, ack.lane, ranges)
 
     async def _send(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
         while True:

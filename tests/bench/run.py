@@ -7,6 +7,7 @@ and counted as missing; the rest goes on.
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -23,9 +24,10 @@ from tests.bench.compare import compare
 from tests.bench.figures import AIMS, Figures
 from tests.bench.page import page_of
 from tests.bench.plots import plots_of
-from tests.bench.systems import PEER, Linli, MosquittoBridge, ThingsBoardGateway
+from tests.bench.systems import Linli, MosquittoBridge, ThingsBoardGateway
 
 DOCS = Path(__file__).parents[2] / "docs"
+LOCK = Path(__file__).parents[2] / "locks" / "bench.txt"
 RUNS = int(os.environ.get("LINLI_BENCH_RUNS", "3"))
 Measure = Callable[[Path], dict[str, float]]
 MEASURES: dict[str, Measure] = {
@@ -46,6 +48,7 @@ NAMED_WITHOUT = ("uplink_bytes_per_reading",)
 def main() -> None:
     """Run, print, write."""
     began = time.monotonic()
+    page = ""
     found: dict[str, list[float]] = {}
     for run in range(1, RUNS + 1):
         figures: dict[str, float] = {}
@@ -56,7 +59,8 @@ def main() -> None:
         figures.update(ratios(figures))
         for key, value in figures.items():
             found.setdefault(key, []).append(value)
-    write(found)
+        page = write(found)  # after each round: one that is cut short leaves the earlier ones
+    print(page)
     missing = [name for name in AIMS if name not in found]
     print(f"{time.monotonic() - began:6.0f} s  written to {DOCS}", file=sys.stderr)
     if missing:
@@ -92,19 +96,17 @@ def ratios(figures: dict[str, float]) -> dict[str, float]:
     }
 
 
-def write(found: dict[str, list[float]]) -> None:
-    """All files, each whole or not at all."""
+def write(found: dict[str, list[float]]) -> str:
+    """All files, each whole or not at all. Returns the page."""
     figures: Figures = {
         name: {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
         for name, values in sorted(found.items())
     }
     about = {
-        "commit": _output("git", "rev-parse", "HEAD"),
+        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=DOCS, text=True).strip(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
-        "peer": _output(str(PEER / "bin" / "pip"), "show", "thingsboard-gateway")
-        .splitlines()[1]
-        .removeprefix("Version: "),
+        "peer": re.search(r"^thingsboard-gateway==(\S+)", LOCK.read_text(), re.MULTILINE)[1],  # type: ignore[index]
         "load": f"{os.getloadavg()[2]:.1f}",
     }
     _replace(DOCS / "benchmarks.json", json.dumps({**figures, **about}, indent=1) + "\n")
@@ -112,12 +114,7 @@ def write(found: dict[str, list[float]]) -> None:
         _replace(DOCS / name, picture)
     page = page_of(figures, about)
     _replace(DOCS / "benchmarks.md", page)
-    print(page)
-
-
-def _output(*command: str) -> str:
-    done = subprocess.run(command, cwd=DOCS, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    return page
 
 
 def _replace(path: Path, text: str) -> None:

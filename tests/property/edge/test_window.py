@@ -1,9 +1,12 @@
 """The send window as a state machine: nothing is forgotten, nothing flies twice, fresh goes first, backlog always drains."""
 
-from hypothesis import settings
+from itertools import pairwise
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge_agent.uplink.acks import merged
 from edge_agent.uplink.pace import OVERTAKEN_MS_MIN
 from edge_agent.uplink.window import FrameKey, SendWindow
 
@@ -129,3 +132,13 @@ def test_what_was_overtaken_by_a_round_trip_is_sent_again_at_once() -> None:
     assert window.acked("bulk", [(2, 2)], 60) == []
     assert window.acked("bulk", [(2, 3)], 350) == [first]
     assert window.next(351) == first
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)), max_size=12))
+def test_merged_ranges_hold_the_same_seqs_and_neither_overlap_nor_touch(spans: list[tuple[int, int]]) -> None:
+    ranges = [(first, first + more) for first, more in spans]
+    whole = merged(ranges)
+    assert {seq for low, high in whole for seq in range(low, high + 1)} == {
+        seq for low, high in ranges for seq in range(low, high + 1)
+    }
+    assert all(later > last + 1 for (_, last), (later, _) in pairwise(whole))
