@@ -19,13 +19,15 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts.frame import decode_columns, frame_name
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock
 from edge_agent.crash_points import crash_points
 from edge_agent.downlink import Executor
+from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
-from edge_agent.machine import boot_id, instance_of, read_kept, resident_bytes, write_kept
+from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
 from edge_agent.outbox.salvage import keep_hint, open_outbox
 from edge_agent.outbox.writer import OutboxWriter
@@ -34,6 +36,7 @@ from edge_agent.profiles.check import load_with_own
 from edge_agent.quota import Quota
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
+from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
 from edge_agent.uplink.publisher import CloudAddress
 from edge_agent.uplink.tls import client_context
@@ -41,7 +44,6 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent")
 
 
 def now_ms() -> int:
@@ -79,11 +81,12 @@ class Agent:
         )  # fmt: skip
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self.instance = instance_of(data_dir)
+        self.commit_seconds = commit_seconds()
         checkpoint = crash_points(settings.crash_at)
         self.checkpoint = checkpoint
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
-            self.on_renewed,
+            self.on_renewed, self.commit_seconds.time,
         )  # fmt: skip
         devices = self.outbox.devices()
         self.southbound = Southbound(
@@ -134,11 +137,20 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.standing = Standing(
+            settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
+            lambda: self.desired.version,
+        )  # fmt: skip
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
         """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
+        if log.isEnabledFor(logging.DEBUG):
+            for frame in frames:
+                name = frame_name(self.outbox.gateway, frame.epoch, frame.lane, frame.seq)
+                devices = decode_columns(frame.payload).devices
+                log.debug("frame committed", extra={"frame": name, "commit": batch.number, "devices": devices})
         self.southbound.ack(batch.acks)
         self.checkpoint("after_puback")
         self.intake.committed(batch)
@@ -193,44 +205,13 @@ class Agent:
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
+            outbox_hours_until_full=self.standing.hours_until_full(),
             lanes=[*self.outbox.lanes.values(), *self.outbox.ended],
         )
 
     def status(self) -> dict[str, Any]:
-        """What the health door and `edge-agent status` show."""
-        lanes = [*self.outbox.lanes.values(), *self.outbox.ended]
-        parts = {"messages": self.intake, "readings": self.intake, "samples": self.intake, "repeats": self.intake}
-        return {
-            "gateway": self.settings.gateway_id,
-            "epoch": self.outbox.epoch,
-            "ready": {
-                "local_broker": self.southbound.connected,
-                "outbox": not self.writer.failing,
-            },
-            "cloud": {
-                "connected": self.uplink.connected,
-                "ingest_online": self.uplink.ingest_online,
-                "not_fenced": not self.uplink.fenced,
-            },
-            "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},
-            "gauges": {
-                "buffered_samples": sum(lane.buffered for lane in lanes),
-                "dropped_samples": sum(lane.dropped for lane in lanes),
-                "outbox_bytes": self.outbox.bytes,
-                "outbox_bytes_max": self.settings.outbox_bytes_max,
-                "backlog_frames": self.window.backlog_frames,
-                "frames_in_flight": self.window.in_flight,
-                "devices": len(self.intake.devices),
-                "clock_sure": int(self.clock.sure),
-                "clock_error_ms": self.clock.error_ms,
-                "cloud_connected": int(self.uplink.connected),
-                "local_broker_connected": int(self.southbound.connected),
-                "resident_bytes": resident_bytes(),
-            },
-            "refused": dict(self.intake.refusals),
-            "lanes": [msgspec.to_builtins(lane) for lane in lanes],
-            "desired_version": self.desired.version,
-        }
+        """What `edge-agent status` shows."""
+        return self.standing.status()
 
     async def run(self, health: bool = True) -> None:
         """Run until cancelled. health: with its health door."""
@@ -245,7 +226,9 @@ class Agent:
                     tasks.create_task(self._keep_house(), name="keep house")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
-                        tasks.create_task(serve_health(*door, self.status, self._listening), name="health")
+                        metrics = figures(self.standing.status, self.commit_seconds)
+                        serving = serve_health(*door, self.standing.look, metrics, self._listening)
+                        tasks.create_task(serving, name="health")
             finally:
                 writer.cancel()
 
@@ -254,6 +237,7 @@ class Agent:
         while True:
             await asyncio.sleep(HOUSE_S)
             self.intake.fold_out()
+            self.standing.note_fill(self._monotonic_ms())
             try:
                 write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
                 await self.writer.call(keep_hint, self.outbox)

@@ -44,6 +44,8 @@ class Frames:
         self.unsure_run = 0
         """While the clock is not known: the number of this run; frames are marked with it. Else 0."""
         self.now_ms = now_ms
+        self.given_up: dict[str, int] = {}
+        """Reason -> samples in frames that this run has dropped by policy."""
         self._deliveries = Deliveries()
         self._aged_ms = 0
         self._pressed = False

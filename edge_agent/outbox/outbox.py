@@ -12,7 +12,7 @@ from edge_agent.outbox import knowledge
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 from edge_agent.outbox.epochs import Epochs
 from edge_agent.outbox.frames import CommittedFrame, copy_of, disk_of
-from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, ranges_of, too_much, without
+from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, ranges_of, room_bytes, too_much, without
 
 DELETE_FRAMES = 64
 """Frames deleted in one transaction, so that even that needs little room."""
@@ -30,6 +30,26 @@ class Outbox(Epochs):
     def bytes_max(self) -> int:
         """The size cap."""
         return self.limits.bytes_max
+
+    @property
+    def unacked_bytes(self) -> int:
+        """What frames take that the cloud has not acknowledged."""
+        return self.bytes - self._bytes_acked
+
+    @property
+    def room_bytes(self) -> int:
+        """What may still come before frames have to be given up, by the size cap or the disk."""
+        return room_bytes(self.limits, self.unacked_bytes, self._bytes_acked, disk_of(self.path.parent))
+
+    def oldest_unacked_ms(self) -> int | None:
+        """When the oldest frame was committed that the cloud has not acknowledged; None when there is none."""
+        found = [
+            self._db.execute(
+                "SELECT born_ms FROM frames WHERE lane = ? AND acked = 0 ORDER BY epoch, seq LIMIT 1", (number,)
+            ).fetchone()
+            for number in range(len(LANES))
+        ]
+        return min((row[0] for row in found if row), default=None)
 
     # --- writing ---
 
@@ -191,6 +211,7 @@ class Outbox(Epochs):
             declared = self._frames(lanes["urgent"], [], records, now_ms)
             self._write_frames(declared, lanes, now_ms)
         self._after_commit(declared, lanes)
+        self.given_up[reason] = self.given_up.get(reason, 0) + sum(samples_of.values())
         self.bytes -= sum(row[4] for row in rows)
         self._find_oldest(self.lanes[lane])
         if epoch_number != self._number:

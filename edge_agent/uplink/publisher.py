@@ -14,6 +14,7 @@ import aiomqtt
 import msgspec
 
 from contracts import topics
+from contracts.frame import frame_name
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
@@ -82,7 +83,10 @@ class Uplink:
         self.connected = False
         self.ingest_online = False
         self.fenced = False
+        self.failing = ""
+        self.sessions = 0
         self.frames_sent = 0
+        self.frames_again = 0
         self.bytes_sent = 0
         self.frames_acked = 0
         self.conflicts = 0
@@ -142,6 +146,7 @@ class Uplink:
                 attempt = 0
             except* (aiomqtt.MqttError, OSError, ssl.SSLError, sqlite3.Error, Begun) as errors:
                 attempt = 1 if self.connected else attempt + 1
+                self.failing = str(errors.exceptions[0]) or type(errors.exceptions[0]).__name__
                 log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
             except* Fenced:
                 pause_s_max = FENCED_S
@@ -190,6 +195,8 @@ class Uplink:
             ])  # fmt: skip
             client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
             self.connected = True
+            self.failing = ""
+            self.sessions += 1
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -312,9 +319,11 @@ class Uplink:
             self._ask()
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
-        before = self._window.in_flight
-        self._window.acked(ack.lane, ranges)
-        self.frames_acked += before - self._window.in_flight
+        acked = self._window.acked(ack.lane, ranges)
+        self.frames_acked += len(acked)
+        if acked and log.isEnabledFor(logging.DEBUG):
+            names = [frame_name(self.gateway, ack.epoch, *key) for key in acked]
+            log.debug("frames acknowledged", extra={"frames": names})
         self._work.set()
         await self._writer.acked(ack.lane, ranges)
 
@@ -337,11 +346,15 @@ class Uplink:
         await client.publish(topics.up(self.gateway, key.lane), payload, qos=1)
         self.frames_sent += 1
         self.bytes_sent += len(payload)
+        if log.isEnabledFor(logging.DEBUG):
+            name = frame_name(self.gateway, self._writer.outbox.epoch, *key)
+            log.debug("frame sent", extra={"frame": name, "bytes": len(payload)})
         self._checkpoint("after_publish")
 
     async def _resend(self) -> None:
         while True:
             await asyncio.sleep(self._window.resend_after_ms / 4000)
             if late := self._window.overdue(self._monotonic_ms()):
+                self.frames_again += len(late)
                 log.warning("acks are late, sending again", extra={"frames": len(late)})
                 self._work.set()

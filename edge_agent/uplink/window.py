@@ -99,16 +99,18 @@ class SendWindow:
                     return key
         return None
 
-    def acked(self, lane: str, ranges: Iterable[tuple[int, int]]) -> None:
-        """The cloud holds these: out of flight, and not sent again. Idempotent."""
+    def acked(self, lane: str, ranges: Iterable[tuple[int, int]]) -> list[FrameKey]:
+        """The cloud holds these: out of flight, and not sent again. Idempotent. Returns those that were in flight."""
         wanted = sorted(ranges)
-        for key in [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]:
+        landed = [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]
+        for key in landed:
             del self._in_flight[key]
         if self._backlog[lane]:
             self._backlog[lane] = _without(self._backlog[lane], wanted)
         fresh = self._fresh[lane]
         if fresh and any(_within(wanted, seq) for seq in (fresh[0], fresh[-1])):
             self._fresh[lane] = deque(seq for seq in fresh if not _within(wanted, seq))
+        return landed
 
     def overdue(self, now_ms: int) -> list[FrameKey]:
         """Frames whose ack is late; they go to the front of the backlog and out of flight."""
