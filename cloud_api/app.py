@@ -23,6 +23,7 @@ from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
 from cloud_api.quarantine import routes as quarantine_routes
+from cloud_api.request_ids import RequestIds
 
 VERSION = "0.1.0"
 DESCRIPTION = (
@@ -71,6 +72,7 @@ def build_app(parts: Parts) -> FastAPI:
     app.include_router(console.console_router(parts.console))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTimes, registry=parts.metrics)
+    app.add_middleware(RequestIds, new_id=parts.new_request_id)
     return app
 
 

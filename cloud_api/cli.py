@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from cloud_api.request_ids import log_context
 from cloud_api.settings import Settings, SettingsError, load_settings
 from contracts.log_format import log_as_json
 
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.print_config:
             print(json.dumps(settings.masked(), indent=2))
             sys.exit(0)
-        log_as_json(settings.log_level)
+        log_as_json(settings.log_level, log_context)
         sys.exit(options.handler(options, settings))
     except (SettingsError, OSError) as error:
         sys.exit(f"cloud-api: {error}")

@@ -58,4 +58,6 @@ async def readyz(parts: PartsDep) -> Response:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(parts: PartsDep) -> Response:
     """In Prometheus' text format."""
+    if parts.before_metrics is not None:
+        await parts.before_metrics()
     return Response(generate_latest(parts.metrics), media_type=CONTENT_TYPE_LATEST)

@@ -22,19 +22,20 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
-from cloud_api.app import build_app
+from cloud_api.app import VERSION, build_app
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.figures import Figures
+from cloud_api.figures import Figures, Times, registry_of
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
-from cloud_api.projections import Book, Projection, rebuild, run_projection
+from cloud_api.projections import Book, Progress, Projection, rebuild, run_projection
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.survey import Survey
 from cloud_api.telemetry import DuckDbStore
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
@@ -157,14 +158,15 @@ def record_handlers(
     }
 
 
-def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int]) -> Ingest:
+def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int], times: Times) -> Ingest:
     """The ingest of this process."""
     broker = BrokerAddress(
         settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
     )
     return Ingest(
-        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom()
-    )
+        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom(),
+        timed=times.commit.time,
+    )  # fmt: skip
 
 
 async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -172,14 +174,18 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
     async with open_stores(settings, clock) as stores:
-        ingest = build_ingest(settings, stores, clock)
+        times = Times(clock)
+        ingest = build_ingest(settings, stores, clock, times)
         sender = CommandSender(
             stores.commands, clock, ingest.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
-        metrics = CollectorRegistry()
-        metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
-        parts = build_parts(settings, stores, clock, readiness(stores, ingest, cursors), metrics)
+        progress = Progress(PROJECTIONS, times.applied)
+        survey = Survey(stores.framelog, stores.ledger, stores.presence)
+        figures = Figures(
+            VERSION, clock, ingest, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.framelog
+        )
+        checks = readiness(stores, ingest, progress)
+        parts = build_parts(settings, stores, clock, checks, registry_of(figures, times), figures.look)
         server = WebServer(
             uvicorn.Config(
                 build_app(parts),
@@ -195,8 +201,9 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(ingest.run(), name="ingest"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                tasks.create_task(survey.run(), name="survey"),
                 *(
-                    tasks.create_task(run_projection(each, stores.framelog, cursors.__setitem__), name=each.name)
+                    tasks.create_task(run_projection(each, stores.framelog, progress), name=each.name)
                     for each in stores.projections()
                 ),
             ]
@@ -213,7 +220,7 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
     """Ingest alone, until SIGINT or SIGTERM. On embedded defaults it can't run beside ``serve``: one writer a file."""
     stop = stop_on_signals()
     async with open_stores(settings, clock) as stores, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(build_ingest(settings, stores, clock).run(), name="ingest")
+        running = tasks.create_task(build_ingest(settings, stores, clock, Times(clock)).run(), name="ingest")
         await stop.wait()
         running.cancel()
 
@@ -231,6 +238,7 @@ def build_parts(
     clock: Callable[[], int],
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    before_metrics: Callable[[], Awaitable[None]] | None = None,
 ) -> Parts:
     """What the HTTP application is made of."""
     return Parts(
@@ -246,10 +254,12 @@ def build_parts(
         console=settings.console,
         checks=checks,
         metrics=metrics,
+        before_metrics=before_metrics,
+        new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )
 
 
-def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:
+def readiness(stores: Stores, ingest: Ingest, progress: Progress) -> Mapping[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
@@ -261,7 +271,10 @@ def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Map
 
     def follows(name: str) -> Check:
         async def check() -> str:
-            behind = await stores.framelog.last_position() - cursors[name]
+            place = progress.places[name]
+            behind = await stores.framelog.last_position() - place.position
+            if place.failing:
+                return f"stands still, {max(0, behind)} frames behind: {place.failing}"
             return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
 
         return check

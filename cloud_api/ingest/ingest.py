@@ -6,6 +6,7 @@ import logging
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -19,7 +20,7 @@ from cloud_api.ingest.welcome import welcome_for
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
-from contracts.frame import FrameError, FrameHeader, decode_columns, read_header
+from contracts.frame import FrameError, FrameHeader, decode_columns, frame_name, read_header
 from contracts.messages import FrameAck, GatewayState, IngestState, Lane
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,15 @@ class IngestCounts:
     conflicts: int = 0
     quarantined: int = 0
     refused_full: int = 0
+    sessions: int = 0
 
 
 class Ingest:
-    """One ingest. ``run`` holds the session with the broker and commits what comes. mqtt: makes a session's client."""
+    """One ingest. ``run`` holds the session with the broker and commits what comes.
+
+    mqtt   makes a session's client
+    timed  gives a context that measures one commit
+    """
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Ingest:
         clock: Callable[[], int],
         jitter: random.Random,
         mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        timed: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> None:
         self.connected = False
         self.failing = ""
@@ -83,6 +90,7 @@ class Ingest:
         self._clock = clock
         self._jitter = jitter
         self._mqtt = mqtt
+        self._timed = timed
         self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
         self._client: aiomqtt.Client | None = None
         self._rejected: dict[StreamKey, list[int]] = {}
@@ -146,6 +154,7 @@ class Ingest:
             client.pending_calls_threshold = 1_000  # an acknowledgement a gateway and batch; no warning
             self._client = client
             self.connected = True
+            self.counts.sessions += 1
             birth = IngestState(online=True, session=session, at_ms=self._clock())
             await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
             log.info("broker connected", extra={"session": session})
@@ -224,7 +233,8 @@ class Ingest:
     async def _commit(self, frames: list[IncomingFrame], results: Results) -> bool:
         """Commit a batch. False: the log can't be written; nothing is acknowledged, and the gateways keep it."""
         try:
-            outcomes = await self._framelog.append(frames)
+            with self._timed():
+                outcomes = await self._framelog.append(frames)
         except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
             self.failing = str(error)
             log.error("frame log can't be written", extra={"error": str(error)})
@@ -242,7 +252,10 @@ class Ingest:
                 self.counts.duplicates += 1
             else:
                 self.counts.conflicts += 1
-                log.error("another frame has this key", extra={"frame": "/".join(map(str, frame.header[:4]))})
+                log.error("another frame has this key", extra={"frame": frame_name(*header[:4])})
+        if log.isEnabledFor(logging.DEBUG):
+            for frame, outcome in zip(frames, outcomes, strict=True):
+                log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
         return True
 
     async def _acknowledge(self, results: Results) -> None:
@@ -256,7 +269,10 @@ class Ingest:
                 conflicts=conflicts,
                 taken=taken if len(taken) <= TAKEN_MAX else [],
             )
-            await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+            is_sent = await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+            if log.isEnabledFor(logging.DEBUG):
+                names = [frame_name(*key, seq) for seq in taken]
+                log.debug("acknowledgement sent", extra={"frames": names, "broker_took_it": is_sent})
 
     async def _welcome(self, gateway: str, state: GatewayState) -> None:
         fenced = self._presence.is_fenced(gateway, state.instance)

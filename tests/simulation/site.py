@@ -10,7 +10,7 @@ from cloud_api.framelog import SqliteFrameLog
 from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.ledger.book import GatewayLedger, gateway_ledger
-from cloud_api.projections import Book, run_projection
+from cloud_api.projections import Book, Progress, run_projection
 from cloud_api.quarantine import Quarantine
 from contracts.messages import Dropped, Refused
 from edge_agent.profiles import ProfileSet
@@ -164,13 +164,9 @@ class Cloud(Machine):
             BrokerAddress("cloud-broker", 1883), self.framelog, self.quarantine, self.drops, self.presence,
             world.now_ms, random.Random(world.chance.random()), self._broker.client,  # type: ignore[arg-type]
         )  # fmt: skip
-        self.cursor = 0
-
-        def moved(name: str, position: int) -> None:
-            self.cursor = position
-
+        self.progress = Progress(("book",))
         process.start(self.ingest.run())
-        process.start(run_projection(self.book, self.framelog, moved))
+        process.start(run_projection(self.book, self.framelog, self.progress))
 
     def close_files(self) -> None:
         for part in (self.framelog, self.quarantine, self.drops, self.book):

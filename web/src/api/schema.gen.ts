@@ -1327,7 +1327,7 @@ export interface components {
         };
         /**
          * ProblemDetails
-         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``.
+         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``. ``request_id`` stands in the logs.
          */
         ProblemDetails: {
             /**
@@ -1356,6 +1356,12 @@ export interface components {
              * @example /api/v1/devices/dev-aaaaaaaaaaaaaaaa
              */
             instance: string;
+            /**
+             * Request Id
+             * @default
+             * @example req-9f3b0c2d4e5a6178
+             */
+            request_id: string;
             /**
              * Errors
              * @default []
