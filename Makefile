@@ -37,9 +37,10 @@ bench: .venv/.ready servers ## The measured comparison, written to docs/benchmar
 faults: .venv/.ready servers ## The fault tests at full length
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
 
-docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI
+docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI, metrics
 	$(BIN)/python -m contracts.documents
 	$(BIN)/python -m cloud_api.openapi
+	$(BIN)/python -m tests.integration.ops.exported
 
 web: web/dist/.ready ## The console's build
 

@@ -120,6 +120,14 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+def _template(scope: Scope) -> str:
+    """The route's template, of which there is a bounded number; "console" for everything that is not the API's."""
+    route = str(getattr(scope.get("route"), "path", "none"))
+    if route == "/{path:path}":
+        return "console"
+    return f"/api/v1{route}" if scope["path"].startswith("/api/v1/") and not route.startswith("/api/") else route
+
+
 class RequestTimes:
     """Measures how long the first byte of a response takes, by route, method and status."""
 
@@ -141,8 +149,9 @@ class RequestTimes:
 
         async def measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "none")  # a bounded set: templates, not paths
-                self._seconds.labels(route, scope["method"], message["status"]).observe(time.perf_counter() - began)
+                self._seconds.labels(_template(scope), scope["method"], message["status"]).observe(
+                    time.perf_counter() - began
+                )
             await send(message)
 
         await self._app(scope, receive, measured)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -206,6 +206,7 @@ def _filled(family: Any, value: float | Mapping[str, float]) -> Metric:
 
 def registry_of(figures: Figures, times: Times) -> CollectorRegistry:
     """All that the cloud exports, without what the HTTP application adds."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     for collector in (figures, times.commit, times.stored):
         registry.register(collector)

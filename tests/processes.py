@@ -254,10 +254,18 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, local: Kind = "nats-gateway", data_dir: Path | None = None, **agent: str
+    folder: Path,
+    local: Kind = "nats-gateway",
+    data_dir: Path | None = None,
+    cloud: dict[str, str] | None = None,
+    **agent: str,
 ) -> Iterator[Site]:
-    """A whole site for the length of a test; on the way out everything is stopped, whatever happened."""
+    """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
+
+    cloud, agent  settings of the two programs
+    """
     site = Site(folder, local, data_dir=data_dir, **agent)
+    site.cloud.settings.update(cloud or {})
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
