@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import VERSION, build_app
+from cloud_api.backup import Manifest, Shown, restore_files, restore_is_unfinished, save_files
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
 from cloud_api.figures import Figures, Times, registry_of
@@ -93,6 +94,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
     """Open every file, the schema brought up to date, and close it at the end."""
     folder = settings.data_dir
     with only_process(folder):
+        if restore_is_unfinished(folder):
+            raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
         await registry.migrate(settings.registry_url, APPS)
         async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
             framelog = SqliteFrameLog(folder / "framelog.sqlite")
@@ -230,6 +233,17 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
     async with open_stores(settings, now_ms) as stores:
         projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
         return await rebuild(projection, stores.framelog, progress)
+
+
+def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
+    """Make a backup, also of a running cloud. Raises BackupError."""
+    return save_files(settings.data_dir, target, VERSION, now_ms, shown)
+
+
+def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, Path | None]:
+    """Begin again from a backup; no cloud may run there. Raises BackupError, ProgramError."""
+    with only_process(settings.data_dir):
+        return restore_files(source, settings.data_dir, replace, now_ms, shown)
 
 
 def build_parts(

@@ -3,7 +3,9 @@ seen, command states. ``OutboxWriter`` calls it from its thread. Everything here
 """
 
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import cast
 
 from contracts.messages import Dropped, Lane, Record
@@ -111,7 +113,8 @@ class Outbox(Epochs):
             self._find_oldest(state)
         else:
             self.ended = self._ended()
-        while self._bytes_acked > self.limits.bytes_max * ACKED_SHARE and self._delete_acked():
+        kept_max = int(self.limits.bytes_max * ACKED_SHARE)
+        while self._bytes_acked > kept_max and self._delete_acked(self._bytes_acked - kept_max):
             pass
 
     def wanted(self, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
@@ -164,12 +167,15 @@ class Outbox(Epochs):
             disk = disk._replace(free_bytes=disk.free_bytes + free_pages * page_bytes)
         return too_much(self.limits, self.bytes, disk)
 
-    def _delete_acked(self) -> bool:
+    def _delete_acked(self, enough_bytes: int = 1 << 62) -> bool:
+        """Delete some of the oldest acked frames, no more than free so much; False when there is none."""
         rows = self._db.execute(
             "SELECT rowid, length(payload) FROM frames WHERE acked = 1 ORDER BY born_ms LIMIT ?", (DELETE_FRAMES,)
         ).fetchall()
         if not rows:
             return False
+        up_to = list(accumulate(row[1] for row in rows))
+        rows = rows[: bisect_left(up_to, enough_bytes) + 1]
         self._db.execute(f"DELETE FROM frames WHERE rowid IN ({','.join('?' * len(rows))})", [row[0] for row in rows])
         freed = sum(row[1] for row in rows)
         self.bytes -= freed
