@@ -1047,6 +1047,8 @@ export interface components {
              * @description When a second gateway under this id was last fenced off
              */
             twin_seen_ms?: number | null;
+            /** @description Null until it has been heard since the cloud's start */
+            last_word?: components["schemas"]["GatewayWord"] | null;
         };
         /**
          * GatewayBody
@@ -1073,6 +1075,43 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Gateway"][];
+        };
+        /**
+         * GatewayWord
+         * @description What a gateway last said of itself; it stays when the gateway is gone.
+         *
+         *     ``outbox_hours_until_full``: at the rate of that moment, null when it did not fill. ``buffered_samples`` had not been
+         *     acknowledged. ``clock_error_ms`` bounds its clock's error, null when it was never measured; ``clock_trusted``: its time
+         *     was possible.
+         */
+        GatewayWord: {
+            /**
+             * Outbox Bytes
+             * @example 1048576
+             */
+            outbox_bytes: number;
+            /**
+             * Outbox Bytes Max
+             * @example 1073741824
+             */
+            outbox_bytes_max: number;
+            /**
+             * Outbox Hours Until Full
+             * @example 31.5
+             */
+            outbox_hours_until_full: number | null;
+            /**
+             * Buffered Samples
+             * @example 96
+             */
+            buffered_samples: number;
+            /** Clock Trusted */
+            clock_trusted: boolean;
+            /**
+             * Clock Error Ms
+             * @example 3
+             */
+            clock_error_ms: number | null;
         };
         /**
          * Ledger

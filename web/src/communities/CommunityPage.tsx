@@ -57,7 +57,7 @@ export function CommunityPage() {
         <Loading />
       ) : (
         <>
-      <Summary devices={all} gateways={gateways.data?.items ?? []} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
+      <Summary community={id} devices={all} gateways={gateways.data?.items ?? []} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
       {all.length === 0 ? (
         <Empty text={texts.noDevices} next={texts.noDevicesNext} />
       ) : (
