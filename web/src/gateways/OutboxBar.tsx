@@ -17,7 +17,7 @@ export function OutboxBar({ word, online, details = false }: { word: GatewayWord
         <Text size="sm">{words.outbox}</Text>
         <Text size="sm" className="steady">{held}</Text>
       </Group>
-      <Progress value={percent} color={isShort || percent > 80 ? "orange" : "teal"} size="lg" my={4} aria-label={`${words.outbox}: ${held}`} />
+      <Progress value={percent} color={isShort || percent > 80 ? "orange" : "teal"} size="lg" my={4} aria-label={`${words.outbox} ${held}`} />
       <Text size="sm">{word.buffered_samples > 0 ? words.outboxWaits(count(word.buffered_samples)) : words.outboxClear}</Text>
       {(details || isShort) && (
         <Text size="sm" {...(isShort ? { className: "doubt" } : { c: "dimmed" })}>
