@@ -6,7 +6,7 @@ BIN := .venv/bin
 PACKAGES := contracts edge_agent device_registry cloud_api simulators firmware_mocks
 WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 # Node from the machine if it is new enough, else the one that a locked wheel brought.
-NODE_DIR := $(shell node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
+NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
 .PHONY: help run test check bench docs web lock format servers faults clean
@@ -62,7 +62,7 @@ servers: ## Mosquitto and Chromium for the tests, from Debian, where they are mi
 
 lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also newer versions
 	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
-	for extra in edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
+	for extra in build edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
 
 clean: ## Remove what was built, not the data

@@ -60,7 +60,7 @@ def build_app(parts: Parts) -> FastAPI:
         live_router(parts.live, _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
-    app.include_router(health.router)
+    app.include_router(health.health_router(parts.checks, parts.metrics, parts.before_metrics))
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
 
     @app.get("/docs", include_in_schema=False)

@@ -1,7 +1,6 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, acl."""
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
@@ -40,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
         "serve", parents=[common], help="HTTP, ingest and projections in one process (loopback unless set otherwise)"
     )
     serve.set_defaults(handler=_serve)
-    ingest = verbs.add_parser("ingest", parents=[common], help="ingest alone, without HTTP")
+    ingest = verbs.add_parser(
+        "ingest",
+        parents=[common],
+        help="a further worker that takes frames (PostgreSQL, one LINLI_INGEST_SHARE for all)",
+    )
     ingest.set_defaults(handler=_ingest)
     migrate = verbs.add_parser("migrate", parents=[common], help="bring the database's schema up to date")
     migrate.add_argument("--json", action="store_true", help="as one JSON object")
@@ -58,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--replace", action="store_true", help="move aside what is there")
     restore.add_argument("--json", action="store_true", help="as one JSON object")
     restore.set_defaults(handler=_restore)
+    acl = verbs.add_parser("acl", parents=[common], help="the broker's access list for the registry's gateways")
+    acl.add_argument("--write", type=Path, metavar="FILE", help="replace this file instead of printing it")
+    acl.set_defaults(handler=_acl)
     return parser
 
 
@@ -95,11 +101,9 @@ def _ingest(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
-    import device_registry as registry
-    from cloud_api.records import APPS
+    from cloud_api.program import migrate
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    applied = asyncio.run(registry.migrate(settings.registry_url, APPS))
+    applied = _run(migrate(settings))
     print(json.dumps({"applied": applied}) if options.json else "\n".join(applied) or "nothing to do")
     return 0
 
@@ -148,6 +152,15 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
         print(f"restored up to position {position}; telemetry and live state are made anew when the cloud starts")
         if aside is not None:
             print(f"what was there is in {aside}")
+    return 0
+
+
+def _acl(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.program import write_gateways_acl
+
+    text = _run(write_gateways_acl(settings, options.write))
+    if options.write is None:
+        print(text, end="")
     return 0
 
 

@@ -55,14 +55,37 @@ class Times:
                 seconds.observe(max(0, now_ms - frame.columns.groups[0].observed_ms) / 1000)
 
 
+class IngestFigures(Collector):
+    """Of a process that takes frames."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        ingest, counts = self._ingest, self._ingest.counts
+        yield _gauge("linli_ingest_connected", "1: the broker is there", ingest.session.connected)
+        yield _gauge("linli_ingest_failing", "1: the frame log can't be written", bool(ingest.failing))
+        yield _counter(
+            "linli_ingest_sessions", "Sessions with the broker; more than 1 is a reconnect", ingest.session.sessions
+        )
+        yield _counter("linli_ingest_frames", "Frames stored", counts.frames)
+        yield _counter("linli_ingest_samples", "Samples in stored frames", counts.samples)
+        yield _counter("linli_ingest_repeats", "Frames that were there already, with the same bytes", counts.duplicates)
+        yield _counter("linli_ingest_conflicts", "Frames kept out: their number holds other bytes", counts.conflicts)
+        yield _counter("linli_ingest_quarantined", "Frames that can't be read", counts.quarantined)
+        yield _counter("linli_ingest_refused_full", "Messages not taken as the queue was full", counts.refused_full)
+        yield _gauge("linli_ingest_queue_frames", "Messages that wait for their commit", ingest.queued)
+        yield _gauge("linli_ingest_queue_max_frames", "As many may wait; more are sent again", QUEUE_FRAMES)
+
+
 class Figures(Collector):
-    """Everything that is counted elsewhere."""
+    """Of a process that serves: everything that is counted elsewhere."""
 
     def __init__(
         self,
         version: str,
         clock: Callable[[], int],
-        ingest: Ingest,
         presence: GatewayPresence,
         hub: Hub,
         commands: Commands,
@@ -72,7 +95,6 @@ class Figures(Collector):
     ) -> None:
         self._version = version
         self._clock = clock
-        self._ingest = ingest
         self._presence = presence
         self._hub = hub
         self._commands = commands
@@ -90,7 +112,6 @@ class Figures(Collector):
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client."""
         yield _gauge("linli_cloud_build_info", "The version of the program", {self._version: 1}, "version")
-        yield from self._ingested()
         yield from self._projected()
         yield from self._gateways()
         yield _gauge(
@@ -110,20 +131,6 @@ class Figures(Collector):
         yield _counter(
             "linli_command_changes", "Commands that came to a state, since the start", self._commands.changes, "state"
         )
-
-    def _ingested(self) -> Iterable[Metric]:
-        ingest, counts = self._ingest, self._ingest.counts
-        yield _gauge("linli_ingest_connected", "1: the broker is there", ingest.connected)
-        yield _gauge("linli_ingest_failing", "1: the frame log can't be written", bool(ingest.failing))
-        yield _counter("linli_ingest_sessions", "Sessions with the broker; more than 1 is a reconnect", counts.sessions)
-        yield _counter("linli_ingest_frames", "Frames stored", counts.frames)
-        yield _counter("linli_ingest_samples", "Samples in stored frames", counts.samples)
-        yield _counter("linli_ingest_repeats", "Frames that were there already, with the same bytes", counts.duplicates)
-        yield _counter("linli_ingest_conflicts", "Frames kept out: their number holds other bytes", counts.conflicts)
-        yield _counter("linli_ingest_quarantined", "Frames that can't be read", counts.quarantined)
-        yield _counter("linli_ingest_refused_full", "Messages not taken as the queue was full", counts.refused_full)
-        yield _gauge("linli_ingest_queue_frames", "Messages that wait for their commit", ingest.queued)
-        yield _gauge("linli_ingest_queue_max_frames", "As many may wait; more are sent again", QUEUE_FRAMES)
 
     def _projected(self) -> Iterable[Metric]:
         end, now_ms = self._end, self._clock()
@@ -204,11 +211,11 @@ def _filled(family: Any, value: float | Mapping[str, float]) -> Metric:
     return family  # type: ignore[no-any-return]
 
 
-def registry_of(figures: Figures, times: Times) -> CollectorRegistry:
-    """All that the cloud exports, without what the HTTP application adds."""
+def registry_of(times: Times, *figures: Collector) -> CollectorRegistry:
+    """All that a process exports, without what the HTTP application adds."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    for collector in (figures, times.commit, times.stored):
+    for collector in (*figures, times.commit, times.stored):
         registry.register(collector)
     ProcessCollector(registry=registry)
     return registry

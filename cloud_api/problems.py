@@ -13,15 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from tortoise.exceptions import OperationalError
 
 from cloud_api.request_ids import current_request_id
-from device_registry import Conflict, NotFound
+from device_registry import UNAVAILABLE, Conflict, NotFound
 
 log = logging.getLogger(__name__)
 
 TYPE_ROOT = "https://linli.invalid/problems/"
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
 
 
 class Kind(NamedTuple):
@@ -128,10 +128,14 @@ def add_handlers(app: FastAPI) -> None:
     async def conflict(request: Request, error: Conflict) -> JSONResponse:
         return answer(request, "conflict", str(error))
 
-    @app.exception_handler(OperationalError)
-    async def unavailable(request: Request, error: OperationalError) -> JSONResponse:
-        log.error("the database does not answer", extra={"error": str(error)})
-        return answer(request, "not_ready", "the database can't be used now; try again")
+    async def unavailable(request: Request, error: Exception) -> JSONResponse:
+        log.error("the database does not answer", extra={"error": str(error) or type(error).__name__})
+        response = answer(request, "not_ready", "the database can't be used now; try again")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, unavailable)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,7 +1,7 @@
 """The composition root of `cloud-api`: settings → files → parts → tasks, top to bottom.
 
-The only place that reads the clock and random sources. On embedded defaults everything is in one process: DuckDB takes
-one process a file, and the frame log has one writer.
+The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
+has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`.
 """
 
 import asyncio
@@ -19,16 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import VERSION, build_app
 from cloud_api.backup import Manifest, Shown, restore_files, restore_is_unfinished, save_files
+from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.figures import Figures, Times, registry_of
-from cloud_api.framelog import SqliteFrameLog
-from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
+from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.durable import migrate as migrate_all
+from cloud_api.figures import Figures, IngestFigures, Times, registry_of
+from cloud_api.health import health_app
+from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
@@ -38,6 +42,8 @@ from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.survey import Survey
 from cloud_api.telemetry import DuckDbStore
+from contracts import topics
+from contracts.crash_points import crash_points
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 log = logging.getLogger(__name__)
@@ -60,13 +66,11 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Everything with a file."""
+    """Everything that is kept."""
 
-    framelog: SqliteFrameLog
+    durable: Durable
     telemetry: DuckDbStore
     live: LiveState
-    ledger: LedgerBook
-    quarantine: Quarantine
     presence: GatewayPresence
     commands: Commands
     book: Book
@@ -91,24 +95,20 @@ def only_process(data_dir: Path) -> Generator[None]:
 
 @asynccontextmanager
 async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
-    """Open every file, the schema brought up to date, and close it at the end."""
+    """Open everything, the schema brought up to date, and close it at the end."""
     folder = settings.data_dir
     with only_process(folder):
         if restore_is_unfinished(folder):
             raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
-        await registry.migrate(settings.registry_url, APPS)
-        async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
-            framelog = SqliteFrameLog(folder / "framelog.sqlite")
-            closing.push_async_callback(framelog.close)
+        async with AsyncExitStack() as closing:
+            durable = await closing.enter_async_context(open_durable(settings))
+            await registry.migrate(registry_database(settings), APPS)
+            await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
             telemetry = DuckDbStore(folder / "telemetry.duckdb")
             closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
-            ledger = LedgerBook(folder / "ledger.sqlite")
-            closing.push_async_callback(ledger.close)
-            quarantine = Quarantine(folder / "quarantine.sqlite")
-            closing.push_async_callback(quarantine.close)
 
             work = asyncio.Event()
 
@@ -124,10 +124,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
-            book = Book(folder / "book.sqlite", handlers)
-            closing.push_async_callback(book.close)
-            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
+            book = Book(durable.cursors, handlers)
+            yield Stores(durable, telemetry, live, presence, commands, book, work)
 
 
 def record_handlers(
@@ -161,15 +160,63 @@ def record_handlers(
     }
 
 
-def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int], times: Times) -> Ingest:
-    """The ingest of this process."""
-    broker = BrokerAddress(
-        settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
+def broker_address(settings: Settings) -> BrokerAddress:
+    """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
+    ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    try:
+        client_id = certificate_name(cert) if cert else ""
+        if ca:
+            client_context(ca, cert, key)
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"TLS to the broker: {error}") from error
+    return BrokerAddress(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_username,
+        settings.mqtt_password.get_secret_value(),
+        (lambda: client_context(ca, cert, key)) if ca else None,
+        client_id,
     )
+
+
+async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
+    """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
+    async with registry.open_database(registry_database(settings), APPS):
+        ids: list[str] = []
+        while page := await registry.gateways(ids[-1] if ids else "", 1000):
+            ids += [gateway.id for gateway in page]
+    text = gateways_acl(ids)
+    if path is not None:
+        write_acl(path, text)
+    return text
+
+
+def build_ingest(
+    settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int], times: Times
+) -> Ingest:
+    """The ingest of this process."""
     return Ingest(
-        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom(),
+        broker_address(settings),
+        durable.framelog,
+        durable.quarantine,
+        durable.ledger,
+        presence,
+        clock,
+        random.SystemRandom(),
+        share=settings.ingest_share,
+        checkpoint=crash_points(settings.crash_at),
         timed=times.commit.time,
-    )  # fmt: skip
+    )
+
+
+def build_session(settings: Settings, presence: GatewayPresence, clock: Callable[[], int]) -> BrokerSession:
+    """The broker's session of a process that takes no frames: it hears which gateways are there, and publishes."""
+
+    def heard(topic: str, payload: bytes, qos: int) -> None:
+        presence.take(topic, payload)
+
+    address = broker_address(settings)
+    return BrokerSession(address, [(topics.ALL_STATE, 1)], heard, False, clock, random.SystemRandom())
 
 
 async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -178,35 +225,35 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     listener = listen(settings.http_host, settings.http_port)
     async with open_stores(settings, clock) as stores:
         times = Times(clock)
-        ingest = build_ingest(settings, stores, clock, times)
-        sender = CommandSender(
-            stores.commands, clock, ingest.publish, stores.presence.online, stores.live.latest, stores.work
-        )
         progress = Progress(PROJECTIONS, times.applied)
-        survey = Survey(stores.framelog, stores.ledger, stores.presence)
+        survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
         figures = Figures(
-            VERSION, clock, ingest, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.framelog
+            VERSION, clock, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.durable.framelog
         )
-        checks = readiness(stores, ingest, progress)
-        parts = build_parts(settings, stores, clock, checks, registry_of(figures, times), figures.look)
-        server = WebServer(
-            uvicorn.Config(
-                build_app(parts),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_S,
-            )
+        metrics = registry_of(times, figures)
+        checks = readiness(stores, progress)
+        if settings.ingest == "own":
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
+            metrics.register(IngestFigures(ingest))
+            checks |= {"ingest": ingesting(ingest)}
+            session, connection = ingest.session, ingest.run()
+        else:
+            session = build_session(settings, stores.presence, clock)
+            checks |= {"broker": connected(session)}
+            connection = session.run()
+        sender = CommandSender(
+            stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
+        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
-                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(connection, name="broker"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                tasks.create_task(publish_desired(session.publish), name="desired state"),
                 tasks.create_task(survey.run(), name="survey"),
                 *(
-                    tasks.create_task(run_projection(each, stores.framelog, progress), name=each.name)
+                    tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
                     for each in stores.projections()
                 ),
             ]
@@ -220,19 +267,38 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
 
 
 async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
-    """Ingest alone, until SIGINT or SIGTERM. On embedded defaults it can't run beside ``serve``: one writer a file."""
+    """Ingest alone, until SIGINT or SIGTERM. With PostgreSQL any number of them; a SQLite file has one writer."""
     stop = stop_on_signals()
-    async with open_stores(settings, clock) as stores, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(build_ingest(settings, stores, clock, Times(clock)).run(), name="ingest")
-        await stop.wait()
-        running.cancel()
+    listener = listen(settings.http_host, settings.http_port) if settings.http_port else None
+    async with AsyncExitStack() as closing:
+        if not settings.database_url:
+            closing.enter_context(only_process(settings.data_dir))
+        durable = await closing.enter_async_context(open_durable(settings))
+        times = Times(clock)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        ingest = build_ingest(settings, durable, presence, clock, times)
+        metrics = registry_of(times, IngestFigures(ingest))
+        server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(ingest.run(), name="ingest")
+            if listener is not None:
+                tasks.create_task(server.serve([listener]), name="http")
+            await stop.wait()
+            server.should_exit = True
+            running.cancel()
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Bring every schema up to date. Returns the names of the migrations that were applied."""
+    with contextlib.nullcontext() if settings.database_url else only_process(settings.data_dir):
+        return await migrate_all(settings)
 
 
 async def rebuild_projection(settings: Settings, name: str, progress: Callable[[int, int], None]) -> int:
     """Empty a projection and make it again from the frame log. Returns the last position."""
     async with open_stores(settings, now_ms) as stores:
         projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
-        return await rebuild(projection, stores.framelog, progress)
+        return await rebuild(projection, stores.durable.framelog, progress)
 
 
 def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
@@ -257,11 +323,11 @@ def build_parts(
     """What the HTTP application is made of."""
     return Parts(
         clock=clock,
-        framelog=stores.framelog,
+        framelog=stores.durable.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
-        ledger=stores.ledger,
-        quarantine=stores.quarantine,
+        ledger=stores.durable.ledger,
+        quarantine=stores.durable.quarantine,
         presence=stores.presence,
         commands=stores.commands,
         adopt_at_once=settings.adopt == "auto",
@@ -273,27 +339,65 @@ def build_parts(
     )
 
 
-def readiness(stores: Stores, ingest: Ingest, progress: Progress) -> Mapping[str, Check]:
+def readiness(stores: Stores, progress: Progress) -> dict[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
         await registry.communities("", 1)
         return ""
 
-    async def ingesting() -> str:
-        return ingest.failing or ("" if ingest.connected else "the broker is not there")
-
     def follows(name: str) -> Check:
         async def check() -> str:
             place = progress.places[name]
-            behind = await stores.framelog.last_position() - place.position
+            behind = await stores.durable.framelog.last_position() - place.position
             if place.failing:
                 return f"stands still, {max(0, behind)} frames behind: {place.failing}"
             return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
 
         return check
 
-    return {"registry": database, "ingest": ingesting, **{name: follows(name) for name in PROJECTIONS}}
+    return {
+        "registry": database,
+        "frame_log": logging_frames(stores.durable),
+        **{name: follows(name) for name in PROJECTIONS},
+    }
+
+
+def logging_frames(durable: Durable) -> Check:
+    """Does the frame log answer?"""
+
+    async def check() -> str:
+        await durable.framelog.last_position()
+        return ""
+
+    return check
+
+
+def ingesting(ingest: Ingest) -> Check:
+    """Does it take frames?"""
+
+    async def check() -> str:
+        return ingest.failing or await connected(ingest.session)()
+
+    return check
+
+
+def connected(session: BrokerSession) -> Check:
+    """Is the broker there?"""
+
+    async def check() -> str:
+        return "" if session.connected else "the broker is not there"
+
+    return check
+
+
+def web_server(app: FastAPI) -> "WebServer":
+    """A server for this application; its listening socket is made before."""
+    return WebServer(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+        )
+    )
 
 
 class WebServer(uvicorn.Server):

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from contracts.messages import LaneState
 
+BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor"})
+"""Reasons of drops that a gateway counts in ``LaneState.dropped``."""
+
 
 class Held(NamedTuple):
     """Seqs first..last of a lane that the cloud holds. samples in them, samples_before them in the lane."""
@@ -67,6 +70,9 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     produced = max(known, reported.produced if reported else 0)
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0
+    # What the gateway has counted as dropped while the records that name the ranges are still on their way.
+    named = sum(drop.samples for drop in _distinct(drops) if drop.reason in BY_POLICY)
+    unnamed = max(0, reported.dropped - named) if reported else 0
     for gap in gaps:
         bare = _without(gap, drops)
         if not bare:  # every frame of it was given up; the gap knows best how much that was
@@ -78,7 +84,10 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
         if reported is None or bare[-1][1] >= reported.oldest_unacked_seq:
             buffered += gap.samples - dropped
         else:
-            unexplained += gap.samples - dropped
+            told = min(gap.samples - dropped, unnamed)
+            unnamed -= told
+            declared += told
+            unexplained += gap.samples - dropped - told
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tortoise.expressions import Q
-from tortoise.transactions import in_transaction
 
+from device_registry.database import writing
 from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Device, Facility
@@ -70,7 +70,7 @@ async def change_device(
 
     Raises NotFound (device, facility), Conflict (a facility of another community or kind).
     """
-    async with in_transaction():
+    async with writing():
         row = await device(device_id)
         if name is not None:
             row.name_zh, row.name_en, row.named_by = name.zh, name.en, "person"

@@ -42,7 +42,9 @@ class GatewayClock:
         self._floor_ms = max(FLOOR_MS, kept.now_ms if kept else 0)
         self.possible = self.dates_count(wall_ms)
         """The machine's clock was not in the past of what is known."""
-        if kept is not None and kept.boot == boot:
+        self.goes_on = kept is not None and kept.boot == boot
+        """An earlier start in this boot has set the offset: what was framed then has the same error."""
+        if kept is not None and self.goes_on:
             self._offset_ms = kept.offset_ms
             self.error_ms = kept.error_ms
         else:

@@ -19,10 +19,10 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from edge_agent.clock import UNSURE_MS, GatewayClock
-from edge_agent.crash_points import crash_points
 from edge_agent.downlink import Executor
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
@@ -68,6 +68,7 @@ class Agent:
         jitter: Callable[[], random.Random] = random.Random,
         mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
         boot: str = "",
+        checkpoint: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.profiles = profiles or load_with_own(Path(settings.profiles) if settings.profiles else None)
@@ -79,10 +80,13 @@ class Agent:
             data_dir / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, self.now_ms,
             settings.outbox_age_ms_max, settings.disk_free_bytes_min,
         )  # fmt: skip
+        if not self.clock.goes_on:
+            self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
+        self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
         self.commit_seconds = commit_seconds()
-        checkpoint = crash_points(settings.crash_at)
+        checkpoint = checkpoint or crash_points(settings.crash_at)
         self.checkpoint = checkpoint
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
@@ -168,7 +172,7 @@ class Agent:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
         if was_sure and not shift_ms:
             return
-        write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+        self._keep_clock()
         if not was_sure:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
             frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
@@ -232,14 +236,20 @@ class Agent:
             finally:
                 writer.cancel()
 
+    def _keep_clock(self) -> None:
+        try:
+            write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
+        except OSError as error:
+            log.error("the clock can't be noted", extra={"error": str(error)})
+
     async def _keep_house(self) -> None:
         """What is done now and then: folded refusals go out, the clock and the lanes' ends are noted outside the file."""
         while True:
             await asyncio.sleep(HOUSE_S)
             self.intake.fold_out()
+            self._keep_clock()
             self.standing.note_fill(self._monotonic_ms())
             try:
-                write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
                 await self.writer.call(keep_hint, self.outbox)
             except (OSError, sqlite3.Error) as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
@@ -253,8 +263,8 @@ class Agent:
 
     def close(self) -> None:
         """Note where everything stands, close the outbox."""
+        self._keep_clock()
         try:
-            write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
             keep_hint(self.outbox)
         except OSError as error:
             log.error("notes beside the outbox can't be written", extra={"error": str(error)})

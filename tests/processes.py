@@ -12,12 +12,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from tests.brokers import Broker, Kind, free_port
+from tests.certificates import CloudCertificates, Identity
 
 Answer = TypeVar("Answer")
+Backends = Literal["embedded", "servers"]
+"""NATS, SQLite and DuckDB, without a server; or the servers people run: Mosquitto with TLS and access lists."""
 BIN = Path(sys.executable).parent
+DROPPED = "$SYS/broker/publish/messages/dropped"
 
 
 def wait_for(
@@ -142,6 +146,44 @@ class EdgeAgent(Program):
         wait_for(ready, f"{self.gateway} to be ready")
 
 
+class IngestWorker(Program):
+    """`cloud-api ingest`: one of many."""
+
+    def __init__(self, folder: Path, cloud_port: int, **settings: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(
+            ["cloud-api", "ingest"],
+            folder,
+            {
+                "LINLI_DATA_DIR": str(folder / "data"),
+                "LINLI_HTTP_PORT": str(self.port),
+                "LINLI_MQTT_PORT": str(cloud_port),
+                "LINLI_INGEST_SHARE": "ingest",
+                **settings,
+            },
+        )
+
+    def is_ready(self) -> bool:
+        """What /readyz says; False while it is not up."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def wait_ready(self) -> None:
+        """Until /readyz says so."""
+        wait_for(self.is_ready, "the ingest worker to be ready", 30)
+
+    def counts(self) -> dict[str, float]:
+        """What its ingest has counted since its start: frames, duplicates, ..."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        found = (line.split(" ") for line in lines if line.startswith("linli_ingest_"))
+        return {name.removeprefix("linli_ingest_").removesuffix("_total"): float(value) for name, value in found}
+
+
 class CloudApi(Program):
     """`cloud-api serve`."""
 
@@ -213,17 +255,50 @@ class CloudApi(Program):
         return dict(self.get(f"gateways/{gateway}/ledger"))
 
 
+def tls_settings(whose: str, certificates: CloudCertificates, identity: Identity) -> dict[str, str]:
+    """LINLI_<whose>_TLS_*: how to prove who we are to the cloud's broker, and it to us."""
+    return {
+        f"LINLI_{whose}_TLS_CA": str(certificates.broker_ca),
+        f"LINLI_{whose}_TLS_CERT": str(identity.cert),
+        f"LINLI_{whose}_TLS_KEY": str(identity.key),
+    }
+
+
 class Site:
-    """One gateway with its broker and agent, the cloud's broker, and the cloud."""
+    """One gateway with its broker and agent, the cloud's broker, and the cloud, on one of the two sets of backends.
+
+    postgres  settings of the cloud's database (``Postgres.settings``); None: its files
+    workers   so many ingest workers take the frames, on a shared subscription; 0: the cloud does so itself
+    """
 
     def __init__(
-        self, folder: Path, local: Kind = "nats-gateway", gateway: str = "gw-test-1", data_dir: Path | None = None,
-        **agent: str,
+        self, folder: Path, local: Kind | None = None, backends: Backends = "embedded", gateway: str = "gw-test-1",
+        data_dir: Path | None = None, postgres: dict[str, str] | None = None, workers: int = 0, **agent: str,
     ) -> None:  # fmt: skip
         self.gateway = gateway
-        self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
-        self.local_broker = Broker(local, folder / "local-broker")
-        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.port)
+        self.workers: list[IngestWorker] = []
+        self.local_broker = Broker(
+            local or ("nats-gateway" if backends == "embedded" else "mosquitto-gateway"), folder / "local-broker"
+        )
+        cloud: dict[str, str] = {}
+        self.certificates: CloudCertificates | None = None
+        if backends == "embedded":
+            self.cloud_broker = Broker("nats-cloud", folder / "cloud-broker")
+        else:
+            self.certificates = certificates = CloudCertificates(folder / "tls")
+            self.cloud_broker = Broker("mosquitto-cloud", folder / "cloud-broker", certificates=certificates)
+            self.cloud_broker.allow(gateway)
+            cloud = tls_settings("MQTT", certificates, certificates.services.issue("cloud-api"))
+            agent = {**tls_settings("CLOUD_MQTT", certificates, certificates.gateways.issue(gateway)), **agent}
+            database = postgres or {}
+            cloud |= database
+            for number in range(1, workers + 1):
+                tls = tls_settings("MQTT", certificates, certificates.services.issue(f"ingest-{number}"))
+                self.workers.append(
+                    IngestWorker(folder / f"ingest-{number}", self.cloud_broker.service_port, **tls, **database)
+                )
+            cloud |= {"LINLI_INGEST": "workers"} if workers else {}
+        self.cloud = CloudApi(folder / "cloud", self.cloud_broker.service_port, **cloud)
         if data_dir is not None:
             agent["LINLI_DATA_DIR"] = str(data_dir)
         self.agent = EdgeAgent(gateway, folder / "edge", self.local_broker.port, self.cloud_broker.port, **agent)
@@ -233,8 +308,12 @@ class Site:
         self.cloud_broker.start()
         self.local_broker.start()
         self.cloud.start()
+        for worker in self.workers:
+            worker.start()
         self.agent.start()
         self.cloud.wait_ready()
+        for worker in self.workers:
+            worker.wait_ready()
         names = {"name": {"zh": "测试", "en": "Test"}}
         for path, body in (
             ("communities/test", names),
@@ -243,6 +322,17 @@ class Site:
             status, answer = self.cloud.send("PUT", path, body)
             assert status == 200, answer
         self.agent.wait_ready(cloud=True)
+
+    def broker_dropped(self) -> int:
+        """How many messages the cloud's Mosquitto has dropped since its start, as it says itself."""
+        assert self.certificates is not None
+        health = self.certificates.services.issue("health")
+        command = [
+            "mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.cloud_broker.service_port), "-t", DROPPED, "-C", "1",
+            "-W", "30", "--cafile", str(self.certificates.broker_ca), "--cert", str(health.cert),
+            "--key", str(health.key),
+        ]  # fmt: skip
+        return int(subprocess.run(command, check=True, capture_output=True, timeout=40).stdout)
 
     def balanced(self) -> dict[str, Any] | None:
         """The ledger when nothing is in flight any more and it adds up, else None."""
@@ -254,26 +344,26 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path,
-    local: Kind = "nats-gateway",
-    data_dir: Path | None = None,
-    cloud: dict[str, str] | None = None,
-    **agent: str,
-) -> Iterator[Site]:
+    folder: Path, local: Kind | None = None, backends: Backends = "embedded", data_dir: Path | None = None,
+    postgres: dict[str, str] | None = None, workers: int = 0, cloud: dict[str, str] | None = None, **agent: str,
+) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
-    cloud, agent  settings of the two programs
+    local        another broker on the gateway than the set's own
+    cloud, agent settings of the two programs
     """
-    site = Site(folder, local, data_dir=data_dir, **agent)
+    site = Site(folder, local, backends, data_dir=data_dir, postgres=postgres, workers=workers, **agent)
     site.cloud.settings.update(cloud or {})
     with ExitStack() as stack:
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
-        for program in (site.cloud, site.agent):
+        for program in (site.cloud, *site.workers, site.agent):
             stack.callback(lambda each=program: each.stop() if each.alive else None)
         try:
             site.start()
             yield site
         except BaseException:
             print("--- edge-agent\n", site.agent.log()[-4000:], "\n--- cloud-api\n", site.cloud.log()[-4000:])
+            for worker in site.workers:
+                print("--- ingest worker\n", worker.log()[-4000:])
             raise

@@ -6,6 +6,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
 need mosquitto mosquitto
+need mosquitto_sub mosquitto-clients
 need influxd influxdb
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 need chromium chromium

@@ -1,14 +1,12 @@
 """From the cloud's broker to the frame log: check, commit, then acknowledge. What can't be taken goes to quarantine."""
 
 import asyncio
-import contextlib
 import logging
 import random
-import secrets
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import aiomqtt
 import msgspec
@@ -16,12 +14,13 @@ import msgspec
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
 from cloud_api.framelog.coverage import StreamKey
 from cloud_api.ingest.presence import GatewayPresence
+from cloud_api.ingest.session import BrokerAddress, BrokerSession
 from cloud_api.ingest.welcome import welcome_for
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
 from contracts.frame import FrameError, FrameHeader, decode_columns, frame_name, read_header
-from contracts.messages import FrameAck, GatewayState, IngestState, Lane
+from contracts.messages import FrameAck, GatewayState, Lane
 
 log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
@@ -29,22 +28,13 @@ _state_reader = msgspec.msgpack.Decoder(GatewayState)
 BATCH_FRAMES = 200
 QUEUE_FRAMES = 2_000
 """Frames that wait for their commit; more are not taken, and the gateways send them again."""
-BACKOFF_S_MAX = 1.0
+QUEUE_BYTES = 64 * 2**20
 RETRY_S = 0.5
 REJECTED_KEPT = 64
 TAKEN_MAX = 64
 
 Results = dict[StreamKey, tuple[list[int], list[int]]]
 """Lane -> (seqs of a batch that are stored with their bytes, seqs that are there with others)."""
-
-
-class BrokerAddress(NamedTuple):
-    """The cloud's broker."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = ""
 
 
 @dataclass
@@ -57,14 +47,27 @@ class IngestCounts:
     conflicts: int = 0
     quarantined: int = 0
     refused_full: int = 0
-    sessions: int = 0
+
+
+def up_filters(share: str) -> list[tuple[str, int]]:
+    """What an ingest subscribes to: topic filters, each with its QoS.
+
+    share  name of the group of workers of which each message reaches one; "": there is one ingest
+    A worker hears the states of all gateways, to know who is there; those that reach it with QoS 1 are for it to answer.
+    """
+    if not share:
+        return [(topics.ALL_UP, 1), (topics.ALL_STATE, 1)]
+    shared = f"$share/{share}/"
+    return [(shared + topics.ALL_UP, 1), (shared + topics.ALL_STATE, 1), (topics.ALL_STATE, 0)]
 
 
 class Ingest:
-    """One ingest. ``run`` holds the session with the broker and commits what comes.
+    """One ingest, of one or of many. ``run`` holds the session with the broker and commits what comes.
 
-    mqtt   makes a session's client
-    timed  gives a context that measures one commit
+    mqtt        makes a session's client
+    share       see ``up_filters``
+    timed       gives a context that measures one commit
+    checkpoint  told the named places at which a test may kill the program
     """
 
     def __init__(
@@ -77,22 +80,22 @@ class Ingest:
         clock: Callable[[], int],
         jitter: random.Random,
         mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
-        timed: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext,
+        share: str = "",
+        checkpoint: Callable[[str], None] = lambda place: None,
+        timed: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.connected = False
         self.failing = ""
         self.counts = IngestCounts()
-        self._broker = broker
+        self.session = BrokerSession(broker, up_filters(share), self._take, True, clock, jitter, mqtt)
         self._framelog = framelog
         self._quarantine = quarantine
         self._ledger = ledger
         self._presence = presence
         self._clock = clock
-        self._jitter = jitter
-        self._mqtt = mqtt
+        self._checkpoint = checkpoint
         self._timed = timed
         self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
-        self._client: aiomqtt.Client | None = None
+        self._arrived_bytes = 0
         self._rejected: dict[StreamKey, list[int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
@@ -105,99 +108,47 @@ class Ingest:
         """Stay connected and commit until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._commit_forever(), name="commit frames")
-            tasks.create_task(self._stay_connected(), name="receive frames")
+            tasks.create_task(self.session.run(), name="receive frames")
 
-    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
-        """Publish with QoS 1 over this session. Returns whether the broker has taken it."""
-        client = self._client
-        if client is None:
-            return False
-        try:
-            await client.publish(topic, payload, qos=1, retain=retain, timeout=5)
-        except aiomqtt.MqttError as error:
-            log.warning("message was not published", extra={"topic": topic, "error": str(error)})
-            return False
-        return True
-
-    async def _stay_connected(self) -> None:
-        attempt = 0
-        while True:
-            try:
-                await self._hold_session()
-                attempt = 0
-            except (aiomqtt.MqttError, OSError) as error:
-                attempt = 1 if self.connected else attempt + 1
-                log.warning("broker is not there", extra={"error": str(error), "attempt": attempt})
-            finally:
-                self.connected = False
-                self._client = None
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # an error on the way out has taken its place
-            await asyncio.sleep(self._jitter.uniform(0, min(BACKOFF_S_MAX, 0.05 * 2**attempt)))
-
-    async def _hold_session(self) -> None:
-        session = secrets.token_hex(8)
-        death = self._encoder.encode(IngestState(online=False, session=session))
-        async with self._mqtt(
-            self._broker.host,
-            self._broker.port,
-            identifier=f"ingest-{session}",
-            username=self._broker.username or None,
-            password=self._broker.password or None,
-            keepalive=15,
-            timeout=5,
-            max_inflight_messages=1_000,
-            will=aiomqtt.Will(topics.INGEST, death, qos=1, retain=True),
-            logger=logging.getLogger("cloud_api.ingest.mqtt"),
-        ) as client:
-            await client.subscribe([(topics.ALL_UP, 1), (topics.ALL_STATE, 1)])
-            client.pending_calls_threshold = 1_000  # an acknowledgement a gateway and batch; no warning
-            self._client = client
-            self.connected = True
-            self.counts.sessions += 1
-            birth = IngestState(online=True, session=session, at_ms=self._clock())
-            await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
-            log.info("broker connected", extra={"session": session})
-            try:
-                async for message in client.messages:
-                    payload = message.payload if isinstance(message.payload, bytes) else b""
-                    self._take(str(message.topic), payload)
-            except asyncio.CancelledError:
-                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                    async with asyncio.timeout(1):
-                        await client.publish(topics.INGEST, death, qos=1, retain=True)
-                raise
-
-    def _take(self, topic: str, payload: bytes) -> None:
-        if topic.endswith("/state") and not self._heard(topic, payload):
-            return
-        try:
-            self._arrived.put_nowait((topic, payload))
-        except asyncio.QueueFull:
+    def _take(self, topic: str, payload: bytes, qos: int) -> None:
+        if topic.endswith("/state"):
+            state = self._presence.take(topic, payload)
+            if state is None or not (state.online and state.ask and qos):
+                return  # else it is answered after the frames that came before it
+        if self._arrived.full() or self._arrived_bytes + len(payload) > QUEUE_BYTES:
             self.counts.refused_full += 1
-
-    def _heard(self, topic: str, payload: bytes) -> bool:
-        """A gateway's state. True when it asks for an answer, which is given after the frames that came before it."""
-        try:
-            state = _state_reader.decode(payload)
-            self._presence.heard(topics.gateway_of(topic), state)
-        except (ValueError, msgspec.MsgspecError) as error:
-            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
-            return False
-        return state.online and state.ask
+            return
+        self._arrived.put_nowait((topic, payload))
+        self._arrived_bytes += len(payload)
 
     async def _commit_forever(self) -> None:
         while True:
             batch = [await self._arrived.get()]
             while len(batch) < BATCH_FRAMES and not self._arrived.empty():
                 batch.append(self._arrived.get_nowait())
-            asking = [message for message in batch if message[0].endswith("/state")]
-            frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
-            if frames and not await self._commit(frames, results):
-                continue
-            await self._acknowledge(results)
-            for topic, payload in asking:
-                await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
+            self._arrived_bytes -= sum(len(payload) for _, payload in batch)
+            try:
+                await self._work_off(batch)
+            except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
+                self.failing = str(error)
+                log.error("frames can't be committed", extra={"error": str(error), "messages": len(batch)})
+                await asyncio.sleep(RETRY_S)
+            else:
+                self.failing = ""
+
+    async def _work_off(self, batch: list[tuple[str, bytes]]) -> None:
+        """Commit, then answer. Whatever it raises: nothing more is acknowledged, the gateways keep it and send it again."""
+        asking = [message for message in batch if message[0].endswith("/state")]
+        frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+        if frames:
+            self._checkpoint("before_commit")
+            await self._commit(frames, results)
+            self._checkpoint("after_commit")
+        await self._acknowledge(results)
+        if frames:
+            self._checkpoint("after_ack")
+        for topic, payload in asking:
+            await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
 
     async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
@@ -230,17 +181,9 @@ class Ingest:
             frames.append(IncomingFrame(header, payload, now_ms))
         return frames, results
 
-    async def _commit(self, frames: list[IncomingFrame], results: Results) -> bool:
-        """Commit a batch. False: the log can't be written; nothing is acknowledged, and the gateways keep it."""
-        try:
-            with self._timed():
-                outcomes = await self._framelog.append(frames)
-        except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
-            self.failing = str(error)
-            log.error("frame log can't be written", extra={"error": str(error)})
-            await asyncio.sleep(RETRY_S)
-            return False
-        self.failing = ""
+    async def _commit(self, frames: list[IncomingFrame], results: Results) -> None:
+        with self._timed():
+            outcomes = await self._framelog.append(frames)
         for frame, outcome in zip(frames, outcomes, strict=True):
             header = frame.header
             taken, conflicts = results.setdefault(StreamKey(header.gateway, header.epoch, header.lane), ([], []))
@@ -256,7 +199,6 @@ class Ingest:
         if log.isEnabledFor(logging.DEBUG):
             for frame, outcome in zip(frames, outcomes, strict=True):
                 log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
-        return True
 
     async def _acknowledge(self, results: Results) -> None:
         for key in sorted(results):
@@ -269,7 +211,7 @@ class Ingest:
                 conflicts=conflicts,
                 taken=taken if len(taken) <= TAKEN_MAX else [],
             )
-            is_sent = await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+            is_sent = await self.session.publish(topics.ack(key.gateway), self._encoder.encode(ack))
             if log.isEnabledFor(logging.DEBUG):
                 names = [frame_name(*key, seq) for seq in taken]
                 log.debug("acknowledgement sent", extra={"frames": names, "broker_took_it": is_sent})
@@ -279,4 +221,4 @@ class Ingest:
         answer = await welcome_for(gateway, state, self._framelog, self._ledger, self._clock(), fenced)
         if wanted := [lane for lane in answer.lanes if lane.wanted]:
             log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
-        await self.publish(topics.welcome(gateway), self._encoder.encode(answer))
+        await self.session.publish(topics.welcome(gateway), self._encoder.encode(answer))

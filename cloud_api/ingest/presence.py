@@ -3,9 +3,13 @@
 import logging
 from collections.abc import Callable
 
+import msgspec
+
+from contracts import topics
 from contracts.messages import GatewayState
 
 log = logging.getLogger(__name__)
+_reader = msgspec.msgpack.Decoder(GatewayState)
 
 SILENT_MS = 40_000
 """A gateway that was online and has not been heard of for so long is not."""
@@ -22,6 +26,16 @@ class GatewayPresence:
         self._states: dict[str, GatewayState] = {}
         self._heard_ms: dict[str, int] = {}
         self._twin_ms: dict[str, int] = {}
+
+    def take(self, topic: str, payload: bytes) -> GatewayState | None:
+        """A state as it came from the broker. Returns it, or None when it can't be read."""
+        try:
+            state = _reader.decode(payload)
+            self.heard(topics.gateway_of(topic), state)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
+            return None
+        return state
 
     def heard(self, gateway: str, state: GatewayState) -> None:
         """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive.

@@ -81,10 +81,7 @@ class LiveState:
             db.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (position,))
 
-        try:
-            await self._file.write(keep)
-        except sqlite3.Error as error:
-            raise OSError(str(error)) from error
+        await self._file.write(keep)
         for source, metrics in changed.items():
             self._latest.setdefault(source, {}).update(metrics)
             self.hub.publish("state", {}, source, metrics)

@@ -56,20 +56,18 @@ def _open(payload: bytes) -> Columns:
 async def run_projection(projection: Projection, framelog: FrameLog, follower: Follower) -> None:
     """Follow the log until cancelled.
 
-    An error of the world (a full disk) is logged and tried again: the projection stands still, nothing is lost.
+    An error of the world (a full disk, a database that is away) is logged and tried again: the projection stands
+    still, nothing is lost.
     """
     name = projection.name
-    cursor = await projection.cursor()
-    follower.starts(name, cursor)
-    if cursor > (end := await framelog.last_position()):
-        # The log was restored without it: what comes now would be taken for what is in it already.
-        reason = f"ahead of the frame log ({cursor} > {end}): run cloud-api rebuild {name}"
-        follower.stands(name, reason)
-        log.error("projection stands still", extra={"projection": name, "error": reason})
-        await asyncio.Event().wait()
+    cursor = -1  # not read yet
     while True:
-        await framelog.wait(cursor)
         try:
+            if cursor < 0:
+                cursor = await projection.cursor()
+                follower.starts(name, cursor)
+                await _refuse_if_ahead(name, cursor, framelog, follower)
+            await framelog.wait(cursor)
             frames = await _step(projection, framelog, cursor)
         except OSError as error:
             follower.stands(name, str(error))
@@ -85,6 +83,16 @@ async def run_projection(projection: Projection, framelog: FrameLog, follower: F
                 log.debug("frame projected", extra={"frame": frame_name(*frame.columns.header[:4]), "projection": name})
         if projection.pace_s:
             await asyncio.sleep(projection.pace_s)
+
+
+async def _refuse_if_ahead(name: str, cursor: int, framelog: FrameLog, follower: Follower) -> None:
+    """The log was restored without the projection: what comes now would be taken for what is in it. Stand still."""
+    end = await framelog.last_position()
+    if cursor > end:
+        reason = f"ahead of the frame log ({cursor} > {end}): run cloud-api rebuild {name}"
+        follower.stands(name, reason)
+        log.error("projection stands still", extra={"projection": name, "error": reason})
+        await asyncio.Event().wait()
 
 
 async def _step(projection: Projection, framelog: FrameLog, cursor: int) -> list[OpenFrame]:

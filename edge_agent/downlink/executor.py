@@ -79,7 +79,7 @@ class Executor:
     async def run(self) -> None:
         """Close what a crash left open, then carry out commands until cancelled."""
         for state in ("received", "executing"):
-            for entry in await self._writer.call(self._writer.outbox.commands_in, state):
+            for entry in await self._writer.insist(self._writer.outbox.commands_in, state):
                 self._say(entry.command_id, after_restart(state), "agent_restarted")
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -87,7 +87,7 @@ class Executor:
                 received_ms = self._monotonic_ms()
                 known = self._in_hand.get(command.command_id)
                 if known is None:
-                    earlier = await self._writer.call(self._writer.outbox.command, command.command_id)
+                    earlier = await self._writer.insist(self._writer.outbox.command, command.command_id)
                     if earlier is not None:
                         self._repeat(earlier)
                         continue

@@ -109,23 +109,33 @@ class Epochs(Frames):
         ]
 
     def frame_again(self, frame: EarlierFrame) -> list[CommittedFrame]:
-        """Move what is in this frame into new frames of the living epoch; the old one is gone, in one transaction."""
+        """Move what is in this frame into new frames of the living epoch; the old one is gone, in one transaction.
+
+        Nothing when it has been moved already: two answers may have said so.
+        """
         content = decode_frame(frame.payload)
         lanes = {name: copy_of(state) for name, state in self.lanes.items()}
         now_ms = self.now_ms()
         with self._transaction():
+            moved = self._db.execute(
+                "DELETE FROM frames WHERE lane = ? AND seq = ? AND acked = 0 "
+                "AND epoch = (SELECT number FROM epochs WHERE epoch = ?)",
+                (LANES.index(frame.lane), frame.seq, frame.epoch),
+            ).rowcount
+            if not moved:
+                return []
             frames = self._frames(lanes[frame.lane], content.readings, content.records, now_ms)
             self._write_frames(frames, lanes, now_ms)
-            self._db.execute(
-                "DELETE FROM frames WHERE lane = ? AND seq = ? AND epoch = (SELECT number FROM epochs WHERE epoch = ?)",
-                (LANES.index(frame.lane), frame.seq, frame.epoch),
-            )
         self._after_commit(frames, lanes)
         self.bytes -= len(frame.payload)
         self.ended = self._ended()
         return frames
 
     # --- the clock ---
+
+    def last_unsure_run(self) -> int:
+        """The highest run of which frames wait for the time to be known, 0 when there is none."""
+        return int(self._db.execute("SELECT coalesce(max(unsure), 0) FROM frames WHERE unsure > 0").fetchone()[0])
 
     def heal_clock(self, shift_ms: int, error_ms: int) -> int:
         """The clock is known now: move the arrival times of what this run has framed without it. Returns frames moved.

@@ -214,6 +214,11 @@ class Outbox(Epochs):
                 lanes[lane].dropped += sum(samples_of.values())
                 lanes[lane].buffered -= sum(samples_of.values())
                 self._write_lane(self._number, lanes[lane])
+            else:
+                self._db.execute(
+                    "UPDATE lanes SET dropped = dropped + ? WHERE epoch = ? AND lane = ?",
+                    (sum(samples_of.values()), epoch_number, LANES.index(lane)),
+                )
             declared = self._frames(lanes["urgent"], [], records, now_ms)
             self._write_frames(declared, lanes, now_ms)
         self._after_commit(declared, lanes)

@@ -67,6 +67,16 @@ class OutboxWriter:
                 self._renewed()
             raise
 
+    async def insist(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
+        """Run something that only reads, again and again while the disk fails."""
+        while True:
+            try:
+                return await self.call(function, *arguments)
+            except sqlite3.Error as error:
+                self.failing = str(error)
+                log.error("outbox can't be read", extra={"error": str(error)})
+                await asyncio.sleep(RETRY_S)
+
     def wake(self, at_once: bool = False) -> None:
         """Something is pending. at_once: do not wait for company."""
         self._some.set()

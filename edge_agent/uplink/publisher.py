@@ -109,6 +109,7 @@ class Uplink:
         self._say_state = asyncio.Event()
         self._begun = asyncio.Event()
         self._session = ""
+        self._ingest = ""  # the session of the ingest that has last said it is there
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
@@ -163,6 +164,7 @@ class Uplink:
     def _lost(self) -> None:
         self.connected = False
         self.ingest_online = False
+        self._ingest = ""
         self._ask_since_ms = None
         self._asked.clear()
         self._begun.clear()
@@ -259,7 +261,12 @@ class Uplink:
                 log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
 
     def _on_ingest(self, state: IngestState) -> None:
+        if state.online == self.ingest_online and state.session == self._ingest:
+            return  # it says again that it is there
+        if not state.online and state.session != self._ingest:
+            return  # the death of an earlier one, come late
         self.ingest_online = state.online
+        self._ingest = state.session
         self._forget()
         if state.online:
             # A new ingest may not have what the old one had in its hands, and may have another disk: ask first.

@@ -6,6 +6,8 @@ end), and flips bits in frames. It can be killed, with its retained messages or 
 """
 
 import asyncio
+import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +15,15 @@ from typing import Any
 import aiomqtt
 
 from contracts import topics
-from tests.simulation.world import SimLoop, World
+from tests.simulation.process import SimLoop
+from tests.simulation.world import World
 
 TIMEOUT_S = 5.0
 
 
 @dataclass
 class Weather:
-    """How likely each mishap of a frame or an acknowledgement on its way through the broker is."""
+    """How likely each mishap of a frame, an acknowledgement or a greeting on its way through the broker is."""
 
     lost: float = 0.0
     doubled: float = 0.0
@@ -133,7 +136,7 @@ class Client:
     def _died(self) -> None:
         # A killed program's socket is closed by its machine; a machine without power says nothing.
         self.connected = False
-        if self._world.chance.random() < 0.7:
+        if not self.process.powerless:
             self._world.after(self._world.chance.uniform(0.0002, 0.01), lambda: self._broker.gone(self, clean=False))
         else:
             self._world.after(1.5 * self.keepalive_s, lambda: self._broker.gone(self, clean=False))
@@ -159,7 +162,7 @@ class CloudBroker:
         self.world = world
         self.up = True
         self.weather = Weather()
-        self.counts = {"lost": 0, "doubled": 0, "late": 0, "flipped": 0, "frames": 0, "acks": 0}
+        self.mishaps: Counter[str] = Counter()
         self.retained: dict[str, bytes] = {}
         self.clients: dict[str, Client] = {}
 
@@ -209,33 +212,37 @@ class CloudBroker:
     def _route(self, topic: str, payload: bytes, retain: bool) -> None:
         if retain:
             self.retained[topic] = payload
+        self.world.note(f"{topic} {zlib.crc32(payload):08x}")
         for client in list(self.clients.values()):
             if any(_matches(each, topic) for each in client.filters):
-                if "/up/" in topic or topic.endswith("/ack"):
+                if topic != topics.INGEST:
                     self._through_weather(client, topic, payload)
                 else:
                     client.deliver(topic, payload, retain=False)
 
     def _through_weather(self, client: Client, topic: str, payload: bytes) -> None:
         chance, weather = self.world.chance, self.weather
-        is_frame = "/up/" in topic
-        self.counts["frames" if is_frame else "acks"] += 1
+        kind = "frame" if "/up/" in topic else topic.rpartition("/")[2]
         if chance.random() < weather.lost:
-            self.counts["lost"] += 1
+            self._mishap(kind, "lost")
             return
-        if is_frame and chance.random() < weather.flipped:
-            self.counts["flipped"] += 1
+        if kind == "frame" and chance.random() < weather.flipped:
+            self._mishap(kind, "flipped")
             altered = bytearray(payload)
             altered[chance.randrange(len(altered))] ^= 1 << chance.randrange(8)
             payload = bytes(altered)
         late_s = 0.0
         if chance.random() < weather.late:
-            self.counts["late"] += 1
+            self._mishap(kind, "overtaken")
             late_s = chance.uniform(0, 1.5)
         client.deliver(topic, payload, retain=False, late_s=late_s)
         if chance.random() < weather.doubled:
-            self.counts["doubled"] += 1
+            self._mishap(kind, "doubled")
             client.deliver(topic, payload, retain=False, late_s=chance.uniform(0, 1.5))
+
+    def _mishap(self, kind: str, what: str) -> None:
+        self.mishaps[f"{kind} {what}"] += 1
+        self.world.note(f"{kind} {what}")
 
     def kill(self, with_disk: bool) -> None:
         """kill -9; every link is gone, and the wills with it. with_disk: retained messages are lost too."""
@@ -254,6 +261,3 @@ class CloudBroker:
 def _matches(pattern: str, topic: str) -> bool:
     wanted, found = pattern.split("/"), topic.split("/")
     return len(wanted) == len(found) and all(one in ("+", other) for one, other in zip(wanted, found, strict=True))
-
-
-assert _matches(topics.ALL_UP, topics.up("gw", "bulk"))

@@ -9,7 +9,8 @@ from collections import OrderedDict, deque
 from typing import Any, cast
 
 from edge_agent.southbound import packets
-from tests.simulation.world import SimLoop, World
+from tests.simulation.process import SimLoop
+from tests.simulation.world import World
 
 IN_FLIGHT_MAX = 40
 ACK_WAIT_S = 0.5
@@ -96,11 +97,10 @@ class Transport(asyncio.Transport):
 
 
 class LocalBroker:
-    """Holds the agent's session. ``acked`` are the marks of what the agent has acknowledged: they must never be lost."""
+    """Holds the agent's session."""
 
     def __init__(self, world: World, resends_at_once: bool) -> None:
         self.up = True
-        self.acked: set[int] = set()
         self.lost: set[int] = set()  # accepted here, lost with this broker's disk before the agent acknowledged it
         self.repeats = 0
         self._world = world
@@ -123,6 +123,11 @@ class LocalBroker:
     def quiet(self) -> bool:
         """Everything has been acknowledged."""
         return not self._queue and not self._flying
+
+    @property
+    def flying(self) -> dict[int, str]:
+        """What was sent to the agent and not acknowledged: mark -> topic."""
+        return {mark: topic for mark, topic, _ in self._flying.values()}
 
     @property
     def has_session(self) -> bool:
@@ -183,7 +188,6 @@ class LocalBroker:
             known = self._flying.pop(int.from_bytes(packet[2:4], "big"), None)
             if known is not None:
                 self._world.note(f"local broker has the ack of {known[0]}")
-                self.acked.add(known[0])
             self._pump()
         elif kind == 12:
             link.send(b"\xd0\x00")

@@ -85,6 +85,10 @@ def test_ingest_says_when_it_is_there_and_when_not(tmp_path: Path) -> None:
                 return msgspec.msgpack.decode(message.payload, type=IngestState)  # type: ignore[arg-type]
         raise AssertionError
 
+    async def say(port: int, payload: bytes) -> None:
+        async with aiomqtt.Client("127.0.0.1", port) as client, asyncio.timeout(5):
+            await client.publish(topics.INGEST, payload, qos=1, retain=True)
+
     with running_broker("nats-cloud", tmp_path / "broker") as broker:
         cloud = CloudApi(tmp_path / "cloud", broker.port)
         cloud.start()
@@ -95,6 +99,9 @@ def test_ingest_says_when_it_is_there_and_when_not(tmp_path: Path) -> None:
         cloud.start()
         cloud.wait_ready()
         assert asyncio.run(last_word(broker.port)).online
+        late = msgspec.msgpack.encode(IngestState(online=False, session="half-open, and its will comes late"))
+        asyncio.run(say(broker.port, late))
+        wait_for(lambda: asyncio.run(last_word(broker.port)).online, "the living one to say that it is there")
         assert cloud.stop() == 0
         assert not asyncio.run(last_word(broker.port)).online
 

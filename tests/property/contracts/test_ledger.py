@@ -64,6 +64,19 @@ def test_what_nobody_holds_is_unexplained(frames: list[tuple[int, str]]) -> None
     assert ledger.produced == ledger.stored + ledger.declared_dropped + ledger.buffered + ledger.unexplained
 
 
+def test_a_drop_that_is_counted_but_not_yet_named_is_declared_and_hides_no_more_than_that() -> None:
+    held = [Held(1, 2, 20, 0), Held(6, 6, 10, 50)]
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=6, produced=60, oldest_unacked_seq=7, buffered=0, dropped=25
+    )  # fmt: skip
+    ledger = lane_ledger(held, [], reported)
+    assert (ledger.declared_dropped, ledger.unexplained) == (25, 5)
+    named = lane_ledger(held, [Drop(3, 4, 25, "size_cap")], reported)
+    assert (named.declared_dropped, named.unexplained) == (25, 5)
+    asked = lane_ledger(held, [Drop(3, 3, 0, "not_kept")], reported)
+    assert asked.unexplained == 5
+
+
 @given(st.permutations(list(range(1, 30))), st.lists(st.integers(1, 29)))
 @settings(max_examples=300, deadline=None)
 def test_coverage_is_the_same_in_any_order(order: list[int], repeats: list[int]) -> None:

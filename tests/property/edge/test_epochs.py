@@ -49,6 +49,7 @@ def test_an_ended_epoch_goes_on_and_what_is_past_the_clouds_count_is_framed_agai
             (made,) = outbox.frame_again(frame)
             assert made.epoch == outbox.epoch != ended
             assert values(made.payload) == [frame.seq - 1]
+            assert outbox.frame_again(frame) == [], "a second answer moves nothing"
     assert [(lane.epoch, lane.buffered, lane.oldest_unacked_seq) for lane in outbox.ended] == [(ended, 4, 4)]
     outbox.acked("bulk", [(4, 7)], ended)
     assert outbox.earlier(100) == []

@@ -37,9 +37,9 @@ class Cloud:
         self.seqs["bulk"] += 1
         payload = encode_frame(GATEWAY, EPOCH, "bulk", self.seqs["bulk"], self.now_ms, self.samples, readings, records)
         self.samples += sum(len(reading.samples) for reading in readings)
-        await self.stores.framelog.append([IncomingFrame(read_header(payload), payload, self.now_ms)])
+        await self.stores.durable.framelog.append([IncomingFrame(read_header(payload), payload, self.now_ms)])
         for projection in self.stores.projections():
-            await rebuild(projection, self.stores.framelog, lambda position, end: None)
+            await rebuild(projection, self.stores.durable.framelog, lambda position, end: None)
 
     async def seen(self, device: str, kind: str, verbs: Sequence[str] = (), name: str = "") -> str:
         """The gateway reports a device. Returns its id."""

@@ -1,0 +1,72 @@
+-- What is in PostgreSQL beside the registry's and the commands' tables (those have migrations of their own). Version 1.
+
+-- position: who appends holds a lock until its transaction is visible, so positions become visible in their order.
+-- The key begins with the gateway, so the table can be partitioned by it; for that the index on position is not unique.
+CREATE TABLE IF NOT EXISTS frames (
+    position BIGINT GENERATED ALWAYS AS IDENTITY,
+    gateway TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    received_ms BIGINT NOT NULL,
+    payload BYTEA NOT NULL,
+    PRIMARY KEY (gateway, epoch, lane, seq)
+);
+ALTER TABLE frames ALTER COLUMN payload SET STORAGE EXTERNAL; -- frames are compressed already
+CREATE INDEX IF NOT EXISTS frames_position ON frames (position);
+
+CREATE TABLE IF NOT EXISTS coverage (
+    gateway TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    first_seq BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    samples BIGINT NOT NULL,
+    samples_before BIGINT NOT NULL,
+    PRIMARY KEY (gateway, epoch, lane, first_seq)
+);
+
+CREATE TABLE IF NOT EXISTS conflicts (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    gateway TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    received_ms BIGINT NOT NULL,
+    payload BYTEA NOT NULL
+);
+CREATE INDEX IF NOT EXISTS conflicts_gateway ON conflicts (gateway);
+
+CREATE TABLE IF NOT EXISTS drops (
+    gateway TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    first_seq BIGINT NOT NULL,
+    last_seq BIGINT NOT NULL,
+    samples BIGINT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (gateway, epoch, lane, first_seq, last_seq)
+);
+
+CREATE TABLE IF NOT EXISTS quarantine (
+    number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE,
+    gateway TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    head BYTEA NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    count BIGINT NOT NULL,
+    payload BYTEA
+);
+CREATE INDEX IF NOT EXISTS quarantine_gateway ON quarantine (gateway, number);
+
+CREATE TABLE IF NOT EXISTS cursors (
+    projection TEXT PRIMARY KEY,
+    position BIGINT NOT NULL
+);

@@ -1,0 +1,148 @@
+"""What must hold: in between, and when everything has got where it belongs."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+from cloud_api.ledger.book import GatewayLedger, LaneEntry
+from cloud_api.live.latest import latest_of, newer
+from contracts.frame import decode_columns, decode_frame, read_header
+from contracts.ledger import Drop
+from contracts.messages import ClockHealed
+
+if TYPE_CHECKING:
+    from tests.simulation.scenario import Scenario
+
+CLOCK_OFF_MS = 1_500
+Key = tuple[str, str, int]  # epoch, lane, seq
+
+
+class Checks:
+    """Holds a run against what was promised. Everything raises AssertionError or ends up in ``world.errors``."""
+
+    def __init__(self, scenario: "Scenario") -> None:
+        self._all = scenario
+        self._may_miss: set[int] = set()
+        self._may_double: set[int] = set()
+        self._same_off = 0
+        """So many messages of the device that says the same may be missing or double."""
+        self._healed = 0
+
+    def excuse(self, lost_frames: Collection[bytes], flying: dict[int, str]) -> None:
+        """A disk was lost with these frames; what the local broker has ``flying`` may be stored again, or forgotten."""
+        self._may_miss |= set(_marks(lost_frames)) | set(flying)
+        self._may_double |= set(flying)
+        self._same_off += _same(lost_frames) + sum(device.endswith("/same") for device in flying.values())
+
+    def errors(self) -> None:
+        """Nothing broke so far."""
+        assert not self._all.world.errors, self._all.world.errors
+
+    def on_the_way(self, ledger: GatewayLedger) -> None:
+        """In the middle of everything no sample is unexplained."""
+        for entry in ledger.lanes:
+            if entry.ledger.unexplained:
+                self._all.world.errors.append(f"unexplained on the way: {entry}")
+
+    def counts(self) -> Counter[str]:
+        """What happened beside the faults."""
+        return Counter({
+            "delivered again by the local broker": self._all.local.repeats,
+            "frames that came twice": self._all.cloud.duplicates + self._all.cloud.ingest.counts.duplicates,
+            "ledgers checked": self._all.cloud.ledgers,
+            "frames whose times were healed": self._healed,
+        })  # fmt: skip
+
+    def at_the_end(self, ledger: GatewayLedger) -> None:
+        """Every promise."""
+        stored = self._all.cloud.frames()
+        keys = {_key(payload) for payload in stored}
+        assert len(keys) == len(stored), "a frame is stored twice"
+        self._check_ledger(ledger)
+        self._check_messages(stored, keys, ledger)
+        self._check_times(stored)
+        self._check_live(stored)
+
+    def _check_ledger(self, ledger: GatewayLedger) -> None:
+        entries = {(entry.epoch, entry.lane): entry for entry in ledger.lanes}
+        for entry in ledger.lanes:
+            lane = entry.ledger
+            assert lane.unexplained == 0, f"unexplained: {entry}"
+            assert lane.produced == lane.stored + lane.declared_dropped + lane.buffered, f"not balanced: {entry}"
+        for state in self._all.edge.agent.outbox.lanes.values():
+            found = entries.get((state.epoch, state.lane))
+            if found is None:
+                assert not state.last_seq, f"the cloud knows nothing of {state}"
+                continue
+            assert found.ledger.buffered == 0, f"buffered: {found}"
+            assert found.ledger.produced == state.produced, f"{found}, but the gateway has {state}"
+
+    def _check_messages(self, stored: list[bytes], keys: set[Key], ledger: GatewayLedger) -> None:
+        """What the agent acknowledged is stored once, or in a declared drop."""
+        sent, local = self._all.sent, self._all.local
+        gone = {_key(payload): payload for payload in self._all.edge.witness.gone}
+        given_up = [payload for key, payload in gone.items() if key not in keys and _is_declared(key, ledger.lanes)]
+        there, dropped = Counter(_marks(stored)), set(_marks(given_up))
+        for mark, times in there.items():
+            assert mark in sent or mark in self._all.twin_sent, f"message {mark} was never sent"
+            assert times == 1 or mark in self._may_double, f"message {mark} is stored {times} times"
+        excused = dropped | local.lost | self._may_miss
+        for mark, device in sent.items():
+            assert device == "same" or mark in there or mark in excused, f"message {mark} is lost"
+        same = {mark for mark, device in sent.items() if device == "same"}
+        least, most = len(same - local.lost) - self._same_off, len(same) + self._same_off
+        found = _same(stored) + _same(given_up)
+        assert least <= found <= most, f"{found} of a device that says the same, between {least} and {most}"
+
+    def _check_times(self, stored: list[bytes]) -> None:
+        """Arrival times are true where the clock was known before the frame was sent."""
+        witness = self._all.edge.witness
+        framed = {_key(each.payload): each for each in witness.framed}
+        healed = {_key(payload) for payload in witness.healed}
+        sent_unsure = {_key(payload) for payload in witness.sent_unsure}
+        for payload in stored:
+            key = _key(payload)
+            self._healed += any(isinstance(record, ClockHealed) for record in decode_frame(payload).records)
+            if (true := framed.get(key)) is None:
+                continue  # the twin's
+            known = key in healed or not (true.unsure and (key in sent_unsure or true.boot in witness.unsure_boots))
+            off_ms = read_header(payload).born_ms - true.at_ms
+            assert not known or abs(off_ms) <= CLOCK_OFF_MS, f"frame {key} is {off_ms} ms off: {true[1:]}"
+
+    def _check_live(self, stored: list[bytes]) -> None:
+        """The live state is the newest of what is stored."""
+        latest = {}
+        for payload in stored:
+            for device, metric, value in latest_of(decode_columns(payload)):
+                if newer(value, latest.get((device, metric))):
+                    latest[device, metric] = value
+        for (device, metric), value in latest.items():
+            shown = self._all.cloud.live.latest(read_header(stored[0]).gateway, device, metric)
+            assert shown is not None and shown.observed_ms == value.observed_ms, f"live shows {shown}, not {value}"
+
+
+def _key(payload: bytes) -> Key:
+    header = read_header(payload)
+    return header.epoch, header.lane, header.seq
+
+
+def _is_declared(key: Key, lanes: Iterable[LaneEntry]) -> bool:
+    def within(drop: Drop) -> bool:
+        return drop.first_seq <= key[2] <= drop.last_seq
+
+    return any((lane.epoch, lane.lane) == key[:2] and any(map(within, lane.drops)) for lane in lanes)
+
+
+def _marks(frames: Iterable[bytes]) -> list[int]:
+    """The message that each counted reading came from."""
+    return [
+        int(sample.value)  # type: ignore[arg-type]
+        for payload in frames
+        for reading in decode_frame(payload).readings
+        for sample in reading.samples
+        if sample.metric == "message_count"
+    ]
+
+
+def _same(frames: Iterable[bytes]) -> int:
+    return sum(reading.device == "same" for payload in frames for reading in decode_frame(payload).readings)
