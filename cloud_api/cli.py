@@ -126,7 +126,7 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.program import backup
 
     try:
-        manifest = backup(settings, options.folder, _show)
+        manifest = _run(backup(settings, options.folder, _show))
     except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     if options.json:
@@ -139,18 +139,18 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
 
 def _restore(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.backup import BackupError
-    from cloud_api.program import ProgramError, restore
+    from cloud_api.program import restore
 
     try:
-        manifest, aside = restore(settings, options.folder, options.replace, _show)
-    except (BackupError, ProgramError) as error:
+        manifest, aside = _run(restore(settings, options.folder, options.replace, _show))
+    except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     position = manifest.positions["framelog"]
     if options.json:
-        print(json.dumps({"position": position, "made_ms": manifest.ended_ms, "aside": str(aside) if aside else None}))
+        print(json.dumps({"position": position, "made_ms": manifest.ended_ms, "aside": aside}))
     else:
         print(f"restored up to position {position}; telemetry and live state are made anew when the cloud starts")
-        if aside is not None:
+        if aside:
             print(f"what was there is in {aside}")
     return 0
 

@@ -24,11 +24,21 @@ from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import VERSION, build_app
-from cloud_api.backup import Manifest, Shown, restore_files, restore_is_unfinished, save_files
+from cloud_api.backup import (
+    Manifest,
+    Server,
+    Shown,
+    move_aside,
+    restore_database,
+    restore_files,
+    restore_is_unfinished,
+    save_database,
+    save_files,
+)
 from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
 from cloud_api.durable import migrate as migrate_all
 from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
@@ -301,15 +311,31 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
         return await rebuild(projection, stores.durable.framelog, progress)
 
 
-def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
+async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
     """Make a backup, also of a running cloud. Raises BackupError."""
+    if (address := postgres_address(settings)) is not None:
+        return await save_database(Server(address, settings.database_tls_ca), target, VERSION, now_ms, shown)
     return save_files(settings.data_dir, target, VERSION, now_ms, shown)
 
 
-def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, Path | None]:
-    """Begin again from a backup; no cloud may run there. Raises BackupError, ProgramError."""
+async def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, str]:
+    """Begin again from a backup; no cloud may run. Returns its manifest and where what was there is, "" for nothing.
+
+    Raises BackupError, ProgramError.
+    """
     with only_process(settings.data_dir):
-        return restore_files(source, settings.data_dir, replace, now_ms, shown)
+        if (address := postgres_address(settings)) is not None:
+            server = Server(address, settings.database_tls_ca)
+            manifest, schema = await restore_database(source, server, replace, now_ms, shown)
+            folder = move_aside(settings.data_dir, now_ms)  # projections of the log that was there
+            aside = " and ".join(filter(None, [f"schema {schema}" if schema else "", str(folder or "")]))
+        else:
+            manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
+            aside = str(replaced or "")
+    async with open_stores(settings, now_ms) as stores:
+        for projection in (stores.telemetry, stores.live):  # one that is kept elsewhere is of the other log still
+            await projection.reset()
+    return manifest, aside
 
 
 def build_parts(

@@ -29,28 +29,42 @@ def restore_files(
     if manifest.store != "sqlite":
         raise BackupError(f"this backup is of {manifest.store}; set LINLI_DATABASE_URL to restore it there")
     check_files(backup, manifest, shown)
-    there = [path for path in sorted(data_dir.iterdir()) if path.name != LOCK and not path.name.startswith(ASIDE)]
+    there = _there(data_dir)
     if there and not replace:
-        names = ", ".join(path.name for path in there[:3])
-        raise BackupError(f"{data_dir} is not empty ({names}); --replace moves what is there aside")
+        raise BackupError(f"{data_dir} is not empty ({_named(there)}); --replace moves what is there aside")
     fresh = data_dir / UNFINISHED
     if fresh.exists():
         shutil.rmtree(fresh)
-        there = [path for path in there if path != fresh]
     fresh.mkdir()
     for number, entry in enumerate(manifest.files, 1):
         shutil.copyfile(backup / entry.name, fresh / entry.name)
         settle(fresh / entry.name)
         shown("copy", number, len(manifest.files))
     settle(fresh)
-    aside = data_dir / f"{ASIDE}{clock()}" if there else None
-    if aside is not None:
-        aside.mkdir()
-        for path in there:
-            path.rename(aside / path.name)
+    aside = move_aside(data_dir, clock)
     for entry in manifest.files:
         (fresh / entry.name).rename(data_dir / entry.name)
     settle(data_dir)
     fresh.rmdir()
     settle(data_dir)
     return manifest, aside
+
+
+def move_aside(data_dir: Path, clock: Callable[[], int]) -> Path | None:
+    """Move what is in ``data_dir`` into a folder of its own inside it. Returns the folder, None when there is nothing."""
+    there = [path for path in _there(data_dir) if path.name != UNFINISHED]
+    if not there:
+        return None
+    aside = data_dir / f"{ASIDE}{clock()}"
+    aside.mkdir()
+    for path in there:
+        path.rename(aside / path.name)
+    return aside
+
+
+def _there(data_dir: Path) -> list[Path]:
+    return [path for path in sorted(data_dir.iterdir()) if path.name != LOCK and not path.name.startswith(ASIDE)]
+
+
+def _named(paths: list[Path]) -> str:
+    return ", ".join(path.name for path in paths[:3])

@@ -5,12 +5,17 @@ import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.devices import ForeignClient, reading
 from tests.faults.test_kills import Load, assert_stored_once
 from tests.integration.ops.exported import scraped
-from tests.processes import BIN, Site, running_site, wait_for
+from tests.postgres import Postgres
+from tests.processes import BIN, Backends, Site, running_site, wait_for
 
 TEXTS = ("vendor_error_code", "reset_cause", "tag_id", "pile_code", "meter_status")
 SAMPLES = len(TEXTS) + 1
@@ -32,12 +37,15 @@ def log_position(site: Site) -> float:
     return next(family.samples[0].value for family in families if family.name == "linli_framelog_position")
 
 
-def lose_and_restore(site: Site, backup: Path, restored_to: float) -> None:
+def lose_and_restore(
+    site: Site, backup: Path, restored_to: float, lose_database: Callable[[], object] = lambda: None
+) -> None:
     """The cloud dies with its data; it begins again from the backup, and is proven to lack what came since."""
     had = log_position(site)
     assert had > restored_to + 5, "nothing came after the backup: there is nothing to lose"
     site.cloud.kill()
     shutil.rmtree(Path(site.cloud.settings["LINLI_DATA_DIR"]))
+    lose_database()
     assert cloud_api(site, "restore", str(backup))["position"] == restored_to
     site.cloud.start()
     site.cloud.wait_ready()
@@ -45,15 +53,28 @@ def lose_and_restore(site: Site, backup: Path, restored_to: float) -> None:
     wait_for(lambda: "asking for frames again" in site.cloud.log(), "the cloud to ask for what it lacks")
 
 
-def test_restored_from_an_older_backup_nothing_is_lost_that_gateways_keep(tmp_path: Path) -> None:
-    with running_site(tmp_path) as site:
+@pytest.mark.parametrize("backends", ["embedded", "servers"])
+def test_restored_from_an_older_backup_nothing_is_lost_that_gateways_keep(
+    tmp_path: Path, backends: Backends, postgres: Postgres
+) -> None:
+    with ExitStack() as stack:
+        settings, lose_database = None, lambda: None
+        if backends == "servers":
+            address = postgres.new_database()
+            settings = postgres.settings(address)
+
+            def lose_database() -> None:
+                postgres.query("DROP SCHEMA public CASCADE", address.database)
+                postgres.query("CREATE SCHEMA public", address.database)
+
+        site = stack.enter_context(running_site(tmp_path, backends=backends, postgres=settings))
         load = Load(site.local_broker.port, "f32")
         wait_for(lambda: load.sent > 300 and log_position(site) > 5, "some load")
         manifest = cloud_api(site, "backup", str(tmp_path / "backup"))  # of the running cloud, under load
         restored_to = manifest["positions"]["framelog"]  # type: ignore[index]
         sent = load.sent
         wait_for(lambda: load.sent > sent + 400 and log_position(site) > restored_to + 10, "load after the backup")
-        lose_and_restore(site, tmp_path / "backup", restored_to)
+        lose_and_restore(site, tmp_path / "backup", restored_to, lose_database)
         ledger = assert_stored_once(site, "f32", load.stop())
         assert {epoch["lane"] for epoch in ledger["epochs"]} == {"bulk", "urgent"}
         assert not [gap for epoch in ledger["epochs"] for gap in epoch["gaps"]]

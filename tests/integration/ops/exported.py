@@ -9,10 +9,10 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.brokers import REPOSITORY, free_port
+from tests.brokers import free_port
 from tests.processes import CloudApi, EdgeAgent, Program, get_json, wait_for
 
-TABLE = REPOSITORY / "docs" / "ops" / "metrics.md"
+TABLE = Path(__file__).parents[3] / "docs" / "ops" / "metrics.md"
 OPENING = """\
 # Metrics
 

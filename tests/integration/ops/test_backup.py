@@ -8,12 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
 from cloud_api.backup import BackupError, restore_files, save_files
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.framelog.coverage import StreamKey
+from cloud_api.program import only_process
 from tests.integration.frames import EPOCH, T0, frame, reading
+from tests.postgres import PASSWORD, Postgres
 from tests.processes import BIN
 from tests.unit.cloud_http.cloud import GATEWAY, open_cloud
 from tests.unit.cloud_http.cloud import reading as cloud_reading
@@ -153,11 +156,28 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(tmp_pa
     refused("not a whole backup")
 
 
-def cloud_api(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def cloud_api(data: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """The command as people give it."""
-    environment = {**os.environ, "LINLI_DATA_DIR": str(data), "LINLI_HTTP_PORT": "1"}
+    environment = {**os.environ, "LINLI_DATA_DIR": str(data), "LINLI_HTTP_PORT": "1", **settings}
     command = [str(BIN / "cloud-api"), *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_what_is_there_is_only_moved_aside(tmp_path: Path) -> None:
+    a_cloud(tmp_path / "data")
+    save(tmp_path / "data", tmp_path / "backup")
+    before = {path.name: path.stat().st_size for path in (tmp_path / "data").iterdir()}
+    with pytest.raises(BackupError, match="not empty .*--replace"):
+        restore(tmp_path / "backup", tmp_path / "data")
+    assert {path.name: path.stat().st_size for path in (tmp_path / "data").iterdir()} == before
+    _, aside = restore(tmp_path / "backup", tmp_path / "data", replace=True)
+    before.pop("cloud.lock")
+    assert {path.name: path.stat().st_size for path in aside.iterdir()} == before
+    with pytest.raises(
+        FileExistsError
+    ):  # the test's clock stands still: nothing is put into what was moved aside before
+        restore(tmp_path / "backup", tmp_path / "data", replace=True)
+    assert {path.name: path.stat().st_size for path in aside.iterdir()} == before
 
 
 def test_the_commands_say_what_they_do_and_refuse_in_one_line(tmp_path: Path) -> None:
@@ -165,21 +185,64 @@ def test_the_commands_say_what_they_do_and_refuse_in_one_line(tmp_path: Path) ->
     backup, data = str(tmp_path / "backup"), tmp_path / "data"
     made = cloud_api(data, "backup", backup)
     assert made.returncode == 0 and "frames up to position 6" in made.stdout and "framelog.sqlite: done" in made.stderr
-    again = cloud_api(data, "backup", backup)
-    assert again.returncode == 1 and again.stderr.count("\n") == 1 and "not empty" in again.stderr
-
-    full = cloud_api(data, "restore", backup)
-    assert full.returncode == 1 and "--replace" in full.stderr.splitlines()[-1]
-    replaced = cloud_api(data, "restore", backup, "--replace", "--json")
-    assert replaced.returncode == 0, replaced.stderr
-    aside = Path(json.loads(replaced.stdout)["aside"])
-    assert (aside / "telemetry.duckdb").is_file() and not (data / "telemetry.duckdb").exists()
-    once_more = cloud_api(data, "restore", backup, "--replace", "--json")
-    assert json.loads(once_more.stdout)["aside"] != str(aside) and aside.exists(), "what was moved aside stays"
-
+    with only_process(data):
+        running = cloud_api(data, "restore", backup, "--replace")
+    assert (
+        running.returncode == 1 and running.stderr.count("\n") == 1 and "another cloud-api works on" in running.stderr
+    )
     (data / "restoring").mkdir()
     cut_off = cloud_api(data, "rebuild", "live")
     assert cut_off.returncode == 1 and "cut off" in cut_off.stderr
-    assert cloud_api(data, "restore", backup, "--replace").returncode == 0
-    rebuilt = cloud_api(data, "rebuild", "live", "--json")
-    assert json.loads(rebuilt.stdout) == {"projection": "live", "position": 6}
+    replaced = cloud_api(data, "restore", backup, "--replace", "--json")
+    assert replaced.returncode == 0, replaced.stderr
+    assert (Path(json.loads(replaced.stdout)["aside"]) / "telemetry.duckdb").is_file()
+    assert not (data / "restoring").exists()
+
+
+def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres: Postgres) -> None:
+    """PostgreSQL: restored only when nobody is connected; what was there becomes a schema."""
+    server = postgres
+    address = server.new_database()
+    settings = {"database_url": server.settings(address)["LINLI_DATABASE_URL"], "database_password": PASSWORD}
+    data = tmp_path / "data"
+
+    async def work(frames: int) -> None:
+        async with open_cloud(data, **settings) as cloud:
+            cloud.seqs["bulk"] = cloud.samples = await cloud.stores.durable.framelog.last_position()
+            for _ in range(frames):
+                await cloud.frames([cloud_reading("d", temperature=1.0)])
+
+    backup = str(tmp_path / "backup")
+    environment = server.settings(address)
+    asyncio.run(work(6))
+    made = cloud_api(data, "backup", backup, "--json", **environment)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["positions"] == {"framelog": 6, "book": 6}
+    assert PASSWORD not in made.stderr + (tmp_path / "backup" / "manifest.json").read_text()
+    asyncio.run(work(3))
+
+    refused = cloud_api(data, "restore", backup, **environment)
+    assert refused.returncode == 1 and "--replace" in refused.stderr.splitlines()[-1]
+
+    async def beside() -> subprocess.CompletedProcess[str]:
+        worker = await asyncpg.connect(**address.connect_options())
+        try:
+            return await asyncio.to_thread(cloud_api, data, "restore", backup, "--replace", **environment)
+        finally:
+            await worker.close()
+
+    busy = asyncio.run(beside())
+    assert busy.returncode == 1 and "1 sessions use database" in busy.stderr
+    restored = cloud_api(data, "restore", backup, "--replace", "--json", **environment)
+    assert restored.returncode == 0, restored.stderr
+    aside = json.loads(restored.stdout)["aside"]
+    schema = aside.split()[1]
+    assert server.query(f'SELECT max(position) FROM "{schema}".frames', address.database) == [(9,)]
+
+    async def look() -> None:
+        async with open_cloud(data, **settings) as cloud:
+            assert await cloud.stores.durable.framelog.last_position() == 6
+            assert (await cloud.get(f"gateways/{GATEWAY}/ledger"))["stored"] == 6
+            assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 6]
+
+    asyncio.run(look())
