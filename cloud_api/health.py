@@ -1,7 +1,7 @@
 """Routes at the root for those who run Linli: alive, ready by part, Prometheus."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -36,8 +36,12 @@ async def _ask(check: Check) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> APIRouter:
-    """checks: part -> is it ready?"""
+def health_router(
+    checks: Mapping[str, Check],
+    registry: CollectorRegistry,
+    before_metrics: Callable[[], Awaitable[None]] | None = None,
+) -> APIRouter:
+    """checks: part -> is it ready? before_metrics is awaited first when metrics are asked for."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Is the process alive?")
@@ -58,6 +62,8 @@ def health_router(checks: Mapping[str, Check], registry: CollectorRegistry) -> A
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:
         """In Prometheus' text format."""
+        if before_metrics is not None:
+            await before_metrics()
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -31,6 +31,7 @@ class Parts:
     adopt_at_once  what a profile recognises is adopted by itself; else it waits for a person
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
+    metrics        what is exported; before_metrics is awaited first
     """
 
     clock: Clock
@@ -44,8 +45,10 @@ class Parts:
     commands: Commands
     adopt_at_once: bool
     console: Path
+    new_request_id: Callable[[], str]
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    before_metrics: Callable[[], Awaitable[None]] | None = None
 
 
 def _parts(request: Request) -> Parts:

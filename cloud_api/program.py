@@ -24,24 +24,36 @@ from prometheus_client import CollectorRegistry, Counter
 
 import device_registry as registry
 from cloud_api.app import build_app
+from cloud_api.backup import (
+    Manifest,
+    Server,
+    Shown,
+    move_aside,
+    restore_database,
+    restore_files,
+    restore_is_unfinished,
+    save_database,
+    save_files,
+)
 from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
 from cloud_api.commands import Commands, CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
 from cloud_api.durable import migrate as migrate_all
-from cloud_api.figures import Figures, IngestFigures
+from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
-from cloud_api.projections import Book, Projection, rebuild, run_projection
+from cloud_api.projections import Book, Progress, Projection, rebuild, run_projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.survey import Survey
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore, keep_days
-from contracts import topics
+from contracts import VERSION, topics
 from contracts.crash_points import crash_points
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
@@ -99,6 +111,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
     """Open everything, the schema brought up to date, and close it at the end."""
     folder = settings.data_dir
     with only_process(folder):
+        if restore_is_unfinished(folder):
+            raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
         async with AsyncExitStack() as closing:
             durable = await closing.enter_async_context(open_durable(settings))
             await registry.migrate(registry_database(settings), APPS)
@@ -213,7 +227,9 @@ async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
     return text
 
 
-def build_ingest(settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int]) -> Ingest:
+def build_ingest(
+    settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int], times: Times
+) -> Ingest:
     """The ingest of this process."""
     return Ingest(
         broker_address(settings),
@@ -225,6 +241,7 @@ def build_ingest(settings: Settings, durable: Durable, presence: GatewayPresence
         random.SystemRandom(),
         share=settings.ingest_share,
         checkpoint=crash_points(settings.crash_at),
+        timed=times.commit.time,
     )
 
 
@@ -243,13 +260,17 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
     async with open_stores(settings, clock) as stores:
-        cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
-        metrics = CollectorRegistry()
-        metrics.register(Figures(stores.presence, stores.live.hub, cursors))
+        times = Times(clock)
+        progress = Progress(PROJECTIONS, times.applied)
+        survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
+        figures = Figures(
+            VERSION, clock, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.durable.framelog
+        )
+        metrics = registry_of(times, figures)
         metrics.register(stores.refused)
-        checks = readiness(stores, cursors)
+        checks = readiness(stores, progress)
         if settings.ingest == "own":
-            ingest = build_ingest(settings, stores.durable, stores.presence, clock)
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
             metrics.register(IngestFigures(ingest))
             checks |= {"ingest": ingesting(ingest)}
             session, connection = ingest.session, ingest.run()
@@ -260,7 +281,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics)))
+        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
@@ -269,10 +290,9 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
+                tasks.create_task(survey.run(), name="survey"),
                 *(
-                    tasks.create_task(
-                        run_projection(each, stores.durable.framelog, cursors.__setitem__), name=each.name
-                    )
+                    tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
                     for each in stores.projections()
                 ),
             ]
@@ -293,9 +313,10 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
         if not settings.database_url:
             closing.enter_context(only_process(settings.data_dir))
         durable = await closing.enter_async_context(open_durable(settings))
-        ingest = build_ingest(settings, durable, GatewayPresence(clock, lambda gateway, online, at_ms: None), clock)
-        metrics = CollectorRegistry()
-        metrics.register(IngestFigures(ingest))
+        times = Times(clock)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        ingest = build_ingest(settings, durable, presence, clock, times)
+        metrics = registry_of(times, IngestFigures(ingest))
         server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(ingest.run(), name="ingest")
@@ -319,12 +340,40 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
         return await rebuild(projection, stores.durable.framelog, progress)
 
 
+async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
+    """Make a backup, also of a running cloud. Raises BackupError."""
+    if (address := postgres_address(settings)) is not None:
+        return await save_database(Server(address, settings.database_tls_ca), target, VERSION, now_ms, shown)
+    return save_files(settings.data_dir, target, VERSION, now_ms, shown)
+
+
+async def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, str]:
+    """Begin again from a backup; no cloud may run. Returns its manifest and where what was there is, "" for nothing.
+
+    Raises BackupError, ProgramError.
+    """
+    with only_process(settings.data_dir):
+        if (address := postgres_address(settings)) is not None:
+            server = Server(address, settings.database_tls_ca)
+            manifest, schema = await restore_database(source, server, replace, now_ms, shown)
+            folder = move_aside(settings.data_dir, now_ms)  # projections of the log that was there
+            aside = " and ".join(filter(None, [f"schema {schema}" if schema else "", str(folder or "")]))
+        else:
+            manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
+            aside = str(replaced or "")
+    async with open_stores(settings, now_ms) as stores:
+        for projection in (stores.telemetry, stores.live):  # one that is kept elsewhere is of the other log still
+            await projection.reset()
+    return manifest, aside
+
+
 def build_parts(
     settings: Settings,
     stores: Stores,
     clock: Callable[[], int],
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    before_metrics: Callable[[], Awaitable[None]] | None = None,
 ) -> Parts:
     """What the HTTP application is made of."""
     return Parts(
@@ -341,10 +390,12 @@ def build_parts(
         console=settings.console,
         checks=checks,
         metrics=metrics,
+        before_metrics=before_metrics,
+        new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )
 
 
-def readiness(stores: Stores, cursors: Mapping[str, int]) -> dict[str, Check]:
+def readiness(stores: Stores, progress: Progress) -> dict[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
@@ -353,7 +404,10 @@ def readiness(stores: Stores, cursors: Mapping[str, int]) -> dict[str, Check]:
 
     def follows(name: str) -> Check:
         async def check() -> str:
-            behind = await stores.durable.framelog.last_position() - cursors[name]
+            place = progress.places[name]
+            behind = await stores.durable.framelog.last_position() - place.position
+            if place.failing:
+                return f"stands still, {max(0, behind)} frames behind: {place.failing}"
             return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
 
         return check

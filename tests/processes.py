@@ -394,7 +394,7 @@ class Site:
 def running_site(
     folder: Path, local: Kind | None = None, stores: Stores | None = None, data_dir: Path | None = None,
     workers: int = 0, cloud_broker: Kind = "nats-cloud", broker_prefix: Sequence[str] = (), proxied: bool = False,
-    **agent: str,
+    cloud: dict[str, str] | None = None, **agent: str,
 ) -> Iterator[Site]:  # fmt: skip
     """A whole site for the length of a test; on the way out everything is stopped, whatever happened.
 
@@ -402,6 +402,7 @@ def running_site(
     stores                run on the set "servers", in databases of its own there
     broker_prefix         what starts the cloud's broker: another clock
     proxied               with the proxies ``uplink`` and ``cloud_link``
+    cloud, agent          settings of the two programs
     """
     with ExitStack() as stack:
         if stores is None and USUAL == "servers":
@@ -410,6 +411,7 @@ def running_site(
             folder, local, stores, data_dir=data_dir, workers=workers, cloud_broker=cloud_broker,
             broker_prefix=broker_prefix, proxied=proxied, **agent,
         )  # fmt: skip
+        site.cloud.settings.update(cloud or {})
         for part in (site.cloud_broker, site.local_broker):
             stack.callback(part.stop)
         for proxy in site.proxies:

@@ -5,9 +5,10 @@ from typing import Any
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
+from tortoise.functions import Count
 
 from cloud_api.commands.models import CommandRow, TransitionRow
-from cloud_api.commands.states import GATEWAY_WORDS, UNSENT, Event, State, after
+from cloud_api.commands.states import ENDED, GATEWAY_WORDS, UNSENT, Event, State, after
 from contracts.messages import CommandProgress
 from device_registry import writing
 
@@ -62,6 +63,15 @@ async def watched(expired_after_ms: int) -> list[CommandRow]:
     """Commands whose effect may still show: sent, not confirmed, and their time to live ended after this, if it did."""
     states = [State.SENT, State.LAPSED, State.RECEIVED, State.EXECUTING, State.SUCCEEDED, State.UNKNOWN]
     return await CommandRow.filter(state__in=[state.value for state in states], expires_ms__gt=expired_after_ms)
+
+
+async def count_open() -> dict[str, int]:
+    """State -> how many commands are in it that have not ended."""
+    states = [state.value for state in State if state not in ENDED]
+    rows = (
+        await CommandRow.filter(state__in=states).annotate(many=Count("id")).group_by("state").values("state", "many")
+    )
+    return dict.fromkeys(states, 0) | {row["state"]: row["many"] for row in rows}
 
 
 async def apply(command_id: str, event: Event, at_ms: int, source: str, reason: str = "") -> CommandRow | None:

@@ -11,6 +11,7 @@ from cloud_api.names import BilingualName, Id, KindOfFacility
 from cloud_api.pages import Cursor, Limit, cut, id_after
 from cloud_api.parts import PartsDep
 from cloud_api.problems import responses
+from contracts.messages import GatewayState
 
 router = APIRouter(tags=["registry"])
 
@@ -24,6 +25,17 @@ def _community(row: registry.Community) -> schema.Community:
 def _facility(row: registry.Facility) -> schema.Facility:
     return schema.Facility.model_validate(
         {"id": row.id, "community_id": row.community_id, "kind": row.kind, "name": BilingualName.of(row)}
+    )
+
+
+def _last_word(state: GatewayState) -> schema.GatewayWord:
+    return schema.GatewayWord(
+        outbox_bytes=state.outbox_bytes,
+        outbox_bytes_max=state.outbox_bytes_max,
+        outbox_hours_until_full=state.outbox_hours_until_full,
+        buffered_samples=sum(lane.buffered for lane in state.lanes),
+        clock_trusted=state.clock_trusted,
+        clock_error_ms=state.clock_error_ms if state.clock_error_ms >= 0 else None,
     )
 
 
@@ -45,6 +57,7 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
                 reported_version=row.reported_version,
                 reported_reason=row.reported_reason,
                 twin_seen_ms=presence.twin_seen_ms(row.id),
+                last_word=_last_word(state) if state and state.outbox_bytes_max else None,
             )
         )
     return items

@@ -24,6 +24,22 @@ class Facility(BaseModel):
     name: BilingualName
 
 
+class GatewayWord(BaseModel):
+    """What a gateway last said of itself; it stays when the gateway is gone.
+
+    ``outbox_hours_until_full``: at the rate of that moment, null when it did not fill. ``buffered_samples`` had not been
+    acknowledged. ``clock_error_ms`` bounds its clock's error, null when it was never measured; ``clock_trusted``: its time
+    was possible.
+    """
+
+    outbox_bytes: int = Field(examples=[1_048_576])
+    outbox_bytes_max: int = Field(examples=[1_073_741_824])
+    outbox_hours_until_full: float | None = Field(examples=[31.5])
+    buffered_samples: int = Field(examples=[96])
+    clock_trusted: bool
+    clock_error_ms: int | None = Field(examples=[3])
+
+
 class Gateway(BaseModel):
     """A gateway and what is known of it now.
 
@@ -43,6 +59,7 @@ class Gateway(BaseModel):
     reported_version: int = Field(examples=[3])
     reported_reason: str = Field(examples=[""])
     twin_seen_ms: int | None = Field(None, description="When a second gateway under this id was last fenced off")
+    last_word: GatewayWord | None = Field(None, description="Null until it has been heard since the cloud's start")
 
 
 class CommunityPage(Page):

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,7 +21,7 @@ from cloud_api.ingest.welcome import Welcomes
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
-from contracts.frame import FrameError, FrameHeader, decode_columns, read_header
+from contracts.frame import FrameError, FrameHeader, decode_columns, frame_name, read_header
 from contracts.messages import FrameAck, GatewayState, Lane
 from contracts.mqtt_client import MqttClient
 
@@ -68,6 +69,7 @@ class Ingest:
 
     mqtt        makes a session's client
     share       see ``up_filters``
+    timed       gives a context that measures one commit
     checkpoint  told the named places at which a test may kill the program
     """
 
@@ -83,6 +85,7 @@ class Ingest:
         mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         share: str = "",
         checkpoint: Callable[[str], None] = lambda place: None,
+        timed: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.failing = ""
         self.counts = IngestCounts()
@@ -93,6 +96,7 @@ class Ingest:
         self._presence = presence
         self._clock = clock
         self._checkpoint = checkpoint
+        self._timed = timed
         self._arrived = FairQueue()
         self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
         self._rejected: dict[StreamKey, list[int]] = {}
@@ -179,7 +183,8 @@ class Ingest:
         return frames, results
 
     async def _commit(self, frames: list[IncomingFrame], results: Results) -> None:
-        outcomes = await self._framelog.append(frames)
+        with self._timed():
+            outcomes = await self._framelog.append(frames)
         for frame, outcome in zip(frames, outcomes, strict=True):
             header = frame.header
             taken, conflicts = results.setdefault(StreamKey(header.gateway, header.epoch, header.lane), ([], []))
@@ -191,7 +196,10 @@ class Ingest:
                 self.counts.duplicates += 1
             else:
                 self.counts.conflicts += 1
-                log.error("another frame has this key", extra={"frame": "/".join(map(str, frame.header[:4]))})
+                log.error("another frame has this key", extra={"frame": frame_name(*header[:4])})
+        if log.isEnabledFor(logging.DEBUG):
+            for frame, outcome in zip(frames, outcomes, strict=True):
+                log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
 
     async def _acknowledge(self, results: Results) -> None:
         await asyncio.gather(*[self._ack(key, *results[key]) for key in sorted(results)])
@@ -206,3 +214,5 @@ class Ingest:
             taken=taken if len(taken) <= TAKEN_MAX else [],
         )
         await self.session.tell(topics.ack(key.gateway), self._encoder.encode(ack))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("acknowledgement sent", extra={"frames": [frame_name(*key, seq) for seq in taken]})

@@ -126,6 +126,10 @@ class GatewayPresence:
         """When it was last heard of, ms UTC; None when never."""
         return self._heard_ms.get(gateway)
 
+    def known(self) -> list[str]:
+        """Every gateway that was heard of since the start, in the order of their ids."""
+        return sorted(self._states)
+
     def count_online(self) -> int:
         """How many are there."""
         return sum(self.online(gateway) for gateway in self._states)

@@ -58,6 +58,8 @@ class BrokerSession:
         mqtt: Callable[..., aiomqtt.Client] = MqttClient,
     ) -> None:
         self.connected = False
+        self.sessions = 0
+        """How many there were; more than one is a reconnect."""
         self._broker = broker
         self._filters = [*filters, (topics.INGEST, 1)] if takes_frames else list(filters)
         self._heard = heard
@@ -126,6 +128,7 @@ class BrokerSession:
             if self._takes_frames:
                 await self._say_born(client, session)
             self.connected = True
+            self.sessions += 1
             log.info("broker connected", extra={"session": session})
             try:
                 async for message in client.messages:

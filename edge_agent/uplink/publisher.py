@@ -14,6 +14,7 @@ import aiomqtt
 import msgspec
 
 from contracts import topics
+from contracts.frame import frame_name
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
 from contracts.mqtt_client import MqttClient
 from edge_agent.outbox.frames import CommittedFrame
@@ -90,10 +91,12 @@ class Uplink:
         self.connected = False
         self.ingest_online = False
         self.fenced = False
+        self.failing = ""
+        self.sessions = 0
         self.frames_sent = 0
+        self.frames_again = 0
         self.bytes_sent = 0
         self.frames_acked = 0
-        self.frames_again = 0
         self.conflicts = 0
         self._cloud = cloud
         self._window = window
@@ -160,6 +163,7 @@ class Uplink:
                 attempt = 0
             except* (aiomqtt.MqttError, OSError, ssl.SSLError, sqlite3.Error, Begun) as errors:
                 attempt = 1 if self.connected else attempt + 1
+                self.failing = str(errors.exceptions[0]) or type(errors.exceptions[0]).__name__
                 log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
             except* Fenced:
                 pause_s_max = FENCED_S
@@ -210,6 +214,8 @@ class Uplink:
             client.pending_calls_threshold = self._window.frames_max + UNCONFIRMED_MAX
             self.connected = True
             self._hearing.connected()
+            self.failing = ""
+            self.sessions += 1
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -362,9 +368,12 @@ class Uplink:
             self._ask()
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
-        before = self._window.in_flight
-        self.frames_again += len(self._window.acked(ack.lane, ranges, self._monotonic_ms()))
-        self.frames_acked += before - self._window.in_flight
+        landed, lost = self._window.acked(ack.lane, ranges, self._monotonic_ms())
+        self.frames_again += len(lost)
+        self.frames_acked += len(landed)
+        if landed and log.isEnabledFor(logging.DEBUG):
+            names = [frame_name(self.gateway, ack.epoch, *key) for key in landed]
+            log.debug("frames acknowledged", extra={"frames": names})
         self._work.set()
         self._checkpoint("ack_come")
         self._acks.note(ack.epoch, ack.lane, ranges)
@@ -389,6 +398,9 @@ class Uplink:
         await self._say(client, topics.up(self.gateway, key.lane), payload)
         self.frames_sent += 1
         self.bytes_sent += len(payload)
+        if log.isEnabledFor(logging.DEBUG):
+            name = frame_name(self.gateway, self._writer.outbox.epoch, *key)
+            log.debug("frame sent", extra={"frame": name, "bytes": len(payload)})
         self._checkpoint("after_publish")
 
     async def _say(

@@ -19,6 +19,15 @@ class FrameKey(NamedTuple):
     seq: int
 
 
+class Acked(NamedTuple):
+    """What an acknowledgement tells. landed: were in flight, the cloud holds them; lost: are sent again, for the cloud
+    holds what was sent well after them.
+    """
+
+    landed: list[FrameKey]
+    lost: list[FrameKey]
+
+
 class SendWindow:
     """At most ``frames_max`` frames are sent and unacknowledged at any time; fewer where answers are slow to come.
 
@@ -123,15 +132,12 @@ class SendWindow:
                     return key
         return None
 
-    def acked(self, lane: str, ranges: Iterable[tuple[int, int]], now_ms: int) -> list[FrameKey]:
-        """The cloud holds these: out of flight, and not sent again. Idempotent.
-
-        Returns frames of this lane that must be lost, for the cloud holds what was sent well after them; they are sent
-        again.
-        """
+    def acked(self, lane: str, ranges: Iterable[tuple[int, int]], now_ms: int) -> Acked:
+        """The cloud holds these: out of flight, and not sent again. Idempotent."""
         wanted = sorted(ranges)
         newest_ms = 0
-        for key in [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]:
+        landed = [key for key in self._in_flight if key.lane == lane and _within(wanted, key.seq)]
+        for key in landed:
             sent_ms = self._in_flight.pop(key)
             if key in self._again:
                 self._pace.answered(now_ms - self._again[key], now_ms, again=True)
@@ -149,7 +155,7 @@ class SendWindow:
         lost = [key for key, sent_ms in self._in_flight.items() if key.lane == lane and sent_ms < before_ms]
         if lost:
             self._send_again(lost)
-        return lost
+        return Acked(landed, lost)
 
     def gone(self, key: FrameKey) -> None:
         """This frame was given up before it could be sent."""

@@ -132,7 +132,7 @@ def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
             took.append(gauges["frames_in_flight"])
             time.sleep(0.2)  # a sample of the window now and then
         assert counter(site, "frames_acked") > acked_before, "nothing came through"
-        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_again")
+        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_sent_again")
         print(
             f"{sent} frames sent, {late} called late, windows {sorted(windows)}, in flight {statistics.mean(took):.1f}"
         )

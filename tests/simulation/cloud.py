@@ -15,7 +15,7 @@ from cloud_api.ledger.book import GatewayLedger, gateway_ledger
 from cloud_api.live.hub import Hub, Source
 from cloud_api.live.latest import LiveValue
 from cloud_api.live.state import LiveState
-from cloud_api.projections import Book, book, run_projection
+from cloud_api.projections import Book, Progress, book, run_projection
 from cloud_api.quarantine import Quarantine
 from contracts.messages import Dropped, Refused
 from tests.simulation.cloud_broker import CloudBroker
@@ -72,14 +72,14 @@ class Cloud(Machine):
             BrokerAddress("cloud-broker", 1883), self.framelog, self.quarantine, self.drops, self.presence,
             world.now_ms, random.Random(world.chance.random()), self._broker.client,  # type: ignore[arg-type]
         )  # fmt: skip
-        self.cursors = {"book": 0, "live": 0}
+        self.progress = Progress(("book", "live"))
         self.task = process.start(self.ingest.run())
-        process.start(run_projection(self.book, self.framelog, self.cursors.__setitem__))
+        process.start(run_projection(self.book, self.framelog, self.progress))
         process.start(self._follow_live())
 
     async def _follow_live(self) -> None:
         await self.live.load()
-        await run_projection(self.live, self.framelog, self.cursors.__setitem__)
+        await run_projection(self.live, self.framelog, self.progress)
 
     def databases(self) -> dict[str, sqlite3.Connection]:
         databases = {name: database._file._db for name, database in self.records.items()}
@@ -105,7 +105,7 @@ class Cloud(Machine):
     def settled(self) -> bool:
         """The projections have read the whole log."""
         (last,) = self.framelog._file._db.execute("SELECT coalesce(max(position), 0) FROM frames").fetchone()
-        return all(cursor == last for cursor in self.cursors.values())
+        return all(place.position == last for place in self.progress.places.values())
 
     def frames(self) -> list[bytes]:
         """All that is in the frame log."""

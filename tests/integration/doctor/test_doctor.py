@@ -112,7 +112,7 @@ def test_the_agent() -> None:
     well = {"gauges": {"buffered_samples": 7}, "ready": {"outbox": True}, "cloud": {"not_fenced": True}}
     assert [each.verdict for each in check_agent(well)] == ["ok"]
     assert check_agent(None)[0].verdict == "warn"
-    ill = {**well, "ready": {"outbox": False}, "cloud": {"not_fenced": False}, "outbox_error": "disk is full"}
+    ill = {**well, "ready": {"outbox": False}, "cloud": {"not_fenced": False}, "parts": {"outbox": "disk is full"}}
     assert [(each.check, each.verdict) for each in check_agent(ill)][1:] == [("outbox", "fail"), ("identity", "fail")]
 
 

@@ -129,8 +129,8 @@ def test_what_was_overtaken_by_a_round_trip_is_sent_again_at_once() -> None:
     first = window.next(0)
     assert window.next(10) == FrameKey("bulk", 2)
     assert window.next(300) == FrameKey("bulk", 3)
-    assert window.acked("bulk", [(2, 2)], 60) == []
-    assert window.acked("bulk", [(2, 3)], 350) == [first]
+    assert window.acked("bulk", [(2, 2)], 60).lost == []
+    assert window.acked("bulk", [(2, 3)], 350).lost == [first]
     assert window.next(351) == first
 
 

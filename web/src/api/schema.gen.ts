@@ -1335,6 +1335,8 @@ export interface components {
              * @description When a second gateway under this id was last fenced off
              */
             twin_seen_ms?: number | null;
+            /** @description Null until it has been heard since the cloud's start */
+            last_word?: components["schemas"]["GatewayWord"] | null;
         };
         /**
          * GatewayBody
@@ -1361,6 +1363,43 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Gateway"][];
+        };
+        /**
+         * GatewayWord
+         * @description What a gateway last said of itself; it stays when the gateway is gone.
+         *
+         *     ``outbox_hours_until_full``: at the rate of that moment, null when it did not fill. ``buffered_samples`` had not been
+         *     acknowledged. ``clock_error_ms`` bounds its clock's error, null when it was never measured; ``clock_trusted``: its time
+         *     was possible.
+         */
+        GatewayWord: {
+            /**
+             * Outbox Bytes
+             * @example 1048576
+             */
+            outbox_bytes: number;
+            /**
+             * Outbox Bytes Max
+             * @example 1073741824
+             */
+            outbox_bytes_max: number;
+            /**
+             * Outbox Hours Until Full
+             * @example 31.5
+             */
+            outbox_hours_until_full: number | null;
+            /**
+             * Buffered Samples
+             * @example 96
+             */
+            buffered_samples: number;
+            /** Clock Trusted */
+            clock_trusted: boolean;
+            /**
+             * Clock Error Ms
+             * @example 3
+             */
+            clock_error_ms: number | null;
         };
         /**
          * Ledger
@@ -1617,7 +1656,7 @@ export interface components {
         };
         /**
          * ProblemDetails
-         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``.
+         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``. ``request_id`` stands in the logs.
          */
         ProblemDetails: {
             /**
@@ -1646,6 +1685,12 @@ export interface components {
              * @example /api/v1/devices/dev-aaaaaaaaaaaaaaaa
              */
             instance: string;
+            /**
+             * Request Id
+             * @default
+             * @example req-9f3b0c2d4e5a6178
+             */
+            request_id: string;
             /**
              * Errors
              * @default []

@@ -62,7 +62,7 @@ export function CommunityPage() {
         <Loading />
       ) : (
         <>
-      <Summary devices={all} gateways={gateways.data?.items ?? []} isLate={isLate} placeOf={placeOf} binOf={binOf} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
+      <Summary community={id} devices={all} gateways={gateways.data?.items ?? []} isLate={isLate} placeOf={placeOf} binOf={binOf} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
       {all.length === 0 ? (
         <Empty text={texts.noDevices} next={texts.noDevicesNext} />
       ) : (

@@ -1,4 +1,5 @@
 import { Card, SimpleGrid, Text } from "@mantine/core";
+import { Link } from "react-router";
 import type { Bin, Device, Gateway } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { LiveStream } from "../live/stream";
@@ -6,6 +7,7 @@ import type { VocabularyOf } from "../vocabulary/useVocabulary";
 import { alarmsOf, chargerStatus, isAlarmUnknown, isFull, isPlace, placeStatus, type PlaceStatus } from "./present";
 
 interface Props {
+  community: string;
   devices: Device[];
   gateways: Gateway[];
   stream: LiveStream | null;
@@ -17,7 +19,7 @@ interface Props {
 }
 
 /** The community in five numbers. */
-export function Summary({ devices, gateways, stream, vocabulary, nowMs, isLate, placeOf, binOf }: Props) {
+export function Summary({ community, devices, gateways, stream, vocabulary, nowMs, isLate, placeOf, binOf }: Props) {
   const texts = useTexts();
   const word = vocabulary.metric;
   const metrics = (device: Device) => stream?.metrics(device.id);
@@ -35,18 +37,20 @@ export function Summary({ devices, gateways, stream, vocabulary, nowMs, isLate, 
       <Tile label={texts.freeChargers} value={`${count(chargers, "free")} / ${chargers.length}`} unknown={count(chargers, "unknown")} />
       <Tile label={texts.fullBins} value={String(full)} unknown={bins.filter((each) => each === undefined).length} warn={full > 0} />
       <Tile label={texts.alarms} value={alarms ? String(alarms) : texts.noAlarms} unknown={alarmsUnknown} warn={alarms > 0} />
-      <Tile label={texts.gatewaysOnline} value={`${online} / ${gateways.length}`} warn={online < gateways.length} />
+      <Tile label={texts.gatewaysOnline} value={`${online} / ${gateways.length}`} warn={online < gateways.length} to={`/gateways?community=${community}`} />
     </SimpleGrid>
   );
 }
 
-function Tile({ label, value, unknown = 0, warn = false }: { label: string; value: string; unknown?: number; warn?: boolean }) {
+function Tile({ label, value, unknown = 0, warn = false, to }: { label: string; value: string; unknown?: number; warn?: boolean; to?: string }) {
   const texts = useTexts();
-  return (
-    <Card withBorder padding="sm" {...(warn ? { style: { borderColor: "var(--mantine-color-orange-6)" } } : {})}>
+  const look = { withBorder: true, padding: "sm", ...(warn ? { style: { borderColor: "var(--mantine-color-orange-6)" } } : {}) };
+  const content = (
+    <>
       <Text size="sm" c="dimmed">{label}</Text>
       <Text size="xl" fw={700} {...(warn ? { className: "doubt" } : {})}>{value}</Text>
       {unknown > 0 && <Text size="xs" c="dimmed">{texts.unknownCount(unknown)}</Text>}
-    </Card>
+    </>
   );
+  return to ? <Card component={Link} to={to} className="card" {...look}>{content}</Card> : <Card {...look}>{content}</Card>;
 }

@@ -62,7 +62,7 @@ export function DevicePage() {
         <Fact label={texts.externalId} value={device.data.external_id} />
         <Fact label={texts.profile} value={device.data.profile} />
         <Group gap={6}>
-          <Fact label={texts.gateway} value={gateway.data ? name(gateway.data.name) : device.data.gateway_id} />
+          <Fact label={texts.gateway} value={gateway.data ? name(gateway.data.name) : device.data.gateway_id} to={`/gateways/${device.data.gateway_id}`} />
           {online !== undefined && <Badge color={online ? "teal" : "red"} variant="light" tt="none">{online ? texts.online : texts.offline}</Badge>}
         </Group>
       </Group>
@@ -88,11 +88,13 @@ export function DevicePage() {
   );
 }
 
-function Fact({ label, value }: { label: string; value: string }) {
+function Fact({ label, value, to }: { label: string; value: string; to?: string }) {
   return (
     <div>
       <Text size="xs" c="dimmed">{label}</Text>
-      <Text size="sm" style={{ overflowWrap: "anywhere" }}>{value}</Text>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+        {to ? <Anchor component={Link} to={to} inherit>{value}</Anchor> : value}
+      </Text>
     </div>
   );
 }
