@@ -77,13 +77,18 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     # What the gateway has counted as dropped while the records that name the ranges are still on their way.
     named = sum(drop.samples for drop in _distinct(drops) if drop.reason in BY_POLICY)
     unnamed = max(0, reported.dropped - named) if reported else 0
+    left = {drop: drop.samples - _held_within(held, drop) for drop in _distinct(drops)}  # what each may account for
     for gap in gaps:
         bare = _without(gap, drops)
+        dropped = 0
+        for drop in left:
+            if drop.first_seq <= gap.last_seq and gap.first_seq <= drop.last_seq:
+                part = max(0, min(gap.samples - dropped, left[drop]))
+                left[drop] -= part
+                dropped += part
         if not bare:  # every frame of it was given up; the gap knows best how much that was
             declared += gap.samples
             continue
-        inside = [drop for drop in drops if gap.first_seq <= drop.first_seq and drop.last_seq <= gap.last_seq]
-        dropped = min(gap.samples, sum(drop.samples for drop in _distinct(inside)))
         declared += dropped
         if reported is None or bare[-1][1] >= reported.oldest_unacked_seq:
             buffered += gap.samples - dropped
@@ -107,6 +112,11 @@ def _samples_before(held: Sequence[Held], seq: int) -> int:
         [each.samples_before + (each.samples if each.last_seq < seq else 0) for each in held if each.first_seq <= seq],
         default=0,
     )
+
+
+def _held_within(held: Sequence[Held], drop: Drop) -> int:
+    """Samples of a drop that the cloud holds all the same, as far as its ranges tell: those wholly within it."""
+    return sum(each.samples for each in held if drop.first_seq <= each.first_seq and each.last_seq <= drop.last_seq)
 
 
 def _distinct(drops: Sequence[Drop]) -> list[Drop]:

@@ -176,7 +176,6 @@ class Agent:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
         if was_sure and not shift_ms and not self.outbox.is_healing:
             return
-        self._keep_clock()
         if not was_sure or self.outbox.is_healing:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
             if self.outbox.unsure_run:
@@ -184,6 +183,7 @@ class Agent:
             frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
             if frames:
                 log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
+        self._keep_clock()
 
     def _move_pending(self, shift_ms: int) -> None:
         pending = self.writer.pending
@@ -248,6 +248,8 @@ class Agent:
                 writer.cancel()
 
     def _keep_clock(self) -> None:
+        if self.clock.sure and (self.outbox.unsure_run or self.outbox.is_healing):
+            return  # after a crash the next start must still know that there are times to be moved
         try:
             write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
         except OSError as error:

@@ -361,6 +361,8 @@ class Uplink:
         if ack.epoch != self._writer.outbox.epoch:
             await self._earlier.on_ack(ack)
             return
+        if self._ask_since_ms is not None or not self.ingest_online:
+            return  # it may be meant for another outbox of which this one is a copy; what it says is asked again
         if ack.conflicts:
             self.conflicts += len(ack.conflicts)
             log.error("the cloud holds other frames under our numbers", extra={"lane": ack.lane, "seqs": ack.conflicts})

@@ -44,7 +44,7 @@ SOON_NOTICED = [
 ]  # fmt: skip
 
 
-@pytest.mark.timeout(14_400 if LONG else 120)
+@pytest.mark.timeout(14_400 if LONG else 240)
 def test_kills_and_cuts() -> None:
     many = run_many(SEEDS, FAULTS_A_SEED)
     print(table(many))
@@ -67,7 +67,7 @@ def test_the_same_seed_is_the_same_run() -> None:
     assert len(told) == 1 and len(told.pop()) > 100_000, "the whole trace"
 
 
-@pytest.mark.timeout(3_600 if LONG else 120)
+@pytest.mark.timeout(3_600 if LONG else 240)
 def test_the_simulation_notices_faulty_programs() -> None:
     """Those that few runs show; with LINLI_FAULTS=long all of them."""
     names = list(MUTANTS) if LONG else SOON_NOTICED

@@ -77,6 +77,15 @@ def test_a_drop_that_is_counted_but_not_yet_named_is_declared_and_hides_no_more_
     assert asked.unexplained == 5
 
 
+def test_a_drop_of_which_the_cloud_holds_a_part_accounts_for_the_rest_while_the_next_is_on_its_way() -> None:
+    held = [Held(1, 4, 40, 0)]
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=9, produced=90, oldest_unacked_seq=10, buffered=0, dropped=70
+    )  # fmt: skip
+    ledger = lane_ledger(held, [Drop(3, 6, 40, "age_cap")], reported)
+    assert (ledger.declared_dropped, ledger.unexplained) == (50, 0)
+
+
 @given(st.permutations(list(range(1, 30))), st.lists(st.integers(1, 29)))
 @settings(max_examples=300, deadline=None)
 def test_coverage_is_the_same_in_any_order(order: list[int], repeats: list[int]) -> None:
