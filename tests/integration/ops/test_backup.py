@@ -167,7 +167,7 @@ def test_what_is_there_is_only_moved_aside(tmp_path: Path) -> None:
     a_cloud(tmp_path / "data")
     save(tmp_path / "data", tmp_path / "backup")
     before = {path.name: path.stat().st_size for path in (tmp_path / "data").iterdir()}
-    with pytest.raises(BackupError, match="not empty .*--replace"):
+    with pytest.raises(BackupError, match=r"not empty .*--replace"):
         restore(tmp_path / "backup", tmp_path / "data")
     assert {path.name: path.stat().st_size for path in (tmp_path / "data").iterdir()} == before
     _, aside = restore(tmp_path / "backup", tmp_path / "data", replace=True)
