@@ -26,12 +26,15 @@ def test_a_reading_is_followed_from_its_topic_to_its_series(tmp_path: Path) -> N
     debug = {"LINLI_LOG_LEVEL": "debug"}
     with running_site(tmp_path, cloud=debug, **debug) as site, ForeignClient(site.local_broker.port) as client:  # type: ignore[arg-type]
         client.publish(topic, reading(1, temperature=20))
-        wait_for(site.balanced, "the ledger to balance", 20)
-
-        (decoded,) = said(site.agent, "message decoded", topic=topic)
+        (decoded,) = wait_for(lambda: said(site.agent, "message decoded", topic=topic), "the message to be read", 20)
         assert decoded["device"] == "followed"
-        committed = said(site.agent, "frame committed", commit=decoded["commit"])
-        (frame,) = [line["frame"] for line in committed if "followed" in line["devices"]]
+
+        def frames() -> list[str]:
+            committed = said(site.agent, "frame committed", commit=decoded["commit"])
+            return [line["frame"] for line in committed if "followed" in line["devices"]]
+
+        (frame,) = wait_for(frames, "its frame")
+        wait_for(site.balanced, "the ledger to balance", 20)
         assert frame.startswith(f"{site.gateway}/") and frame.count("/") == 3
 
         assert said(site.agent, "frame sent", frame=frame)
