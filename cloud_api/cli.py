@@ -78,7 +78,7 @@ def _show(work: str, done: int, total: int) -> None:
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     import uvloop
 
-    from cloud_api.program import ProgramError
+    from cloud_api.process import ProgramError
 
     try:
         return uvloop.run(work)

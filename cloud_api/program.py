@@ -1,4 +1,4 @@
-"""The composition root of `cloud-api`: settings → files → parts → tasks, top to bottom.
+"""The composition root of `cloud-api`: settings → stores → parts → tasks, top to bottom.
 
 The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
 has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`.
@@ -6,21 +6,15 @@ has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-ap
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import random
 import secrets
-import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-import uvicorn
-from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import build_app
@@ -31,169 +25,36 @@ from cloud_api.backup import (
     move_aside,
     restore_database,
     restore_files,
-    restore_is_unfinished,
     save_database,
     save_files,
 )
 from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
-from cloud_api.commands import Commands, CommandSender
+from cloud_api.commands import CommandSender
 from cloud_api.desired import publish_desired
 from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
 from cloud_api.durable import migrate as migrate_all
 from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
-from cloud_api.ledger import LedgerBook
-from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
-from cloud_api.projections import Book, Progress, Projection, rebuild, run_projection
-from cloud_api.quality import QualityTracks
-from cloud_api.quarantine import Quarantine
+from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
+from cloud_api.projections import Progress, rebuild, run_projection
+from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
-from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore, keep_days
+from cloud_api.telemetry import keep_days
+from cloud_api.web_server import web_server
 from contracts import VERSION, topics
 from contracts.crash_points import crash_points
-from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 log = logging.getLogger(__name__)
-
-PROJECTIONS = ("telemetry", "live", "quality", "book")
-BEHIND_FRAMES_MAX = 5_000
-"""A projection that is further behind is not ready."""
-SHUTDOWN_S = 1
-"""How long open requests may take when the program stops; streams never end by themselves."""
-
-
-class ProgramError(Exception):
-    """The program can't start; the message says why and what to do."""
 
 
 def now_ms() -> int:
     """This machine's clock, ms UTC."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything that is kept."""
-
-    durable: Durable
-    telemetry: TelemetryStore
-    live: LiveState
-    quality: QualityTracks
-    presence: GatewayPresence
-    commands: Commands
-    book: Book
-    work: asyncio.Event  # set when the command sender has something new to do
-    refused: Counter
-
-    def projections(self) -> tuple[Projection, ...]:
-        """In the order of PROJECTIONS."""
-        return self.telemetry, self.live, self.quality, self.book
-
-
-@contextlib.contextmanager
-def only_process(data_dir: Path) -> Generator[None]:
-    """Hold the data directory for this process. Raises ProgramError when another one does."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "cloud.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProgramError(f"another cloud-api works on {data_dir}; stop it first") from None
-        yield
-
-
-@asynccontextmanager
-async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
-    """Open everything, the schema brought up to date, and close it at the end."""
-    folder = settings.data_dir
-    with only_process(folder):
-        if restore_is_unfinished(folder):
-            raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
-        async with AsyncExitStack() as closing:
-            durable = await closing.enter_async_context(open_durable(settings))
-            await registry.migrate(registry_database(settings), APPS)
-            await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
-            refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
-            telemetry = telemetry_store(settings, durable.quarantine, refused)
-            closing.push_async_callback(telemetry.close)
-            live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
-            closing.push_async_callback(live.close)
-            await live.load()
-            quality = QualityTracks(folder / "quality.sqlite")
-            closing.push_async_callback(quality.close)
-            await quality.load()
-
-            work = asyncio.Event()
-
-            def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
-                live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
-                work.set()
-
-            presence = GatewayPresence(clock, gateway_changed)
-            commands = Commands(
-                clock=clock,
-                new_id=lambda: f"cmd-{secrets.token_hex(8)}",
-                latest=live.latest,
-                announce=live.publish,
-                on_work=work.set,
-            )
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
-            book = Book(durable.cursors, handlers)
-            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
-
-
-def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
-    """The store that the settings choose."""
-    if not settings.telemetry_url:
-        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
-    address = InfluxAddress(
-        settings.telemetry_url,
-        settings.telemetry_database,
-        settings.telemetry_username,
-        settings.telemetry_password.get_secret_value(),
-        settings.telemetry_token.get_secret_value(),
-    )
-
-    async def refuse(gateway: str, samples: Refused) -> None:
-        refused.inc(samples.count)
-        await quarantine.store_refused(gateway, samples)
-
-    return InfluxStore(address, refuse)
-
-
-def record_handlers(
-    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, clock: Callable[[], int], adopt: bool
-) -> Mapping[type, Callable[..., Awaitable[None]]]:
-    """Who keeps which record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
-
-    async def device_seen(gateway: str, seen: DeviceSeen) -> None:
-        fault = registry.sighting_fault(seen)
-        if not fault:
-            with registry.database_errors():
-                await registry.device_seen(gateway, seen, clock(), adopt)
-            return
-        refused = Refused(topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms)
-        await quarantine.device_refused(gateway, refused)
-
-    async def command_progress(gateway: str, progress: CommandProgress) -> None:
-        with registry.database_errors():
-            await commands.gateway_said(gateway, progress)
-
-    async def reported(gateway: str, report: Reported) -> None:
-        with registry.database_errors():
-            await registry.reported(gateway, report)
-
-    return {
-        DeviceSeen: device_seen,
-        CommandProgress: command_progress,
-        Refused: quarantine.device_refused,
-        Dropped: ledger.dropped,
-        Reported: reported,
-    }
 
 
 def broker_address(settings: Settings) -> BrokerAddress:
@@ -393,89 +254,3 @@ def build_parts(
         before_metrics=before_metrics,
         new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )
-
-
-def readiness(stores: Stores, progress: Progress) -> dict[str, Check]:
-    """Part -> is it ready?"""
-
-    async def database() -> str:
-        await registry.communities("", 1)
-        return ""
-
-    def follows(name: str) -> Check:
-        async def check() -> str:
-            place = progress.places[name]
-            behind = await stores.durable.framelog.last_position() - place.position
-            if place.failing:
-                return f"stands still, {max(0, behind)} frames behind: {place.failing}"
-            return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
-
-        return check
-
-    return {
-        "registry": database,
-        "frame_log": logging_frames(stores.durable),
-        **{name: follows(name) for name in PROJECTIONS},
-    }
-
-
-def logging_frames(durable: Durable) -> Check:
-    """Does the frame log answer?"""
-
-    async def check() -> str:
-        await durable.framelog.last_position()
-        return ""
-
-    return check
-
-
-def ingesting(ingest: Ingest) -> Check:
-    """Does it take frames?"""
-
-    async def check() -> str:
-        return ingest.failing or await connected(ingest.session)()
-
-    return check
-
-
-def connected(session: BrokerSession) -> Check:
-    """Is the broker there?"""
-
-    async def check() -> str:
-        return "" if session.connected else "the broker is not there"
-
-    return check
-
-
-def web_server(app: FastAPI) -> "WebServer":
-    """A server for this application; its listening socket is made before."""
-    return WebServer(
-        uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
-        )
-    )
-
-
-class WebServer(uvicorn.Server):
-    """uvicorn, but the program decides on signals."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave them alone."""
-        yield
-
-
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ProgramError naming the address."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ProgramError(f"can't listen on {host}:{port}: {error.strerror}") from error

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from cloud_api.app import build_app
 from cloud_api.framelog import IncomingFrame
-from cloud_api.program import Stores, build_parts, open_stores
+from cloud_api.program import build_parts
 from cloud_api.projections import rebuild
 from cloud_api.settings import Settings
+from cloud_api.stores import Stores, open_stores
 from contracts.frame import encode_frame, read_header
 from contracts.messages import DeviceSeen, GatewayState, Record
 from contracts.reading import Clock, Reading, Sample
