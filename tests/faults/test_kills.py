@@ -41,7 +41,7 @@ class Load:
         """The numbers whose PUBACK was seen, once no more can come."""
         self._stop.set()
         self._thread.join()
-        wait_for(lambda: len(self.client.acked) == self.sent, "the broker to acknowledge everything", 20)
+        wait_for(lambda: len(self.client.acked) == self.sent, "the broker to acknowledge everything", 60)
         self.client.__exit__()
         return list(self.client.acked)
 

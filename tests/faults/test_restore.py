@@ -15,7 +15,7 @@ from tests.devices import ForeignClient, reading
 from tests.faults.test_kills import Load, assert_stored_once
 from tests.integration.ops.exported import scraped
 from tests.postgres import Postgres
-from tests.processes import BIN, Backends, Site, running_site, wait_for
+from tests.processes import BIN, Backends, Site, Stores, running_site, wait_for
 
 TEXTS = ("vendor_error_code", "reset_cause", "tag_id", "pile_code", "meter_status")
 SAMPLES = len(TEXTS) + 1
@@ -58,16 +58,16 @@ def test_restored_from_an_older_backup_nothing_is_lost_that_gateways_keep(
     tmp_path: Path, backends: Backends, postgres: Postgres
 ) -> None:
     with ExitStack() as stack:
-        settings, lose_database = None, lambda: None
+        stores, lose_database = None, lambda: None
         if backends == "servers":
             address = postgres.new_database()
-            settings = postgres.settings(address)
+            stores = Stores(lambda: postgres.settings(address))
 
             def lose_database() -> None:
                 postgres.query("DROP SCHEMA public CASCADE", address.database)
                 postgres.query("CREATE SCHEMA public", address.database)
 
-        site = stack.enter_context(running_site(tmp_path, backends=backends, postgres=settings))
+        site = stack.enter_context(running_site(tmp_path, stores=stores))
         load = Load(site.local_broker.port, "f32")
         wait_for(lambda: load.sent > 300 and log_position(site) > 5, "some load")
         manifest = cloud_api(site, "backup", str(tmp_path / "backup"))  # of the running cloud, under load

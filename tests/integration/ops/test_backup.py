@@ -61,7 +61,7 @@ def test_everything_comes_back_and_projections_are_made_anew(tmp_path: Path) -> 
             (device,) = (await cloud.get("devices"))["items"]
             assert device["external_id"] == "d"
             assert (await cloud.get(f"gateways/{GATEWAY}/ledger"))["stored"] == 5
-            assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 6]
+            assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 0, 6]
 
     asyncio.run(run())
 
@@ -243,6 +243,6 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
         async with open_cloud(data, **settings) as cloud:
             assert await cloud.stores.durable.framelog.last_position() == 6
             assert (await cloud.get(f"gateways/{GATEWAY}/ledger"))["stored"] == 6
-            assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 6]
+            assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 0, 6]
 
     asyncio.run(look())

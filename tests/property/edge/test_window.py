@@ -63,7 +63,7 @@ class WindowMachine(RuleBasedStateMachine):
         seqs = sorted(each.seq for each in self.acked if each.lane == key.lane)
         newest_ms = max(at for each, at in self.flying.items() if each in self.acked)
         for _ in range(data.draw(st.integers(1, 2))):  # acks may be doubled
-            for lost in self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms):
+            for lost in self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms).lost:
                 assert lost.lane == key.lane
                 assert self.flying.pop(lost) + OVERTAKEN_MS_MIN < newest_ms, "it may still be on its way"
         self.flying = {each: at for each, at in self.flying.items() if each not in self.acked}

@@ -130,7 +130,7 @@ def commands() -> list[str]:
         text = page.read_text(encoding="utf-8")
         lines = [line for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
         for line in [*lines, *re.findall(r"`([^`\n]+)`", text)]:
-            match = re.search(r"\b(edge-agent|cloud-api) [a-z].*", line.partition("#")[0])
+            match = re.search(r"\b(edge-agent|cloud-api) (?!edge-agent |cloud-api )[a-z].*", line.partition("#")[0])
             if match and not line.lstrip().startswith("systemctl"):
                 found.append(match.group().strip())
     return sorted(set(found))
