@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import device_registry as registry
-from cloud_api import availability, communities, console, health, vocabulary
+from cloud_api import availability, bins, charging, communities, console, health, vocabulary
 from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
@@ -22,10 +22,11 @@ from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.quality import routes as quality_routes
 from cloud_api.quarantine import routes as quarantine_routes
 from cloud_api.request_ids import RequestIds
+from contracts import VERSION
 
-VERSION = "0.1.0"
 DESCRIPTION = (
     "Linli runs the shared facilities of residential communities. Times are integers, milliseconds UTC, in fields that "
     "end in _ms. Lists come as {items, next_cursor}. Errors are RFC 9457 problem details with a stable type. "
@@ -55,9 +56,12 @@ def build_app(parts: Parts) -> FastAPI:
         vocabulary.router,
         commands.router,
         availability.router,
+        charging.router,
+        bins.router,
         ledger_routes.router,
         quarantine_routes.router,
-        live_router(parts.live, _sources, parts.clock),
+        quality_routes.router,
+        live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(health.health_router(parts.checks, parts.metrics, parts.before_metrics))

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from cloud_api.commands import Commands
 from cloud_api.framelog import FrameLog
-from cloud_api.ingest import QUEUE_FRAMES, GatewayPresence, Ingest
+from cloud_api.ingest import MESSAGES_MAX, GatewayPresence, Ingest
 from cloud_api.live import WAITING_MAX, Hub
 from cloud_api.projections import OpenFrame, Progress
 from cloud_api.survey import Survey
@@ -74,9 +74,13 @@ class IngestFigures(Collector):
         yield _counter("linli_ingest_repeats", "Frames that were there already, with the same bytes", counts.duplicates)
         yield _counter("linli_ingest_conflicts", "Frames kept out: their number holds other bytes", counts.conflicts)
         yield _counter("linli_ingest_quarantined", "Frames that can't be read", counts.quarantined)
-        yield _counter("linli_ingest_refused_full", "Messages not taken as the queue was full", counts.refused_full)
+        yield _counter("linli_ingest_refused_full", "Messages given up as the queue was full", counts.refused_full)
+        yield _counter(
+            "linli_ingest_refused_quota", "Messages not taken as their gateway's line was full", counts.refused_quota
+        )
         yield _gauge("linli_ingest_queue_frames", "Messages that wait for their commit", ingest.queued)
-        yield _gauge("linli_ingest_queue_max_frames", "As many may wait; more are sent again", QUEUE_FRAMES)
+        yield _gauge("linli_ingest_queue_max_frames", "As many may wait; more are sent again", MESSAGES_MAX)
+        yield _gauge("linli_ingest_asking", "Gateways that wait for an answer", ingest.asking)
 
 
 class Figures(Collector):
@@ -160,6 +164,7 @@ class Figures(Collector):
         yield _gauge(
             "linli_gateways_twice", "Gateways there twice in the last quarter of an hour", presence.count_twins()
         )
+        yield _gauge("linli_gateways_up_only", "Gateways that are heard and hear nothing", presence.count_up_only())
         states = {
             name: state for name in known[:GATEWAYS_MAX] if (state := presence.state(name)) and state.outbox_bytes_max
         }

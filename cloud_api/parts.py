@@ -13,6 +13,7 @@ from cloud_api.framelog import FrameLog
 from cloud_api.ingest import GatewayPresence
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import LiveState
+from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.telemetry import TelemetryStore
 
@@ -37,6 +38,7 @@ class Parts:
     framelog: FrameLog
     telemetry: TelemetryStore
     live: LiveState
+    quality: QualityTracks
     ledger: LedgerBook
     quarantine: Quarantine
     presence: GatewayPresence

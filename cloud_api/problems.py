@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from cloud_api.request_ids import current_request_id
+from cloud_api.telemetry import StoreAway
 from device_registry import UNAVAILABLE, Conflict, NotFound
 
 log = logging.getLogger(__name__)
@@ -136,6 +137,13 @@ def add_handlers(app: FastAPI) -> None:
 
     for kind in UNAVAILABLE:
         app.add_exception_handler(kind, unavailable)
+
+    @app.exception_handler(StoreAway)
+    async def store_away(request: Request, error: StoreAway) -> JSONResponse:
+        log.warning("the telemetry store does not answer", extra={"error": str(error)})
+        response = answer(request, "not_ready", "the telemetry store does not answer now; what it holds is not lost")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter
 
 import device_registry as registry
-from cloud_api.app import VERSION, build_app
+from cloud_api.app import build_app
 from cloud_api.backup import (
     Manifest,
     Server,
@@ -47,18 +47,19 @@ from cloud_api.ledger import LedgerBook
 from cloud_api.live import Hub, LiveState
 from cloud_api.parts import Check, Parts
 from cloud_api.projections import Book, Progress, Projection, rebuild, run_projection
+from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.survey import Survey
-from cloud_api.telemetry import DuckDbStore
-from contracts import topics
+from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore, keep_days
+from contracts import VERSION, topics
 from contracts.crash_points import crash_points
 from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 log = logging.getLogger(__name__)
 
-PROJECTIONS = ("telemetry", "live", "book")
+PROJECTIONS = ("telemetry", "live", "quality", "book")
 BEHIND_FRAMES_MAX = 5_000
 """A projection that is further behind is not ready."""
 SHUTDOWN_S = 1
@@ -79,16 +80,18 @@ class Stores:
     """Everything that is kept."""
 
     durable: Durable
-    telemetry: DuckDbStore
+    telemetry: TelemetryStore
     live: LiveState
+    quality: QualityTracks
     presence: GatewayPresence
     commands: Commands
     book: Book
     work: asyncio.Event  # set when the command sender has something new to do
+    refused: Counter
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
-        return self.telemetry, self.live, self.book
+        return self.telemetry, self.live, self.quality, self.book
 
 
 @contextlib.contextmanager
@@ -114,11 +117,15 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             durable = await closing.enter_async_context(open_durable(settings))
             await registry.migrate(registry_database(settings), APPS)
             await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
-            telemetry = DuckDbStore(folder / "telemetry.duckdb")
+            refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
+            telemetry = telemetry_store(settings, durable.quarantine, refused)
             closing.push_async_callback(telemetry.close)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
+            quality = QualityTracks(folder / "quality.sqlite")
+            closing.push_async_callback(quality.close)
+            await quality.load()
 
             work = asyncio.Event()
 
@@ -136,7 +143,26 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             )
             handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
             book = Book(durable.cursors, handlers)
-            yield Stores(durable, telemetry, live, presence, commands, book, work)
+            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
+
+
+def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
+    """The store that the settings choose."""
+    if not settings.telemetry_url:
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+    address = InfluxAddress(
+        settings.telemetry_url,
+        settings.telemetry_database,
+        settings.telemetry_username,
+        settings.telemetry_password.get_secret_value(),
+        settings.telemetry_token.get_secret_value(),
+    )
+
+    async def refuse(gateway: str, samples: Refused) -> None:
+        refused.inc(samples.count)
+        await quarantine.store_refused(gateway, samples)
+
+    return InfluxStore(address, refuse)
 
 
 def record_handlers(
@@ -241,6 +267,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             VERSION, clock, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.durable.framelog
         )
         metrics = registry_of(times, figures)
+        metrics.register(stores.refused)
         checks = readiness(stores, progress)
         if settings.ingest == "own":
             ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
@@ -259,8 +286,10 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
                 tasks.create_task(connection, name="broker"),
+                tasks.create_task(stores.presence.watch(), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
+                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 tasks.create_task(survey.run(), name="survey"),
                 *(
                     tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
@@ -352,6 +381,7 @@ def build_parts(
         framelog=stores.durable.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
+        quality=stores.quality,
         ledger=stores.durable.ledger,
         quarantine=stores.durable.quarantine,
         presence=stores.presence,

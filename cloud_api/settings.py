@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     ingest             own: ``serve`` takes frames itself; workers: only ``cloud-api ingest`` processes do
     ingest_share       name of the group of ingests of which each frame reaches one; "": there is one ingest
     http_port          0: any free one; for ``cloud-api ingest``: none
+    telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
+                       _username and _password for 1.x, each secret best from its _file
+    telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     console    folder of the console's build
     """
@@ -60,6 +63,14 @@ class Settings(BaseSettings):
     database_tls_ca: Path | None = None
     ingest: Literal["own", "workers"] = "own"
     ingest_share: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    telemetry_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+(/[^?#]*)?)?$")] = ""
+    telemetry_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "linli"
+    telemetry_username: str = ""
+    telemetry_password: SecretStr = SecretStr("")
+    telemetry_password_file: Path | None = None
+    telemetry_token: SecretStr = SecretStr("")
+    telemetry_token_file: Path | None = None
+    telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from contracts.messages import LaneState
 
-BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor"})
+BY_POLICY = frozenset({"size_cap", "age_cap", "disk_floor", "frame_damaged"})
 """Reasons of drops that a gateway counts in ``LaneState.dropped``."""
 
 
@@ -66,7 +66,11 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     known = max([each.samples_before + each.samples for each in held], default=0)
     # A drop past everything that is held was produced too, also when the gateway has not said so yet.
     held_to = max([each.last_seq for each in held], default=0)
-    known += sum(drop.samples for drop in _distinct(drops) if drop.first_seq > held_to)
+    for drop in _distinct(drops):
+        if drop.first_seq > held_to:
+            known += drop.samples
+        elif drop.last_seq > held_to:  # of a file that is gone with everything: some of it had come
+            known = max(known, _samples_before(held, drop.first_seq) + drop.samples)
     produced = max(known, reported.produced if reported else 0)
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0
@@ -88,12 +92,30 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
             unnamed -= told
             declared += told
             unexplained += gap.samples - dropped - told
+    # Under numbers that the cloud holds with other bytes (a copied outbox) the gateway may hold frames of its own.
+    beside = max(0, produced - stored - declared - buffered - unexplained)
+    told = min(beside, reported.buffered) if reported else 0
+    buffered += told
+    unexplained += beside - told
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
 
 
+def _samples_before(held: Sequence[Held], seq: int) -> int:
+    """How many samples the frames before this one have, at least."""
+    return max(
+        [each.samples_before + (each.samples if each.last_seq < seq else 0) for each in held if each.first_seq <= seq],
+        default=0,
+    )
+
+
 def _distinct(drops: Sequence[Drop]) -> list[Drop]:
-    return list({(drop.first_seq, drop.last_seq): drop for drop in sorted(drops)}.values())
+    """Without those within another one: declared again as a part of it."""
+    found: list[Drop] = []
+    for drop in sorted(drops, key=lambda drop: (drop.first_seq, -drop.last_seq)):
+        if not found or drop.last_seq > found[-1].last_seq:
+            found.append(drop)
+    return found
 
 
 def _without(gap: Gap, drops: Sequence[Drop]) -> list[tuple[int, int]]:

@@ -60,7 +60,7 @@ class Dropped(Message, kw_only=True, tag="dropped"):
     first_seq: int
     last_seq: int
     samples: int  # 0: not known; the ledger takes what the gap holds
-    reason: str  # "size_cap" | "age_cap" | "disk_floor" | "file_damaged" | "not_kept" (asked for again, gone)
+    reason: str  # size_cap, age_cap, disk_floor, frame_damaged, file_damaged, not_kept (asked for again, gone)
     at_ms: int
 
 
@@ -129,6 +129,8 @@ class GatewayState(Message, kw_only=True):
     outbox_bytes_max: int = 0
     outbox_hours_until_full: float | None = None  # at the present rate; None: it does not fill
     ask: bool = False  # the gateway wants a Welcome
+    heartbeat_ms: int = 0  # how often it says so; 0: not said
+    unheard_ms: int = 0  # for how long it has waited for an answer that is late by now: it says, and hears nothing
     lanes: list[LaneState] = []
 
 
@@ -203,6 +205,7 @@ class Command(Message, kw_only=True):
     ttl_ms: int  # what is left of it when sent; counted by the gateway's monotonic clock from receipt
     issuer: str
     issued_ms: int
+    sent_ms: int = 0  # by the cloud's clock: whatever kept it on the way for longer than its time to live, it is over
     precondition: Precondition | None = None
     cancel: bool = False  # withdraw a command of this id that has not begun
 

@@ -1,16 +1,18 @@
-"""`edge-agent`: run, status, ledger, decode, profile check."""
+"""`edge-agent`: run, doctor, status, ledger, decode, profile check."""
 
 import argparse
 import asyncio
 import ctypes
 import json
 import os
+import sqlite3
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from contracts.log_format import log_as_json
+from edge_agent.outbox.file import OutboxNewer
 from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
 from edge_agent.profiles.check import check_files
 from edge_agent.profiles.lines import sample_lines
@@ -26,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         sys.exit(options.handler(options))
-    except (SettingsError, ProfileError, NoAgent, OSError) as error:
+    except (SettingsError, ProfileError, NoAgent, OutboxNewer, OSError, sqlite3.Error) as error:
         sys.exit(f"edge-agent: {error}")
 
 
@@ -44,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(handler=_status if name == "status" else _ledger)
         _config(verb)
     _config(run)
+
+    doctor = verbs.add_parser("doctor", help="check the site: a line a check, and what to do next")
+    doctor.add_argument("--json", action="store_true", help="as one JSON array")
+    doctor.set_defaults(handler=_doctor)
+    _config(doctor)
 
     decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
     decode.add_argument(
@@ -108,6 +115,24 @@ def _status(options: argparse.Namespace) -> int:
     for line in status_lines(status):
         print(line)
     return 0 if status["running"] else 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """0: all is well or nearly so; 1: something fails."""
+    from edge_agent.doctor import Finding, examine
+
+    try:
+        findings = examine(_settings(options))
+    except SettingsError as error:
+        findings = [Finding("settings", "fail", str(error), "correct it in the environment or the file of --config")]
+    if options.json:
+        print(json.dumps([finding._asdict() for finding in findings]))
+    else:
+        for finding in findings:
+            print(f"{finding.verdict:4}  {finding.check}: {finding.text}")
+            if finding.then:
+                print(f"      -> {finding.then}")
+    return 1 if any(finding.verdict == "fail" for finding in findings) else 0
 
 
 def _ledger(options: argparse.Namespace) -> int:

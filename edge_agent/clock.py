@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from contracts.reading import Clock, Reading
+
 FLOOR_MS = 1_767_225_600_000
 """2026-01-01: a clock that says less is wrong."""
 UNSURE_MS = 1_000
@@ -30,6 +32,14 @@ class Correction(NamedTuple):
 
     shift_ms: int
     error_ms: int
+
+
+def with_times_moved(reading: Reading, shift_ms: int) -> Reading:
+    """The reading as it would be had the gateway's clock been right. A device's own time is not touched."""
+    return reading._replace(
+        received_ms=reading.received_ms + shift_ms,
+        observed_ms=reading.observed_ms + (shift_ms if reading.clock is Clock.GATEWAY else 0),
+    )
 
 
 class GatewayClock:

@@ -35,6 +35,7 @@ class Intake:
         devices: dict[str, SeenDevice],
         recent: dict[int, bytes],
         now_ms: Callable[[], int],
+        steady_ms: Callable[[], int],
         messages_max: int,
         quota: Quota,
         observe: Callable[[Decoded], None],
@@ -51,6 +52,7 @@ class Intake:
         self._writer = writer
         self._recent = recent
         self._now_ms = now_ms
+        self._steady_ms = steady_ms
         self._messages_max = messages_max
         self._quota = quota
         self._observe = observe
@@ -98,7 +100,7 @@ class Intake:
         return False
 
     def _decode(self, publish: Publish, now_ms: int, batch: Batch) -> None:
-        if not self._quota.allows(publish.topic, now_ms):
+        if not self._quota.allows(publish.topic, self._steady_ms()):  # the clock may be set back
             self._refuse(publish, Undecodable("quota_exceeded", "this topic says too much"), now_ms, batch)
             return
         try:
@@ -154,11 +156,12 @@ class Intake:
         key = (topic, error.reason)
         if key not in self._folds and len(self._folds) >= FOLDS_MAX:
             key = ("", error.reason)
-        since_ms, folded = self._folds.get(key, (0, 0))
-        if now_ms - since_ms < FOLD_MS:
+        steady_ms = self._steady_ms()
+        since_ms, folded = self._folds.get(key, (steady_ms - FOLD_MS, 0))
+        if steady_ms - since_ms < FOLD_MS:
             self._folds[key] = (since_ms, folded + 1)
             return
-        self._folds[key] = (now_ms, 0)
+        self._folds[key] = (steady_ms, 0)
         batch.bulk.append(
             Refused(
                 topic=topic,
@@ -176,9 +179,9 @@ class Intake:
 
     def fold_out(self) -> None:
         """Report counts that were folded more than a minute ago; called now and then."""
-        now_ms = self._now_ms()
+        now_ms, steady_ms = self._now_ms(), self._steady_ms()
         for (topic, reason), (since_ms, folded) in list(self._folds.items()):
-            if now_ms - since_ms < FOLD_MS:
+            if steady_ms - since_ms < FOLD_MS:
                 continue
             del self._folds[topic, reason]
             if folded:

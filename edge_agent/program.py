@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import gc
-import importlib.metadata
-import json
 import logging
-import os
 import random
 import signal
 import sqlite3
@@ -19,22 +16,26 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
 from contracts.messages import Command, DesiredState, GatewayState, Reported
-from edge_agent.clock import UNSURE_MS, GatewayClock
+from contracts.mqtt_client import MqttClient
+from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
 from edge_agent.downlink import Executor
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
 from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
-from edge_agent.outbox.salvage import keep_hint, open_outbox
+from edge_agent.outbox.file import may_pass
+from edge_agent.outbox.salvage import finish_salvage, keep_hint, open_outbox
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
 from edge_agent.quota import Quota
 from edge_agent.settings import Settings
+from edge_agent.shut_door import ShutDoor, say_where
 from edge_agent.southbound import Southbound
 from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
@@ -44,6 +45,7 @@ from edge_agent.uplink.tls import client_context
 log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
+OPEN_AGAIN_S = 1.0
 
 
 def now_ms() -> int:
@@ -66,7 +68,7 @@ class Agent:
         now_ms: Callable[[], int] = now_ms,
         monotonic_ms: Callable[[], int] = monotonic_ms,
         jitter: Callable[[], random.Random] = random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         boot: str = "",
         checkpoint: Callable[[str], None] | None = None,
     ) -> None:
@@ -75,10 +77,12 @@ class Agent:
         self._monotonic_ms = monotonic_ms
         self._wall_ms = now_ms
         data_dir = Path(settings.data_dir)
+        checkpoint = checkpoint or crash_points(settings.crash_at)
+        self.checkpoint = checkpoint
         self.clock = GatewayClock(now_ms(), monotonic_ms(), boot, read_kept(data_dir))
         self.outbox = open_outbox(
             data_dir / "outbox.sqlite", settings.gateway_id, settings.outbox_bytes_max, self.now_ms,
-            settings.outbox_age_ms_max, settings.disk_free_bytes_min,
+            settings.outbox_age_ms_max, settings.disk_free_bytes_min, checkpoint,
         )  # fmt: skip
         if not self.clock.goes_on:
             self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
@@ -86,8 +90,6 @@ class Agent:
         self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
         self.commit_seconds = commit_seconds()
-        checkpoint = checkpoint or crash_points(settings.crash_at)
-        self.checkpoint = checkpoint
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
             self.on_renewed, self.commit_seconds.time,
@@ -104,14 +106,16 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint
-        )
+            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            lambda: self.clock.error_ms,
+        )  # fmt: skip
         self.intake = Intake(
             self.profiles,
             self.writer,
             devices,
             self.outbox.recent,
             self.now_ms,
+            monotonic_ms,
             settings.intake_messages_max,
             Quota(settings.topic_messages_per_s_max, settings.topic_messages_burst),
             self.executor.observe,
@@ -170,14 +174,21 @@ class Agent:
         shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
         if abs(shift_ms) >= UNSURE_MS:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
-        if was_sure and not shift_ms:
+        if was_sure and not shift_ms and not self.outbox.is_healing:
             return
         self._keep_clock()
-        if not was_sure:
+        if not was_sure or self.outbox.is_healing:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
+            if self.outbox.unsure_run:
+                self._move_pending(moved)  # what is being committed is ahead of the call below, and marked
             frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
             if frames:
                 log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
+
+    def _move_pending(self, shift_ms: int) -> None:
+        pending = self.writer.pending
+        for readings in (pending.readings, pending.urgent_readings) if shift_ms else ():
+            readings[:] = [with_times_moved(reading, shift_ms) for reading in readings]
 
     def on_renewed(self) -> None:
         """The outbox was damaged and begun anew."""
@@ -205,7 +216,7 @@ class Agent:
             at_ms=self.now_ms(),
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
-            agent_version=importlib.metadata.version("linli"),
+            agent_version=VERSION,
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
@@ -251,7 +262,8 @@ class Agent:
             self.standing.note_fill(self._monotonic_ms())
             try:
                 await self.writer.call(keep_hint, self.outbox)
-            except (OSError, sqlite3.Error) as error:
+                await self.writer.call(finish_salvage, self.outbox)
+            except sqlite3.Error as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
 
     def _tls(self) -> ssl.SSLContext:
@@ -271,18 +283,33 @@ class Agent:
         self.outbox.close()
 
     def _listening(self, port: int) -> None:
-        """Leave word where the health door is, for `edge-agent status`."""
-        path = Path(self.settings.data_dir) / "agent.json"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({"pid": os.getpid(), "host": self.settings.health_host, "port": port}))
-        fresh.replace(path)
+        say_where(self.settings, port)
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
+
+
+async def opened(settings: Settings) -> Agent:
+    """The agent, its outbox open. While the disk is full or fails it is tried again, and the health door says so."""
+    profiles = load_with_own(Path(settings.profiles) if settings.profiles else None)
+    shut = ShutDoor(settings)
+    try:
+        while True:
+            try:
+                return Agent(settings, profiles, boot=boot_id())
+            except (sqlite3.Error, OSError) as error:
+                if not may_pass(error):
+                    raise
+                shut.say(str(error))
+                log.error("outbox can't be opened", extra={"error": str(error)})
+            await asyncio.sleep(OPEN_AGAIN_S)
+    finally:
+        await shut.close()
 
 
 async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT, then leave in order: commit, say death, close."""
-    agent = Agent(settings, boot=boot_id())
+    agent = await opened(settings)
     gc.freeze()  # profiles live as long as the program: no need to look at them again
+    gc.set_threshold(10_000, 20, 50)  # readings make no cycles: looking for some after every 700 costs a seventh
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -43,9 +43,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     topic_messages_burst: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     commit_linger_ms: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 25
     commit_messages_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 500
-    intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 1_500
+    intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 600
     window_frames_max: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 64
-    resend_after_ms: Annotated[int, msgspec.Meta(ge=100)] = 10_000
+    resend_after_ms: Annotated[int, msgspec.Meta(ge=100)] = 5_000  # at least; more where answers take longer
     reconnect_s_max: Annotated[float, msgspec.Meta(gt=0, le=300)] = 1.5
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
     health_host: str = "127.0.0.1"

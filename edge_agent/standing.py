@@ -1,7 +1,6 @@
 """How the agent is doing: each part with the reason why it is not as it should be, counts, and how full everything is."""
 
 import contextlib
-import importlib.metadata
 import sqlite3
 from asyncio import timeout
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from contracts import VERSION
 from edge_agent.clock import GatewayClock
 from edge_agent.intake import Intake
 from edge_agent.machine import resident_bytes
@@ -18,6 +18,12 @@ from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
 
+LOST = {
+    "broker_only": "its broker confirms what is said, its ingest does not answer; frames wait",
+    "down_only": "the way up is lost: the cloud is heard, and confirms nothing",
+    "silent": "nothing is heard of it: the way down is lost, or the whole link",
+}
+"""The link's word -> what it means, where a session is there and does not work."""
 LOOK_S = 1.0
 """So long the outbox is waited for when somebody asks."""
 NEEDED = ("local_broker", "outbox")
@@ -48,7 +54,6 @@ class Standing:
         self._clock = clock
         self._now_ms = now_ms
         self._desired_version = desired_version
-        self._version = importlib.metadata.version("linli")
         self._fill = FillRate()
         self._oldest_unacked_ms: int | None = None
 
@@ -65,6 +70,8 @@ class Standing:
         cloud = "" if self._uplink.connected else self._uplink.failing or "not connected yet"
         if self._uplink.fenced:
             cloud = "another instance of this gateway is alive; this one waits and keeps what it reads"
+        elif not cloud and (lost := LOST.get(self._uplink.link)):
+            cloud = lost
         elif not cloud and not self._uplink.ingest_online:
             cloud = "its broker is there, its ingest is not; frames wait"
         local = "" if self._southbound.connected else self._southbound.failing or "not connected yet"
@@ -91,7 +98,7 @@ class Standing:
         parts = self.parts()
         return {
             "gateway": self._settings.gateway_id,
-            "version": self._version,
+            "version": VERSION,
             "epoch": outbox.epoch,
             "ready": {part: not parts[part] for part in NEEDED},
             "parts": parts,
@@ -99,6 +106,7 @@ class Standing:
             "cloud": {
                 "connected": uplink.connected,
                 "ingest_online": uplink.ingest_online,
+                "link": uplink.link,
                 "not_fenced": not uplink.fenced,
             },
             "counters": {
@@ -129,6 +137,8 @@ class Standing:
                 "intake_messages_max": self._settings.intake_messages_max,
                 "backlog_frames": self._window.backlog_frames,
                 "frames_in_flight": self._window.in_flight,
+                "window_frames": self._window.frames_now,
+                "resend_after_ms": self._window.resend_after_ms,
                 "window_frames_max": self._settings.window_frames_max,
                 "devices": len(intake.devices),
                 "clock_sure": int(self._clock.sure),

@@ -56,6 +56,7 @@ class Broker:
         self.site_port = free_port() if kind == "mosquitto-gateway" else self.port
         self.certificates = certificates
         self.access = folder / "access"
+        self.prefix: list[str] = []  # what starts it: another clock
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -63,7 +64,9 @@ class Broker:
         (self.folder / "store").mkdir(parents=True, exist_ok=True)
         command, environment = self._mosquitto() if self.kind.startswith("mosquitto") else self._nats()
         with (self.folder / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [*self.prefix, *command], env={**os.environ, **environment}, stdout=log, stderr=log
+            )
         for port in {self.port, self.service_port, self.site_port}:
             wait_until_listening(port)
 

@@ -14,6 +14,9 @@ need strace strace
 need faketime faketime
 need nft nftables
 need ip iproute2
+need systemd-analyze systemd
+need openssl openssl
+need curl curl
 fc-list 2>/dev/null | grep -qi 'wqy\|noto.*cjk' || missing+=(fontconfig fonts-wqy-zenhei)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then

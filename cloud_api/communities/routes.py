@@ -50,6 +50,7 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
                 community_id=row.community_id,
                 name=BilingualName.of(row),
                 online=presence.online(row.id),
+                link=presence.link(row.id),
                 last_seen_ms=presence.last_seen_ms(row.id),
                 agent_version=state.agent_version if state else "",
                 desired_version=versions.get(row.id, 0),

@@ -1,5 +1,7 @@
 """Communities, facilities and gateways, in JSON."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from cloud_api.names import BilingualName, Id, KindOfFacility
@@ -42,13 +44,15 @@ class Gateway(BaseModel):
     """A gateway and what is known of it now.
 
     ``online``: it holds its connection and ingest hears it. ``desired_version`` is what it should apply,
-    ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty.
+    ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty. ``link``: "up_only" when
+    it is heard and says that it hears nothing, so commands do not reach it.
     """
 
     id: str = Field(examples=["gw-liuyuan-1"])
     community_id: str = Field(examples=["liuyuan"])
     name: BilingualName
     online: bool
+    link: Literal["both", "up_only", "none"]
     last_seen_ms: int | None = Field(examples=[1_790_000_000_000])
     agent_version: str = Field(examples=["0.1.0"])
     desired_version: int = Field(examples=[3])

@@ -67,7 +67,8 @@ class PostgresDatabase:
         schema = (Path(__file__).parent / "postgres.sql").read_text(encoding="utf-8")
         async with self.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
-            await connection.execute(schema)
+            if await connection.fetchval("SELECT to_regclass('cursors')") is None:  # the last one: then all are there
+                await connection.execute(schema)
 
     @property
     def connections(self) -> int:

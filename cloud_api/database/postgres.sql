@@ -1,8 +1,9 @@
--- What is in PostgreSQL beside the registry's and the commands' tables (those have migrations of their own). Version 1.
+-- What is in PostgreSQL beside the registry's and the commands' tables (those have migrations of their own). Version 1,
+-- made in one transaction where the last of these tables is not there.
 
 -- position: who appends holds a lock until its transaction is visible, so positions become visible in their order.
 -- The key begins with the gateway, so the table can be partitioned by it; for that the index on position is not unique.
-CREATE TABLE IF NOT EXISTS frames (
+CREATE TABLE frames (
     position BIGINT GENERATED ALWAYS AS IDENTITY,
     gateway TEXT NOT NULL,
     epoch TEXT NOT NULL,
@@ -13,9 +14,9 @@ CREATE TABLE IF NOT EXISTS frames (
     PRIMARY KEY (gateway, epoch, lane, seq)
 );
 ALTER TABLE frames ALTER COLUMN payload SET STORAGE EXTERNAL; -- frames are compressed already
-CREATE INDEX IF NOT EXISTS frames_position ON frames (position);
+CREATE INDEX frames_position ON frames (position);
 
-CREATE TABLE IF NOT EXISTS coverage (
+CREATE TABLE coverage (
     gateway TEXT NOT NULL,
     epoch TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS coverage (
     PRIMARY KEY (gateway, epoch, lane, first_seq)
 );
 
-CREATE TABLE IF NOT EXISTS conflicts (
+CREATE TABLE conflicts (
     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     gateway TEXT NOT NULL,
     epoch TEXT NOT NULL,
@@ -35,9 +36,9 @@ CREATE TABLE IF NOT EXISTS conflicts (
     received_ms BIGINT NOT NULL,
     payload BYTEA NOT NULL
 );
-CREATE INDEX IF NOT EXISTS conflicts_gateway ON conflicts (gateway);
+CREATE INDEX conflicts_gateway ON conflicts (gateway);
 
-CREATE TABLE IF NOT EXISTS drops (
+CREATE TABLE drops (
     gateway TEXT NOT NULL,
     epoch TEXT NOT NULL,
     lane TEXT NOT NULL,
@@ -49,7 +50,7 @@ CREATE TABLE IF NOT EXISTS drops (
     PRIMARY KEY (gateway, epoch, lane, first_seq, last_seq)
 );
 
-CREATE TABLE IF NOT EXISTS quarantine (
+CREATE TABLE quarantine (
     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     identity TEXT NOT NULL UNIQUE,
     gateway TEXT NOT NULL,
@@ -64,9 +65,9 @@ CREATE TABLE IF NOT EXISTS quarantine (
     count BIGINT NOT NULL,
     payload BYTEA
 );
-CREATE INDEX IF NOT EXISTS quarantine_gateway ON quarantine (gateway, number);
+CREATE INDEX quarantine_gateway ON quarantine (gateway, number);
 
-CREATE TABLE IF NOT EXISTS cursors (
+CREATE TABLE cursors (
     projection TEXT PRIMARY KEY,
     position BIGINT NOT NULL
 );

@@ -1,6 +1,7 @@
 """From the cloud's broker to the frame log: check, commit, then acknowledge. What can't be taken goes to quarantine."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -13,22 +14,23 @@ import msgspec
 
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
 from cloud_api.framelog.coverage import StreamKey
+from cloud_api.ingest.fair_queue import Arrival, FairQueue
 from cloud_api.ingest.presence import GatewayPresence
 from cloud_api.ingest.session import BrokerAddress, BrokerSession
-from cloud_api.ingest.welcome import welcome_for
+from cloud_api.ingest.welcome import Welcomes
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
 from contracts.frame import FrameError, FrameHeader, decode_columns, frame_name, read_header
 from contracts.messages import FrameAck, GatewayState, Lane
+from contracts.mqtt_client import MqttClient
 
 log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
 
 BATCH_FRAMES = 200
-QUEUE_FRAMES = 2_000
-"""Frames that wait for their commit; more are not taken, and the gateways send them again."""
-QUEUE_BYTES = 64 * 2**20
+BATCH_BYTES = 1_048_576
+"""A commit takes no more at once: nobody waits long behind what another gateway has sent."""
 RETRY_S = 0.5
 REJECTED_KEPT = 64
 TAKEN_MAX = 64
@@ -46,6 +48,7 @@ class IngestCounts:
     duplicates: int = 0
     conflicts: int = 0
     quarantined: int = 0
+    refused_quota: int = 0
     refused_full: int = 0
 
 
@@ -79,7 +82,7 @@ class Ingest:
         presence: GatewayPresence,
         clock: Callable[[], int],
         jitter: random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         share: str = "",
         checkpoint: Callable[[str], None] = lambda place: None,
         timed: Callable[[], AbstractContextManager[object]] = nullcontext,
@@ -94,20 +97,26 @@ class Ingest:
         self._clock = clock
         self._checkpoint = checkpoint
         self._timed = timed
-        self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
-        self._arrived_bytes = 0
+        self._arrived = FairQueue()
+        self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
         self._rejected: dict[StreamKey, list[int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
     def queued(self) -> int:
         """Frames that wait for their commit."""
-        return self._arrived.qsize()
+        return self._arrived.messages
+
+    @property
+    def asking(self) -> int:
+        """Gateways that wait for the answer to their state."""
+        return self._welcomes.waiting
 
     async def run(self) -> None:
         """Stay connected and commit until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._commit_forever(), name="commit frames")
+            tasks.create_task(self._welcomes.run(), name="answer gateways")
             tasks.create_task(self.session.run(), name="receive frames")
 
     def _take(self, topic: str, payload: bytes, qos: int) -> None:
@@ -115,18 +124,14 @@ class Ingest:
             state = self._presence.take(topic, payload)
             if state is None or not (state.online and state.ask and qos):
                 return  # else it is answered after the frames that came before it
-        if self._arrived.full() or self._arrived_bytes + len(payload) > QUEUE_BYTES:
-            self.counts.refused_full += 1
-            return
-        self._arrived.put_nowait((topic, payload))
-        self._arrived_bytes += len(payload)
+        with contextlib.suppress(ValueError):
+            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
+        self.counts.refused_quota = self._arrived.refused
+        self.counts.refused_full = self._arrived.refused_full
 
     async def _commit_forever(self) -> None:
         while True:
-            batch = [await self._arrived.get()]
-            while len(batch) < BATCH_FRAMES and not self._arrived.empty():
-                batch.append(self._arrived.get_nowait())
-            self._arrived_bytes -= sum(len(payload) for _, payload in batch)
+            batch = await self._arrived.take(BATCH_FRAMES, BATCH_BYTES)
             try:
                 await self._work_off(batch)
             except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
@@ -136,10 +141,10 @@ class Ingest:
             else:
                 self.failing = ""
 
-    async def _work_off(self, batch: list[tuple[str, bytes]]) -> None:
+    async def _work_off(self, batch: list[Arrival]) -> None:
         """Commit, then answer. Whatever it raises: nothing more is acknowledged, the gateways keep it and send it again."""
-        asking = [message for message in batch if message[0].endswith("/state")]
-        frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+        asking = [message for message in batch if message.topic.endswith("/state")]
+        frames, results = await self._check([message for message in batch if not message.topic.endswith("/state")])
         if frames:
             self._checkpoint("before_commit")
             await self._commit(frames, results)
@@ -147,19 +152,15 @@ class Ingest:
         await self._acknowledge(results)
         if frames:
             self._checkpoint("after_ack")
-        for topic, payload in asking:
-            await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
+        for gateway, _, payload in asking:
+            self._welcomes.asked(gateway, _state_reader.decode(payload))
 
-    async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
+    async def _check(self, batch: list[Arrival]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
         frames: list[IncomingFrame] = []
         results: Results = {}
-        for topic, payload in batch:
+        for gateway, topic, payload in batch:
             now_ms = self._clock()
-            try:
-                gateway = topics.gateway_of(topic)
-            except ValueError:
-                continue
             header: FrameHeader | None = None
             try:
                 header = read_header(payload)
@@ -201,24 +202,17 @@ class Ingest:
                 log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
 
     async def _acknowledge(self, results: Results) -> None:
-        for key in sorted(results):
-            taken, conflicts = results[key]
-            ack = FrameAck(
-                epoch=key.epoch,
-                lane=cast(Lane, key.lane),
-                ranges=(await self._framelog.coverage(key)).ack_ranges(),
-                rejected=self._rejected.get(key, []),
-                conflicts=conflicts,
-                taken=taken if len(taken) <= TAKEN_MAX else [],
-            )
-            is_sent = await self.session.publish(topics.ack(key.gateway), self._encoder.encode(ack))
-            if log.isEnabledFor(logging.DEBUG):
-                names = [frame_name(*key, seq) for seq in taken]
-                log.debug("acknowledgement sent", extra={"frames": names, "broker_took_it": is_sent})
+        await asyncio.gather(*[self._ack(key, *results[key]) for key in sorted(results)])
 
-    async def _welcome(self, gateway: str, state: GatewayState) -> None:
-        fenced = self._presence.is_fenced(gateway, state.instance)
-        answer = await welcome_for(gateway, state, self._framelog, self._ledger, self._clock(), fenced)
-        if wanted := [lane for lane in answer.lanes if lane.wanted]:
-            log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
-        await self.session.publish(topics.welcome(gateway), self._encoder.encode(answer))
+    async def _ack(self, key: StreamKey, taken: list[int], conflicts: list[int]) -> None:
+        ack = FrameAck(
+            epoch=key.epoch,
+            lane=cast(Lane, key.lane),
+            ranges=(await self._framelog.coverage(key)).ack_ranges(),
+            rejected=self._rejected.get(key, []),
+            conflicts=conflicts,
+            taken=taken if len(taken) <= TAKEN_MAX else [],
+        )
+        await self.session.tell(topics.ack(key.gateway), self._encoder.encode(ack))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("acknowledgement sent", extra={"frames": [frame_name(*key, seq) for seq in taken]})

@@ -14,6 +14,7 @@ import msgspec
 
 from contracts import topics
 from contracts.messages import IngestState
+from contracts.mqtt_client import MqttClient
 
 log = logging.getLogger(__name__)
 _ingest_reader = msgspec.msgpack.Decoder(IngestState)
@@ -54,7 +55,7 @@ class BrokerSession:
         takes_frames: bool,
         clock: Callable[[], int],
         jitter: random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
     ) -> None:
         self.connected = False
         self.sessions = 0
@@ -88,11 +89,18 @@ class BrokerSession:
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Publish with QoS 1 over this session. Returns whether the broker has taken it."""
+        return await self._publish(topic, payload, 1, retain)
+
+    async def tell(self, topic: str, payload: bytes) -> bool:
+        """Publish with QoS 0: for acknowledgements and answers, which are given again when they are lost."""
+        return await self._publish(topic, payload, 0, False)
+
+    async def _publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> bool:
         client = self._client
         if client is None:
             return False
         try:
-            await client.publish(topic, payload, qos=1, retain=retain, timeout=5)
+            await client.publish(topic, payload, qos=qos, retain=retain, timeout=5)
         except aiomqtt.MqttError as error:
             log.warning("message was not published", extra={"topic": topic, "error": str(error)})
             return False

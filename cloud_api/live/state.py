@@ -65,11 +65,12 @@ class LiveState:
         changed: dict[Source, dict[str, LiveValue]] = {}
         for frame in frames:
             gateway = frame.columns.header.gateway
-            for device, metric, value in latest_of(frame.columns):
+            for device, metrics in latest_of(frame.columns):
                 source = (gateway, device)
-                known = changed.get(source, {}).get(metric) or self._latest.get(source, {}).get(metric)
-                if newer(value, known):
-                    changed.setdefault(source, {})[metric] = value
+                known = {**self._latest.get(source, {}), **changed.get(source, {})}
+                fresh = {metric: value for metric, value in metrics.items() if newer(value, known.get(metric))}
+                if fresh:
+                    changed.setdefault(source, {}).update(fresh)
         rows = [
             (*source, metric, self._encoder.encode(value))
             for source, metrics in changed.items()

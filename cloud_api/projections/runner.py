@@ -57,7 +57,7 @@ async def run_projection(projection: Projection, framelog: FrameLog, follower: F
     """Follow the log until cancelled.
 
     An error of the world (a full disk, a database that is away) is logged and tried again: the projection stands
-    still, nothing is lost.
+    still, nothing is lost. Then it is asked again where it is: it may have been set back meanwhile.
     """
     name = projection.name
     cursor = -1  # not read yet
@@ -72,6 +72,7 @@ async def run_projection(projection: Projection, framelog: FrameLog, follower: F
         except OSError as error:
             follower.stands(name, str(error))
             log.error("projection stands still", extra={"projection": name, "error": str(error)})
+            cursor = -1
             await asyncio.sleep(RETRY_S)
             continue
         if not frames:

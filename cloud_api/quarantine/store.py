@@ -19,7 +19,10 @@ CREATE INDEX IF NOT EXISTS quarantine_gateway ON quarantine (gateway, number);
 
 
 class Entry(NamedTuple):
-    """One refusal. origin: "device" (refused by the gateway) or "frame" (refused by ingest). head: first bytes."""
+    """One refusal. head: first bytes.
+
+    origin  "device" (refused by the gateway), "frame" (refused by ingest) or "store" (refused by the telemetry store)
+    """
 
     number: int
     gateway: str
@@ -54,6 +57,13 @@ class Quarantine:
         await self._add(
             gateway, "frame", topic, "", reason, detail, at_ms, payload[:HEAD_BYTES], len(payload), 1, payload
         )
+
+    async def store_refused(self, gateway: str, refused: Refused) -> None:
+        """The telemetry store will never take these samples; the frame log has them. Idempotent."""
+        await self._add(
+            gateway, "store", refused.topic, refused.profile, refused.reason, refused.detail, refused.at_ms,
+            refused.head, refused.size_bytes, refused.count, None,
+        )  # fmt: skip
 
     async def _add(
         self, gateway: str, origin: str, topic: str, profile: str, reason: str, detail: str, at_ms: int, head: bytes,

@@ -5,6 +5,7 @@ Kept in the outbox file, in the transaction of the frames; a ring of commits, bo
 
 import sqlite3
 from collections import deque
+from collections.abc import Iterable
 
 from edge_agent.outbox.batch import Batch, Delivery
 
@@ -19,7 +20,7 @@ class Deliveries:
     def __init__(self) -> None:
         self.recent: dict[int, bytes] = {}
         self._commit_number = 0
-        self._held: deque[tuple[int, int]] = deque()
+        self._held: deque[tuple[int, bytes]] = deque()  # commit number, its deliveries as the file has them
         self._count = 0
 
     def load(self, db: sqlite3.Connection) -> None:
@@ -29,7 +30,7 @@ class Deliveries:
         self._commit_number = self._count = 0
         for number, packed in db.execute("SELECT commit_number, packed FROM deliveries ORDER BY commit_number"):
             self.recent.update(_unpack(packed))
-            self._held.append((number, len(packed) // _PACKED_BYTES))
+            self._held.append((number, packed))
             self._count += len(packed) // _PACKED_BYTES
             self._commit_number = number
 
@@ -39,13 +40,11 @@ class Deliveries:
             db.execute("DELETE FROM deliveries")
         if not batch.deliveries:
             return
-        packed = b"".join([d.packet_id.to_bytes(2, "big") + d.digest for d in batch.deliveries])
-        db.execute("INSERT INTO deliveries VALUES (?, ?)", (self._commit_number + 1, packed))
+        db.execute("INSERT INTO deliveries VALUES (?, ?)", (self._commit_number + 1, _pack(batch.deliveries)))
         count, oldest = self._count + len(batch.deliveries), 0
-        for number, held in self._held:
-            if count - held < KEPT:
+        for number, packed in self._held:
+            if (count := count - len(packed) // _PACKED_BYTES) < KEPT:
                 break
-            count -= held
             oldest = number
         if oldest:
             db.execute("DELETE FROM deliveries WHERE commit_number <= ?", (oldest,))
@@ -59,21 +58,23 @@ class Deliveries:
         if not batch.deliveries:
             return
         self._commit_number += 1
-        self._held.append((self._commit_number, len(batch.deliveries)))
+        self._held.append((self._commit_number, _pack(batch.deliveries)))
         self._count += len(batch.deliveries)
-        while self._count - self._held[0][1] >= KEPT:
-            self._count -= self._held.popleft()[1]
-        for delivery in batch.deliveries:
-            self.recent.pop(delivery.packet_id, None)  # to the end: a dict keeps the order of insertion
-            self.recent[delivery.packet_id] = delivery.digest
-        while len(self.recent) > self._count:
-            del self.recent[next(iter(self.recent))]
+        self.recent.update(batch.deliveries)
+        while self._count - len(self._held[0][1]) // _PACKED_BYTES >= KEPT:
+            for delivery in _unpack(self._held.popleft()[1]):
+                self._count -= 1
+                if self.recent.get(delivery.packet_id) == delivery.digest:
+                    del self.recent[delivery.packet_id]
 
     def write_all(self, db: sqlite3.Connection) -> None:
         """Put what memory knows into a new file, in its transaction."""
-        packed = b"".join([number.to_bytes(2, "big") + digest for number, digest in self.recent.items()])
-        if packed:
-            db.execute("INSERT INTO deliveries VALUES (1, ?)", (packed,))
+        if self.recent:
+            db.execute("INSERT INTO deliveries VALUES (1, ?)", (_pack(self.recent.items()),))
+
+
+def _pack(deliveries: Iterable[tuple[int, bytes]]) -> bytes:
+    return b"".join([packet_id.to_bytes(2, "big") + digest for packet_id, digest in deliveries])
 
 
 def _unpack(packed: bytes) -> list[Delivery]:

@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from contracts.frame import FrameHeader, decode_frame, encode_frame
+from contracts.frame import FrameError, FrameHeader, decode_frame, encode_frame
 from contracts.messages import ClockHealed, EpochBegun
-from contracts.reading import Clock
 from contracts.topics import LANES
+from edge_agent.clock import with_times_moved
 from edge_agent.outbox.frames import CommittedFrame, Frames, copy_of
 
 ROWS_A_TRANSACTION = 64
@@ -23,6 +23,7 @@ class EarlierFrame(NamedTuple):
     epoch: str
     lane: str
     seq: int
+    samples: int
     payload: bytes
     again: bool
     doubt: bool
@@ -30,6 +31,13 @@ class EarlierFrame(NamedTuple):
 
 class Epochs(Frames):
     """Frames, with the epochs before the living one."""
+
+    _healing: tuple[int, int, int] = (0, 0, 0)  # run, shift_ms and error_ms of what is being healed
+
+    @property
+    def is_healing(self) -> bool:
+        """An error of the disk has stopped the healing of times; ``heal_clock`` goes on with it."""
+        return self._healing != (0, 0, 0)
 
     # --- epochs ---
 
@@ -46,6 +54,7 @@ class Epochs(Frames):
                 (again_after.get("urgent", 0), again_after.get("bulk", 0), self._number),
             )
             self._db.execute("INSERT INTO epochs (number, epoch) VALUES (?, ?)", (number, epoch))
+        self.checkpoint("epoch_begun")
         self._number, self.epoch = number, epoch
         self.lanes = {lane: self._lane(number, epoch, place) for place, lane in enumerate(LANES)}
         self.ended = self._ended()
@@ -98,14 +107,14 @@ class Epochs(Frames):
     def earlier(self, limit: int) -> list[EarlierFrame]:
         """Unacknowledged frames of ended epochs, oldest first."""
         rows = self._db.execute(
-            "SELECT e.epoch, lane, seq, payload, again_after_urgent, again_after_bulk FROM frames f JOIN epochs e "
+            "SELECT e.epoch, lane, seq, samples, payload, again_after_urgent, again_after_bulk FROM frames f JOIN epochs e "
             "ON e.number = f.epoch WHERE f.acked = 0 AND f.epoch < ? AND lane IN (0, 1) ORDER BY f.epoch, lane, seq "
             "LIMIT ?",
             (self._number, limit),
         ).fetchall()
         return [
-            EarlierFrame(epoch, LANES[lane], seq, payload, 0 <= after[lane] < seq, after[lane] >= 0)
-            for epoch, lane, seq, payload, *after in rows
+            EarlierFrame(epoch, LANES[lane], seq, samples, payload, 0 <= after[lane] < seq, after[lane] >= 0)
+            for epoch, lane, seq, samples, payload, *after in rows
         ]
 
     def frame_again(self, frame: EarlierFrame) -> list[CommittedFrame]:
@@ -126,6 +135,12 @@ class Epochs(Frames):
                 return []
             frames = self._frames(lanes[frame.lane], content.readings, content.records, now_ms)
             self._write_frames(frames, lanes, now_ms)
+            self._db.execute(  # what is in it counts where it is now
+                "UPDATE lanes SET produced = produced - ? WHERE lane = ? "
+                "AND epoch = (SELECT number FROM epochs WHERE epoch = ?)",
+                (frame.samples, LANES.index(frame.lane), frame.epoch),
+            )
+        self.checkpoint("framed_again")
         self._after_commit(frames, lanes)
         self.bytes -= len(frame.payload)
         self.ended = self._ended()
@@ -142,7 +157,10 @@ class Epochs(Frames):
 
         Such frames were never sent, so they may be made anew under their own numbers. A device's own time is not touched.
         """
-        run, self.unsure_run = self.unsure_run, 0
+        if self.unsure_run:  # else it goes on where an error of the disk has stopped it
+            self._healing = (self.unsure_run, shift_ms, error_ms)
+            self.unsure_run = 0
+        run, shift_ms, error_ms = self._healing
         moved = 0
         while run and shift_ms:
             rows = self._db.execute(
@@ -150,24 +168,29 @@ class Epochs(Frames):
             ).fetchall()
             if not rows:
                 break
+            grown = 0
             with self._transaction():
                 for rowid, payload in rows:
                     healed = self._healed(payload, shift_ms, error_ms)
-                    self._db.execute("UPDATE frames SET payload = ?, unsure = 0 WHERE rowid = ?", (healed, rowid))
-                    self.bytes += len(healed) - len(payload)
+                    self._db.execute(
+                        "UPDATE frames SET payload = ?, born_ms = born_ms + ?, unsure = 0 WHERE rowid = ?",
+                        (healed, shift_ms, rowid),
+                    )
+                    grown += len(healed) - len(payload)
+            self.bytes += grown
             moved += len(rows)
-        self._db.execute("UPDATE frames SET unsure = 0 WHERE unsure > 0")
+            self.checkpoint("in_healing")
+        with self._transaction():
+            self._db.execute("UPDATE frames SET unsure = 0 WHERE unsure > 0")
+        self._healing = (0, 0, 0)
         return moved
 
     def _healed(self, payload: bytes, shift_ms: int, error_ms: int) -> bytes:
-        header, readings, records = decode_frame(payload)
-        moved = [
-            reading._replace(
-                received_ms=reading.received_ms + shift_ms,
-                observed_ms=reading.observed_ms + (shift_ms if reading.clock is Clock.GATEWAY else 0),
-            )
-            for reading in readings
-        ]
+        try:
+            header, readings, records = decode_frame(payload)
+        except FrameError:
+            return payload  # altered on disk: it is dropped and declared when it is to be sent
+        moved = [with_times_moved(reading, shift_ms) for reading in readings]
         word = ClockHealed(shift_ms=shift_ms, error_ms=error_ms, at_ms=self.now_ms())
         return encode_frame(
             self.gateway, header.epoch, header.lane, header.seq, header.born_ms + shift_ms, header.samples_before,

@@ -1,10 +1,16 @@
 """The outbox file itself: opened, brought to the present version, checked, and set aside when it is damaged."""
 
+import contextlib
+import errno
+import os
+import shutil
 import sqlite3
 from pathlib import Path
 
 VERSION = 2
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_PASSING_ERRNO = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT)
 _SMALL_DISK_BYTES = 64 * 1_048_576
 _FROM_1 = """
 ALTER TABLE frames RENAME TO frames_1;
@@ -21,7 +27,7 @@ DELETE FROM meta WHERE name = 'epoch';
 """
 
 
-class OutboxDamaged(Exception):
+class OutboxDamaged(sqlite3.DatabaseError):
     """The file can't be read as what it was."""
 
 
@@ -31,7 +37,19 @@ class OutboxNewer(Exception):
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the error says that the file's content is wrong, not that the disk is full or away."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+    return isinstance(error, OutboxDamaged) or getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether the error says that there is no room on the disk."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def may_pass(error: sqlite3.Error | OSError) -> bool:
+    """Whether the error is of the disk (full, failing, read only) and may pass by itself, not a mistake of settings."""
+    if isinstance(error, OSError):
+        return error.errno in _PASSING_ERRNO
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 def open_file(path: Path, disk_bytes: int) -> sqlite3.Connection:
@@ -85,9 +103,20 @@ def files_of(path: Path) -> tuple[Path, Path, Path]:
 
 
 def set_aside(path: Path, at_ms: int) -> Path:
-    """Rename a damaged file and what belongs to it, for salvage and for those who want to look. Returns its new path."""
+    """Rename a damaged file with its log, for salvage and for those who want to look. Returns its new path.
+
+    The log goes first and stays until the file has gone too: a crash between leaves either both or neither in place.
+    """
     aside = path.with_name(f"{path.stem}-damaged-{at_ms}{path.suffix}")
-    for old, new in zip(files_of(path), files_of(aside), strict=True):
-        if old.exists():
-            old.rename(new)
+    _, log, index = files_of(path)
+    if log.exists():
+        new_log = files_of(aside)[1]
+        try:
+            os.link(log, new_log)
+        except OSError:  # a file system without links
+            shutil.copyfile(log, new_log)
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+    log.unlink(missing_ok=True)
+    index.unlink(missing_ok=True)
     return aside

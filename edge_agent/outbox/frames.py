@@ -1,6 +1,7 @@
 """The outbox's frames on disk: SQLite in WAL mode, synchronous=FULL, used by one thread only. Everything here blocks."""
 
 import contextlib
+import logging
 import os
 import secrets
 import sqlite3
@@ -9,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from contracts.frame import SAMPLES_MAX, FrameTooLarge, encode_frame
-from contracts.messages import Lane, LaneState, Record
+from contracts.frame import SAMPLES_MAX, encode_frame
+from contracts.messages import Lane, LaneState, Record, Refused
 from contracts.reading import Reading
 from contracts.topics import LANES
 from edge_agent.outbox.deliveries import Deliveries
-from edge_agent.outbox.file import files_of, open_file
+from edge_agent.outbox.file import files_of, is_full, open_file
 from edge_agent.outbox.room import Disk, Limits
+
+log = logging.getLogger(__name__)
 
 READINGS_A_FRAME = 1_000
 RESERVE_BYTES = 1_048_576
@@ -36,14 +39,17 @@ class Frames:
 
     def __init__(
         self, path: Path, gateway: str, bytes_max: int, now_ms: Callable[[], int], age_ms_max: int = 0,
-        free_bytes_min: int = 0,
+        free_bytes_min: int = 0, checkpoint: Callable[[str], None] = lambda place: None,
     ) -> None:  # fmt: skip
         self.path = path
         self.gateway = gateway
         self.limits = Limits(bytes_max, age_ms_max, free_bytes_min)
         self.unsure_run = 0
         """While the clock is not known: the number of this run; frames are marked with it. Else 0."""
+        self.beside: list[CommittedFrame] = []
         self.now_ms = now_ms
+        self.checkpoint = checkpoint
+        self.is_open = False
         self.given_up: dict[str, int] = {}
         """Reason -> samples in frames that this run has dropped by policy."""
         self._deliveries = Deliveries()
@@ -54,7 +60,25 @@ class Frames:
     def open(self) -> None:
         """Open the file and read where everything stands; also after it was set aside."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            if not (is_full(error) and self._reserve_path().exists()):
+                raise
+            self._reserve_path().unlink()
+            self._open()
+        self._keep_reserve()
+
+    def _open(self) -> None:
         self._db = open_file(self.path, disk_of(self.path.parent).size_bytes)
+        try:
+            self._look_round()
+        except BaseException:
+            self._db.close()
+            raise
+        self.is_open = True
+
+    def _look_round(self) -> None:
         self._inode = self.path.stat().st_ino
         self.is_new = not self._db.execute("SELECT 1 FROM epochs").fetchone()
         """This opening has created the file."""
@@ -66,7 +90,6 @@ class Frames:
         )
         self.ended = self._ended()
         self._deliveries.load(self._db)
-        self._keep_reserve()
 
     def _keep_reserve(self) -> None:
         """A file that only takes room: given up when the disk is full, so that even then frames can be deleted."""
@@ -86,6 +109,7 @@ class Frames:
 
     def _disk_is_full(self) -> None:
         """Give up the reserve, and bring what is in the write-ahead log into the file, which frees the log."""
+        self._pressed = True
         self._reserve_path().unlink(missing_ok=True)
         with contextlib.suppress(sqlite3.Error):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -134,9 +158,11 @@ class Frames:
         try:
             yield
             self._db.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if self._db.in_transaction:  # some errors (a full disk) have rolled back already
                 self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error) and is_full(error):
+                self._disk_is_full()
             raise
 
     # --- writing ---
@@ -152,9 +178,9 @@ class Frames:
                 payload = encode_frame(
                     self.gateway, self.epoch, lane.lane, lane.last_seq + 1, now_ms, lane.produced, readings, records
                 )
-            except FrameTooLarge:
+            except Exception as error:  # noqa: BLE001  whatever it is that one can't be framed for: the others must be
                 if len(readings) + len(records) == 1:
-                    raise
+                    return self._frames(lane, [], [_unframable([*readings, *records][0], error, now_ms)], now_ms)
             else:
                 samples = sum(len(reading.samples) for reading in readings)
                 assert samples <= SAMPLES_MAX
@@ -162,6 +188,8 @@ class Frames:
                 lane.produced += samples
                 lane.buffered += samples
                 return [CommittedFrame(self.epoch, lane.lane, lane.last_seq, samples, payload)]
+        if readings and records:
+            return self._frames(lane, readings, [], now_ms) + self._frames(lane, [], records, now_ms)
         middle, centre = (len(readings) + 1) // 2, (len(records) + 1) // 2
         first = self._frames(lane, readings[:middle], records[:centre], now_ms)
         return first + self._frames(lane, readings[middle:], records[centre:], now_ms)
@@ -175,6 +203,7 @@ class Frames:
             )  # fmt: skip
         for lane in {frame.lane for frame in frames}:
             self._write_lane(self._number, lanes[lane])
+        self.checkpoint("in_commit")
 
     def _write_lane(self, epoch_number: int, lane: LaneState) -> None:
         self._db.execute(
@@ -194,6 +223,8 @@ class Frames:
         except FileNotFoundError:
             pass
         rescued = self.path.with_name(f"{self.path.name}.rescued")
+        log.error("the outbox file was taken away; it is written anew")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         rescued.unlink(missing_ok=True)
         target = sqlite3.connect(rescued)
         try:
@@ -201,10 +232,11 @@ class Frames:
             self._db.backup(target)
         finally:
             target.close()
-        self._db.close()
-        for left in files_of(self.path):
+        self.close()
+        for left in files_of(self.path)[1:]:
             left.unlink(missing_ok=True)
-        rescued.rename(self.path)
+        rescued.replace(self.path)
+        self.checkpoint("rescued")
         self.open()
 
     def _find_oldest(self, state: LaneState) -> None:
@@ -243,7 +275,20 @@ class Frames:
 
     def close(self) -> None:
         """Close the file."""
+        self.is_open = False
         self._db.close()
+
+
+def _unframable(item: Reading | Record, error: Exception, now_ms: int) -> Refused:
+    """Says that an item could not be put into any frame; in its place, so that it is known, and stops nothing."""
+    if isinstance(item, Refused) and item.reason == "unframable":
+        raise error
+    log.error("an item can't be framed and is refused", extra={"error": str(error)[:500]})
+    name = item.device if isinstance(item, Reading) else type(item).__name__
+    return Refused(
+        topic=str(name)[:256].encode(errors="replace").decode(), reason="unframable",
+        detail=f"{type(error).__name__}: {error}"[:512].encode(errors="replace").decode(), size_bytes=0, at_ms=now_ms,
+    )  # fmt: skip
 
 
 def disk_of(folder: Path) -> Disk:

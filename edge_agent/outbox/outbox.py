@@ -2,19 +2,23 @@
 seen, command states. ``OutboxWriter`` calls it from its thread. Everything here blocks.
 """
 
-import sqlite3
+import contextlib
+import logging
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import cast
 
-from contracts.messages import Dropped, Lane, Record
+from contracts.frame import FrameError, decode_frame, read_header
+from contracts.messages import DeviceSeen, Dropped, EpochBegun, Lane, Record
 from contracts.topics import LANES
 from edge_agent.outbox import knowledge
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
-from edge_agent.outbox.epochs import Epochs
+from edge_agent.outbox.epochs import EarlierFrame, Epochs
 from edge_agent.outbox.frames import CommittedFrame, copy_of, disk_of
-from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, ranges_of, room_bytes, too_much, without
+from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, merged, ranges_of, room_bytes, too_much, without
+
+log = logging.getLogger(__name__)
 
 DELETE_FRAMES = 64
 """Frames deleted in one transaction, so that even that needs little room."""
@@ -32,6 +36,11 @@ class Outbox(Epochs):
     def bytes_max(self) -> int:
         """The size cap."""
         return self.limits.bytes_max
+
+    def take_beside(self) -> list[CommittedFrame]:
+        """Frames that came to be beside what was asked for (they declare drops); each is told once."""
+        beside, self.beside = self.beside, []
+        return beside
 
     @property
     def unacked_bytes(self) -> int:
@@ -62,20 +71,14 @@ class Outbox(Epochs):
         """
         self._rescue_if_gone()
         now_ms = self.now_ms()
-        try:
-            self._make_room(now_ms)
-            lanes = {name: copy_of(state) for name, state in self.lanes.items()}
-            with self._transaction():
-                frames = self._frames(lanes["urgent"], batch.urgent_readings, batch.urgent, now_ms)
-                frames += self._frames(lanes["bulk"], batch.readings, batch.bulk, now_ms)
-                self._write_frames(frames, lanes, now_ms)
-                self._deliveries.write(self._db, batch)
-                knowledge.write(self._db, batch)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
-                self._pressed = True
-                self._disk_is_full()
-            raise
+        self._make_room(now_ms)
+        lanes = {name: copy_of(state) for name, state in self.lanes.items()}
+        with self._transaction():
+            frames = self._frames(lanes["urgent"], batch.urgent_readings, batch.urgent, now_ms)
+            frames += self._frames(lanes["bulk"], batch.readings, batch.bulk, now_ms)
+            self._write_frames(frames, lanes, now_ms)
+            self._deliveries.write(self._db, batch)
+            knowledge.write(self._db, batch)
         if self._pressed:
             self._pressed = False
             self._keep_reserve()
@@ -106,6 +109,8 @@ class Outbox(Epochs):
                 )
                 samples += found[0]
                 size += found[1]
+            self.checkpoint("before_ack_commit")
+        self.checkpoint("after_ack_commit")
         self._bytes_acked += size
         if number == self._number:
             state = self.lanes[lane]
@@ -117,13 +122,16 @@ class Outbox(Epochs):
         while self._bytes_acked > kept_max and self._delete_acked(self._bytes_acked - kept_max):
             pass
 
-    def wanted(self, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
+    def wanted(self, epoch: str, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
         """The cloud lacks these seqs of the living epoch though they were acknowledged: what is still here goes again.
 
-        What is not is declared as dropped (``not_kept``).
+        What is not is declared as dropped (``not_kept``). Nothing when the epoch has ended meanwhile.
         """
+        if epoch != self.epoch:
+            return
         number = LANES.index(lane)
-        state = self.lanes[lane]
+        state = copy_of(self.lanes[lane])
+        bytes_acked = self._bytes_acked
         gone: list[Record] = []
         with self._transaction():
             for first, last in ranges:
@@ -138,12 +146,13 @@ class Outbox(Epochs):
                     (number, self._number, first, last),
                 )
                 state.buffered += sum(row[1] for row in rows)
-                self._bytes_acked -= sum(row[2] for row in rows)
+                bytes_acked -= sum(row[2] for row in rows)
                 for low, high in without(first, last, ranges_of([row[0] for row in rows])):
                     gone.append(self._dropped(self.epoch, lane, low, high, 0, "not_kept"))
+        self.lanes[lane], self._bytes_acked = state, bytes_acked
         self._find_oldest(state)
         if gone:
-            self.commit(Batch(urgent=gone))
+            self.beside += self.commit(Batch(urgent=gone))
 
     # --- room ---
 
@@ -159,6 +168,33 @@ class Outbox(Epochs):
             while self._give_up("age_cap", now_ms - self.limits.age_ms_max):
                 pass
 
+    def read_sound(self, lane: str, seq: int) -> bytes | None:
+        """A frame's bytes to be sent. None if it was dropped; one whose bytes have been altered is, and declared."""
+        row = self._db.execute(
+            "SELECT samples, payload FROM frames WHERE epoch = ? AND lane = ? AND seq = ?",
+            (self._number, LANES.index(lane), seq),
+        ).fetchone()
+        if row is None or not self._is_sound(CommittedFrame(self.epoch, lane, seq, *row)):
+            return None
+        return cast(bytes, row[1])
+
+    def sound_earlier(self, limit: int) -> list[EarlierFrame]:
+        """See ``earlier``; frames whose bytes have been altered are dropped and declared."""
+        return [frame for frame in self.earlier(limit) if self._is_sound(CommittedFrame(*frame[:5]))]
+
+    def _is_sound(self, frame: CommittedFrame) -> bool:
+        try:
+            read_header(frame.payload)
+        except FrameError as error:
+            log.error("a frame was altered on disk", extra={"lane": frame.lane, "seq": frame.seq, "error": str(error)})
+            number = self._number_of(frame.epoch)
+            assert number is not None, "its row has just been read"
+            self._drop(
+                frame.lane, [(number, frame.epoch, frame.seq, frame.samples, len(frame.payload))], "frame_damaged"
+            )
+            return False
+        return True
+
     def _too_much(self) -> str:
         disk = disk_of(self.path.parent)
         if self.limits.free_bytes_min and disk.free_bytes < self.limits.free_bytes_min:
@@ -170,13 +206,16 @@ class Outbox(Epochs):
     def _delete_acked(self, enough_bytes: int = 1 << 62) -> bool:
         """Delete some of the oldest acked frames, no more than free so much; False when there is none."""
         rows = self._db.execute(
-            "SELECT rowid, length(payload) FROM frames WHERE acked = 1 ORDER BY born_ms LIMIT ?", (DELETE_FRAMES,)
+            "SELECT rowid, length(payload) FROM frames WHERE acked = 1 ORDER BY rowid LIMIT ?", (DELETE_FRAMES,)
         ).fetchall()
         if not rows:
             return False
         up_to = list(accumulate(row[1] for row in rows))
         rows = rows[: bisect_left(up_to, enough_bytes) + 1]
-        self._db.execute(f"DELETE FROM frames WHERE rowid IN ({','.join('?' * len(rows))})", [row[0] for row in rows])
+        places = ",".join("?" * len(rows))
+        with self._transaction():
+            self._db.execute(f"DELETE FROM frames WHERE rowid IN ({places})", [row[0] for row in rows])
+        self.checkpoint("after_delete")
         freed = sum(row[1] for row in rows)
         self.bytes -= freed
         self._bytes_acked -= freed
@@ -191,42 +230,66 @@ class Outbox(Epochs):
                 (number, born_before_ms if born_before_ms is not None else 2**62, DELETE_FRAMES),
             ).fetchall()
             if rows:
-                self._drop(LANES[number], [row for row in rows if row[0] == rows[0][0]], reason)
-                return True
+                return self._drop(LANES[number], [row for row in rows if row[0] == rows[0][0]], reason)
         return False
 
-    def _drop(self, lane: str, rows: list[tuple[int, str, int, int, int]], reason: str) -> None:
-        """Give up these frames of one epoch and declare it, in one transaction with a frame that says so."""
+    def _drop(self, lane: str, rows: list[tuple[int, str, int, int, int]], reason: str) -> bool:
+        """Give up these frames of one epoch and declare it, in one transaction with a frame that says so.
+
+        What such frames had declared themselves is carried over. False: that takes as much room as they did.
+        """
         epoch_number, epoch = rows[0][:2]
         now_ms = self.now_ms()
         samples_of = {row[2]: row[3] for row in rows}
+        size = sum(row[4] for row in rows)
         lanes = {name: copy_of(state) for name, state in self.lanes.items()}
-        records: list[Record] = []
+        records = self._declared_in(epoch_number, lane, list(samples_of))
+        for first, last in ranges_of(sorted(samples_of)):
+            samples = sum(samples_of[seq] for seq in range(first, last + 1))
+            records.append(self._dropped(epoch, lane, first, last, samples, reason))
+        declared = self._frames(lanes["urgent"], [], _shortened(records), now_ms)
+        if reason in ("size_cap", "disk_floor") and sum(len(frame.payload) for frame in declared) >= size:
+            return False
+        if epoch_number == self._number:
+            lanes[lane].dropped += sum(samples_of.values())
+            lanes[lane].buffered -= sum(samples_of.values())
         with self._transaction():
             for first, last in ranges_of(sorted(samples_of)):
-                samples = sum(samples_of[seq] for seq in range(first, last + 1))
-                records.append(self._dropped(epoch, lane, first, last, samples, reason))
                 self._db.execute(
                     "DELETE FROM frames WHERE lane = ? AND epoch = ? AND seq BETWEEN ? AND ? AND acked = 0",
                     (LANES.index(lane), epoch_number, first, last),
                 )
             if epoch_number == self._number:
-                lanes[lane].dropped += sum(samples_of.values())
-                lanes[lane].buffered -= sum(samples_of.values())
                 self._write_lane(self._number, lanes[lane])
             else:
                 self._db.execute(
                     "UPDATE lanes SET dropped = dropped + ? WHERE epoch = ? AND lane = ?",
                     (sum(samples_of.values()), epoch_number, LANES.index(lane)),
                 )
-            declared = self._frames(lanes["urgent"], [], records, now_ms)
             self._write_frames(declared, lanes, now_ms)
+        self.checkpoint("after_drop")
         self._after_commit(declared, lanes)
+        self.beside += declared
         self.given_up[reason] = self.given_up.get(reason, 0) + sum(samples_of.values())
-        self.bytes -= sum(row[4] for row in rows)
+        self.bytes -= size
         self._find_oldest(self.lanes[lane])
         if epoch_number != self._number:
             self.ended = self._ended()
+        return True
+
+    def _declared_in(self, epoch_number: int, lane: str, seqs: list[int]) -> list[Record]:
+        """What must be known though the frames that say so are given up: drops, epochs, devices."""
+        if lane != "urgent":
+            return []
+        rows = self._db.execute(
+            f"SELECT payload FROM frames WHERE epoch = ? AND lane = ? AND seq IN ({','.join('?' * len(seqs))})",
+            (epoch_number, LANES.index(lane), *seqs),
+        )
+        found: list[Record] = []
+        for (payload,) in rows.fetchall():
+            with contextlib.suppress(FrameError):  # altered on disk
+                found += [r for r in decode_frame(payload).records if isinstance(r, Dropped | EpochBegun | DeviceSeen)]
+        return found
 
     def _dropped(self, epoch: str, lane: str, first: int, last: int, samples: int, reason: str) -> Dropped:
         return Dropped(
@@ -249,3 +312,10 @@ class Outbox(Epochs):
     def document(self, name: str) -> bytes:
         """A document kept beside the frames (the desired state), or b"" when there is none."""
         return knowledge.document(self._db, name)
+
+
+def _shortened(records: Sequence[Record]) -> list[Record]:
+    """Of each device the last word, of drops as few ranges as say the same."""
+    devices = {record.device: record for record in records if isinstance(record, DeviceSeen)}
+    epochs = [record for record in records if isinstance(record, EpochBegun)]
+    return [*devices.values(), *epochs, *merged([record for record in records if isinstance(record, Dropped)])]

@@ -1,6 +1,12 @@
 """How much room the outbox may take, and why something has to go. Decides only; the outbox carries it out."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
+
+import msgspec
+
+from contracts.ledger import BY_POLICY
+from contracts.messages import Dropped
 
 
 class Limits(NamedTuple):
@@ -70,3 +76,24 @@ def without(first: int, last: int, held: list[tuple[int, int]]) -> list[tuple[in
     if first <= last:
         left.append((first, last))
     return [(low, high) for low, high in left if low <= high]
+
+
+def merged(drops: Iterable[Dropped]) -> list[Dropped]:
+    """The same declarations in fewer records: ranges that touch become one where their samples are known."""
+    found: list[Dropped] = []
+    for drop in sorted(drops, key=lambda drop: (drop.epoch, drop.lane, drop.reason, drop.first_seq)):
+        before = found[-1] if found else None
+        touches = before is not None and drop.reason in BY_POLICY and (
+            (before.epoch, before.lane, before.reason, before.last_seq + 1)
+            == (drop.epoch, drop.lane, drop.reason, drop.first_seq)
+        )  # fmt: skip
+        if before is not None and touches:
+            found[-1] = msgspec.structs.replace(
+                before,
+                last_seq=drop.last_seq,
+                samples=before.samples + drop.samples,
+                at_ms=max(before.at_ms, drop.at_ms),
+            )
+        else:
+            found.append(drop)
+    return found

@@ -4,6 +4,7 @@ Every frame carries its own name and digest, so what is brought over is exactly 
 their epoch and numbers: a frame that the cloud has already is a no-op there.
 """
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -36,18 +37,20 @@ class Salvaged(NamedTuple):
 
 
 def open_outbox(
-    path: Path, gateway: str, bytes_max: int, now_ms: Callable[[], int], age_ms_max: int = 0, free_bytes_min: int = 0
-) -> Outbox:
+    path: Path, gateway: str, bytes_max: int, now_ms: Callable[[], int], age_ms_max: int = 0, free_bytes_min: int = 0,
+    checkpoint: Callable[[str], None] = lambda place: None,
+) -> Outbox:  # fmt: skip
     """The outbox; a damaged one is replaced by a new one with what could be saved. Raises OutboxNewer, sqlite3.Error."""
 
     def opened() -> Outbox:
-        return Outbox(path, gateway, bytes_max, now_ms, age_ms_max, free_bytes_min)
+        return Outbox(path, gateway, bytes_max, now_ms, age_ms_max, free_bytes_min, checkpoint)
 
     try:
         outbox = opened()
     except OutboxDamaged as error:
         aside = set_aside(path, now_ms())
         log.error("outbox is damaged, a new one is begun", extra={"error": str(error), "aside": aside.name})
+        checkpoint("set_aside")
         outbox = opened()
     _salvage_all(outbox)
     return outbox
@@ -55,14 +58,31 @@ def open_outbox(
 
 def renew(outbox: Outbox) -> None:
     """The file turned out to be damaged while it was open: the same, with the object that others hold."""
-    recent = dict(outbox.recent)
-    keep_hint(outbox)
+    with contextlib.suppress(OSError):
+        keep_hint(outbox)
     outbox.close()
     aside = set_aside(outbox.path, outbox.now_ms())
     log.error("outbox is damaged, a new one is begun", extra={"aside": aside.name})
-    outbox.open()
-    outbox.keep_deliveries(recent)
+    reopen(outbox)
+
+
+def reopen(outbox: Outbox) -> None:
+    """Open an outbox that an error has closed. Raises OutboxNewer, sqlite3.Error, and may then be tried again."""
+    recent = dict(outbox.recent)
+    try:
+        outbox.open()
+    except OutboxDamaged:
+        set_aside(outbox.path, outbox.now_ms())
+        outbox.open()
+    if outbox.is_new:
+        outbox.keep_deliveries(recent)
     _salvage_all(outbox)
+
+
+def finish_salvage(outbox: Outbox) -> None:
+    """Salvage again what an error of the disk has stopped."""
+    if _asides(outbox):
+        _salvage_all(outbox)
 
 
 def keep_hint(outbox: Outbox) -> None:
@@ -82,14 +102,22 @@ def _salvage_all(outbox: Outbox) -> None:
     """Also what an earlier start did not finish: bringing a frame over twice changes nothing."""
     hint = _read_hint(_hint_path(outbox.path))
     lost_file = not any(epoch == outbox.epoch for epoch, *_ in hint) and bool(hint)
-    asides = sorted(outbox.path.parent.glob(f"{outbox.path.stem}-damaged-*{outbox.path.suffix}"))
+    asides = _asides(outbox)
     if asides or (lost_file and outbox.is_new):
         aside = asides[-1] if asides else None
         found = _salvage(outbox, aside, hint)
         log.warning("salvaged what could be read", extra={**found._asdict(), "aside": aside.name if aside else "none"})
+        outbox.checkpoint("salvaged")
         for done in asides:
             _put_away(done)
-    keep_hint(outbox)
+    try:
+        keep_hint(outbox)
+    except OSError as error:
+        log.error("notes beside the outbox can't be written", extra={"error": str(error)})
+
+
+def _asides(outbox: Outbox) -> list[Path]:
+    return sorted(outbox.path.parent.glob(f"{outbox.path.stem}-damaged-*{outbox.path.suffix}"))
 
 
 def _put_away(aside: Path) -> None:
@@ -152,8 +180,10 @@ def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[
             count += 1
         if len(batch) >= ROWS_A_COMMIT:
             outbox.bring_over(batch)
+            outbox.checkpoint("in_salvage")
             batch = []
     outbox.bring_over(batch)
+    outbox.checkpoint("in_salvage")
     return count
 
 

@@ -12,7 +12,7 @@ from edge_agent.outbox.batch import Batch
 from edge_agent.outbox.file import is_damage
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.outbox import Outbox
-from edge_agent.outbox.salvage import renew
+from edge_agent.outbox.salvage import renew, reopen
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
@@ -27,7 +27,8 @@ class OutboxWriter:
 
     linger_s    how long a batch may wait for company
     messages_max a batch of so many messages waits no longer
-    committed   called on the event loop after each commit, with the batch and its frames
+    committed   called on the event loop after each commit, with the batch and its frames; also with frames that came
+                to be beside one (declared drops), and an empty batch
     renewed     called when the file turned out to be damaged and a new one was begun
     timed       gives a context that measures one commit
     """
@@ -57,25 +58,44 @@ class OutboxWriter:
         self._done: list[asyncio.Future[None]] = []
 
     async def call(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
-        """Run something on the outbox in its thread. Raises sqlite3.Error; a damaged file has been replaced by then."""
-        loop = asyncio.get_running_loop()
+        """Run something on the outbox in its thread.
+
+        Raises sqlite3.Error, for an OSError too; a damaged file has been replaced by then.
+        """
         try:
-            return await loop.run_in_executor(self._thread, function, *arguments)
+            if not self.outbox.is_open:  # replacing it failed
+                await self._in_thread(reopen, self.outbox)
+                self._renewed()
+            return await self._in_thread(function, *arguments)
         except sqlite3.Error as error:
-            if is_damage(error):
-                await loop.run_in_executor(self._thread, renew, self.outbox)
+            if is_damage(error) and self.outbox.is_open:
+                await self._in_thread(renew, self.outbox)
                 self._renewed()
             raise
+        except OSError as error:
+            raise sqlite3.OperationalError(str(error)) from error
+
+    async def _in_thread(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
+        def work() -> tuple[Answer, list[CommittedFrame]]:
+            return function(*arguments), self.outbox.take_beside()
+
+        answer, beside = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        if beside:
+            self._committed(Batch(), beside)
+        return answer
 
     async def insist(self, function: Callable[[Unpack[Arguments]], Answer], *arguments: *Arguments) -> Answer:
-        """Run something that only reads, again and again while the disk fails."""
+        """Run something that may be done twice, again and again while the disk fails."""
         while True:
             try:
-                return await self.call(function, *arguments)
+                answer = await self.call(function, *arguments)
             except sqlite3.Error as error:
                 self.failing = str(error)
-                log.error("outbox can't be read", extra={"error": str(error)})
+                log.error("outbox can't be used", extra={"error": str(error)})
                 await asyncio.sleep(RETRY_S)
+            else:
+                self.failing = ""
+                return answer
 
     def wake(self, at_once: bool = False) -> None:
         """Something is pending. at_once: do not wait for company."""
@@ -136,10 +156,6 @@ class OutboxWriter:
             if not waiting.done():
                 waiting.set_result(None)
 
-    async def acked(self, lane: str, ranges: Sequence[tuple[int, int]], epoch: str = "") -> None:
-        """Tell the outbox what the cloud holds."""
-        try:
-            await self.call(self.outbox.acked, lane, ranges, epoch)
-        except sqlite3.Error as error:
-            self.failing = str(error)
-            log.error("outbox can't take acknowledgements", extra={"error": str(error)})
+    async def acked(self, lane: str, ranges: Sequence[tuple[int, int]], epoch: str) -> None:
+        """Tell the outbox what the cloud holds of this epoch. While the disk fails nothing else comes down."""
+        await self.insist(self.outbox.acked, lane, ranges, epoch)

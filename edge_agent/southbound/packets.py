@@ -128,9 +128,9 @@ def _parse_publish(first: int, buffer: bytes, at: int, end: int) -> Publish:
     return Publish(topic, buffer[body:end], qos, bool(first & 1), bool(first & 8), packet_id)
 
 
-def connect(client_id: str, keepalive_s: int, username: str = "", password: str = "") -> bytes:
-    """CONNECT for a persistent session (clean session 0), without a will."""
-    flags = (0x80 if username else 0) | (0x40 if password else 0)
+def connect(client_id: str, keepalive_s: int, username: str = "", password: str = "", clean: bool = False) -> bytes:
+    """CONNECT for a persistent session (clean: for one that leaves nothing behind), without a will."""
+    flags = (0x80 if username else 0) | (0x40 if password else 0) | (0x02 if clean else 0)
     body = b"\x00\x04MQTT\x04" + bytes([flags]) + keepalive_s.to_bytes(2, "big") + _text(client_id)
     for text in (username, password):
         if text:

@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
 BACKOFF_S_MAX = 2.0
+READ_BYTES = 65_536
+"""Read at once: about 300 messages. A larger wave takes more memory while it waits for its commit, and is no faster."""
 
 
 class Southbound:
@@ -155,7 +157,7 @@ class Southbound:
         return self._packet_id
 
 
-class _Link(asyncio.Protocol):
+class _Link(asyncio.BufferedProtocol):
     """One TCP connection."""
 
     def __init__(self, on_publishes: Callable[[list[Publish]], None], on_puback: Callable[[int], None]) -> None:
@@ -163,6 +165,7 @@ class _Link(asyncio.Protocol):
         self.connack: asyncio.Future[Connack] = loop.create_future()
         self.closed: asyncio.Future[Exception | None] = loop.create_future()
         self.heard = True
+        self._buffer = bytearray(READ_BYTES)
         self._parser = Parser()
         self._on_publishes = on_publishes
         self._on_puback = on_puback
@@ -171,10 +174,13 @@ class _Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         self.heard = True
         try:
-            arrived = self._parser.feed(data)
+            arrived = self._parser.feed(bytes(memoryview(self._buffer)[:nbytes]))
             publishes = [packet for packet in arrived if type(packet) is Publish]
             if len(publishes) != len(arrived):
                 for packet in arrived:

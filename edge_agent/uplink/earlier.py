@@ -48,7 +48,7 @@ class EarlierSender:
         await self._may_send.wait()
         while True:
             self._answered.clear()
-            frames = await self._writer.call(outbox.earlier, AT_ONCE)
+            frames = await self._writer.call(outbox.sound_earlier, AT_ONCE)
             if not frames:
                 await self._answered.wait()
                 continue

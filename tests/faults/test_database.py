@@ -21,7 +21,7 @@ from device_registry.postgres import CONNECTIONS_MAX as REGISTRY_CONNECTIONS_MAX
 from tests.faults import LONG
 from tests.faults.test_kills import SEED, Load, assert_stored_once
 from tests.postgres import Postgres, running_postgres
-from tests.processes import CloudApi, Site, running_site, wait_for
+from tests.processes import CloudApi, Site, Stores, running_site, wait_for
 
 DATABASE_KILLS = 50 if LONG else 4
 HUNG_S = 60 if LONG else 8
@@ -68,7 +68,7 @@ def test_database_killed_again_and_again(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     with running_postgres() as server:
         database = server.settings(server.new_database())
-        with running_site(tmp_path, backends="servers", postgres=database) as site:
+        with running_site(tmp_path, stores=Stores(lambda: database)) as site:
             load = Load(site.local_broker.port, "kills")
             refused = crashed = 0
             for turn in range(DATABASE_KILLS):
@@ -99,7 +99,7 @@ def test_database_hangs(tmp_path: Path) -> None:
     """F08. The system still accepts connections, and nobody answers on them."""
     with running_postgres() as server:
         database = server.settings(server.new_database())
-        with running_site(tmp_path, backends="servers", postgres=database) as site:
+        with running_site(tmp_path, stores=Stores(lambda: database)) as site:
             load = Load(site.local_broker.port, "hung")
             wait_for(lambda: load.sent > 400, "some load")
             server.freeze()
@@ -150,7 +150,7 @@ def test_database_disk_full(tmp_path: Path) -> None:
         space.mkdir()
         os.chown(space, *[(found := server.data.stat()).st_uid, found.st_gid])
         database = server.settings(server.new_database(space))
-        with running_site(tmp_path, backends="servers", postgres=database) as site:
+        with running_site(tmp_path, stores=Stores(lambda: database)) as site:
             load = Load(site.local_broker.port, "full")
             wait_for(lambda: load.sent > 200, "some load")
             ballast = disk / "ballast"

@@ -20,8 +20,8 @@ _WATCH = """
 CREATE TEMP TRIGGER sim_framed AFTER INSERT ON main.frames
     WHEN new.epoch = (SELECT max(number) FROM epochs) BEGIN SELECT sim_framed(new.payload, new.unsure); END;
 CREATE TEMP TRIGGER sim_healed AFTER UPDATE OF payload ON main.frames BEGIN SELECT sim_healed(new.payload); END;
-CREATE TEMP TRIGGER sim_sent AFTER UPDATE OF acked ON main.frames WHEN old.unsure > 0 AND new.acked = 1
-    BEGIN SELECT sim_sent_unsure(new.payload); END;
+CREATE TEMP TRIGGER sim_settled AFTER UPDATE OF unsure ON main.frames
+    WHEN old.unsure > 0 AND new.unsure = 0 AND new.payload = old.payload BEGIN SELECT sim_settled(new.payload); END;
 CREATE TEMP TRIGGER sim_gone BEFORE DELETE ON main.frames BEGIN SELECT sim_gone(old.payload); END;
 """
 
@@ -73,7 +73,6 @@ class Edge(Machine):
             resend_after_ms=1_000, disk_free_bytes_min=0, **self._settings,
         )  # fmt: skip
         chance = self.world.chance
-        self.armed = ""
         boot_s = self._boot_s
         self.agent = Agent(
             settings,
@@ -88,6 +87,7 @@ class Edge(Machine):
         self.agent.instance = self.name  # not the inode of a folder that is made anew for each run
         process.loop.connect = functools.partial(self.local.connect, process.loop)
         self.task = process.start(self.agent.run(health=False))
+        self.armed = ""
 
     def power_lost(self) -> None:
         if not self.agent.clock.sure:
@@ -105,10 +105,15 @@ class Edge(Machine):
             "sim_framed", 2, lambda payload, unsure: witness.framed.append(Framed(payload, now_ms(), boot, unsure))
         )
         db.create_function("sim_healed", 1, witness.healed.append)
-        db.create_function("sim_sent_unsure", 1, witness.sent_unsure.add)
+        db.create_function("sim_settled", 1, self._settled)
         db.create_function("sim_gone", 1, witness.gone.append)
         db.executescript(_WATCH)
         self.watch_start(db)
+
+    def _settled(self, payload: bytes) -> None:
+        """A frame's times are left as they are: because they are right, or because nobody could say what is right."""
+        if not self.agent.clock.sure:
+            self.witness.sent_unsure.add(payload)
 
     def quiet(self) -> bool:
         """Nothing is pending, and the cloud has acknowledged everything."""

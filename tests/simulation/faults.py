@@ -12,7 +12,11 @@ from tests.simulation.world import BASE_MS
 if TYPE_CHECKING:
     from tests.simulation.scenario import Scenario
 
-EDGE_PLACES = ("before_commit", "after_commit", "after_puback", "after_publish")
+EDGE_PLACES = (
+    "before_commit", "in_commit", "after_commit", "after_puback", "after_publish", "before_ack_commit",
+    "after_ack_commit", "after_delete", "after_drop", "in_healing",
+)  # fmt: skip
+EDGE_PLACES_IN_DISASTERS = ("set_aside", "in_salvage", "salvaged", "epoch_begun", "framed_again")
 WAIT_FOR_DEATH_S = 1.0
 Make = Callable[[], None]
 
@@ -216,6 +220,7 @@ class Disasters:
         edge.die("restored from an older disk image", self._image)
         self._excuse(found, self._image)
         edge.start()
+        edge.armed = self._chance.choice(["", "epoch_begun", "framed_again"])
 
     def _begin_twin(self) -> None:
         everything = self._all
@@ -250,12 +255,14 @@ class Disasters:
         self._stopped("outbox deleted", lambda files: {name: files[name] for name in files if name == kept})
 
     def _stopped(self, how: str, change: Callable[[Files], Files]) -> None:
-        edge = self._all.edge
+        edge, chance = self._all.edge, self._chance
         found = edge.disk.files()
         left = change(found)
         edge.die(how, left)
         self._excuse(found, {})
-        edge.start()
+        edge.armed = chance.choice(["", *EDGE_PLACES_IN_DISASTERS])
+        while not edge.alive:
+            edge.start()
 
     def _excuse(self, before: Files, after: Files) -> None:
         """What was on the lost disk and nowhere else is lost with it, and so is the memory of what was delivered."""

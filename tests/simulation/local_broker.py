@@ -63,8 +63,11 @@ class Transport(asyncio.Transport):
             self._loop.call_soon(self._hand_over, data)
 
     def _hand_over(self, data: bytes) -> None:
-        if self._open:
-            self._protocol.data_received(data)
+        while data and self._open:
+            buffer = self._protocol.get_buffer(-1)
+            part, data = data[: len(buffer)], data[len(buffer) :]
+            buffer[: len(part)] = part
+            self._protocol.buffer_updated(len(part))
 
     def cut(self) -> None:
         """The link is gone, and what is on its way with it."""

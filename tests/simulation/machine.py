@@ -19,7 +19,8 @@ class Machine:
         self.process: Process | None = None
         self.dies_at_statement = -1
         """While it starts: which statement of SQL is its last; -1: it starts."""
-        self._left: Files | None = None
+        self._starting = False
+        self._left: Files | None = None  # what was on the disk when it died while it started
 
     # --- what each program fills in ---
 
@@ -45,8 +46,10 @@ class Machine:
         """Start the program on what its disk holds."""
         assert not self.alive
         self.process = Process(self.world, self.name)
+        self._starting = True
         with self.process.inside():
             self.begin(self.process)
+        self._starting = False
         self.world.note(f"{self.name} starts")
         if self._left is not None:
             left, self._left = self._left, None
@@ -139,7 +142,11 @@ class Machine:
         """Crash points: the program dies where ``armed`` names the place it passes."""
 
         def passed(name: str) -> None:
-            if self.alive and armed() == name:
+            if armed() != name:
+                return
+            if self._starting:
+                self._left = self._left or self.disk.files()
+            elif self.alive:
                 self.die(f"killed at {name}")
                 raise Killed
 

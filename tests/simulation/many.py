@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -61,6 +62,13 @@ def quiet_logs() -> None:
     logging.disable(logging.CRITICAL)
 
 
+def begin_worker() -> None:
+    """A process that runs seeds."""
+    quiet_logs()
+    profiles()
+    gc.freeze()  # each run ends with a collection, which need not look at the profiles
+
+
 def root_folder() -> Path | None:
     """In memory where there is a place for it: what a disk does with fsync is asked of SQLite, not of the disk."""
     shared = Path("/dev/shm")
@@ -82,7 +90,7 @@ def run_many(seeds: Iterable[int], faults: int, jobs: int = 0) -> Many:
     """Run all of them, in so many processes (0: one a core)."""
     many = Many()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs or os.cpu_count(), context, quiet_logs) as pool, contextlib.ExitStack() as on_exit:
+    with ProcessPoolExecutor(jobs or os.cpu_count(), context, begin_worker) as pool, contextlib.ExitStack() as on_exit:
         on_exit.callback(pool.shutdown, wait=True, cancel_futures=True)
         for found in pool.map(functools.partial(run_one, faults=faults), seeds, chunksize=4):
             if isinstance(found, str):

@@ -197,6 +197,8 @@ class SimLoop(asyncio.AbstractEventLoop):
             if fault is None:
                 try:
                     answer = func(*args)
+                except Killed:
+                    return
                 except Exception as error:  # noqa: BLE001
                     fault = error
             self.world.after(chance.uniform(0, 0.0005), lambda: self._answer(future, answer, fault))

@@ -89,7 +89,7 @@ class Scenario:
 
     def _publish_forever(self) -> None:
         if self.load_per_s:
-            for _ in range(self.chance.choice([1, 1, 1, 2, 8])):
+            for _ in range(self.chance.choice([1, 1, 1, 5])):
                 self._publish(self.edge)
             if self.twin is not None and self.twin.alive:
                 self._publish(self.twin)
@@ -119,6 +119,7 @@ class Scenario:
         for number in range(count):
             self.load_per_s = self.chance.choice([0.0, 3.0, 10.0, 40.0])
             world.run_for(self.chance.expovariate(4))
+            self._revive()
             disasters.get(number, faults.make_one)()
             if not disasters:
                 self.cloud.ask_ledger(self.checks.on_the_way)
@@ -141,11 +142,19 @@ class Scenario:
             fingerprint=world.fingerprint,
         )
 
+    def _revive(self) -> None:
+        """Start what has died by a crash point that it came to only now."""
+        for machine in (self.edge, self.cloud):
+            while not machine.alive:
+                machine.start()
+
     def _peace(self) -> None:
         """No more faults, no more load: everything gets where it belongs."""
         self.world.note("peace")
         self.load_per_s = 0.0
         self.broker.weather = Weather()
+        self.edge.armed = ""
+        self._revive()
         for machine in (self.edge, self.cloud):
             assert machine.process is not None
             machine.process.at_work = None
@@ -157,7 +166,7 @@ class Scenario:
                 "the outbox to be empty",
                 PEACE_S,
             )
-            self.world.run_for(1.5)  # heartbeats, the last records
+            self.world.run_for(4.0)  # the gateway asks once more: the cloud may lack something, old acks may have come
             self.checks.errors()
 
 

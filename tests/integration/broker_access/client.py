@@ -45,6 +45,7 @@ class Client:
         client_id: str = "",
         password: str | None = None,
         keeps: bool = False,
+        patience_s: float = 10,
     ) -> None:
         self.heard: list[tuple[str, str]] = []
         self._ready = threading.Event()
@@ -59,7 +60,9 @@ class Client:
             self._client.tls_set_context(tls)
         self._client.connect("127.0.0.1", port, keepalive=20)
         self._client.loop_start()
-        assert self._ready.wait(10), "not let in"
+        if not self._ready.wait(patience_s):
+            self.close()
+            raise AssertionError("not let in")
 
     def _on_connect(self, client: mqtt.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         if not reason.is_failure:

@@ -88,7 +88,7 @@ def test_every_setting_is_one_of_the_program(name: str) -> None:
     for variable in service.get("environment", {}):
         if variable.startswith("LINLI_"):
             assert variable.removeprefix("LINLI_").lower() in known, variable
-            assert "PASSWORD" not in variable or variable.endswith("_FILE"), "a secret belongs into a file"
+        assert "PASSWORD" not in variable or variable.endswith("_FILE"), "a secret belongs into a file"
 
 
 def test_every_declared_thing_is_used() -> None:

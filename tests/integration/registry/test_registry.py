@@ -48,7 +48,11 @@ async def set_up() -> None:
 
 def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
-        assert sorted(await registry.migrate(database, APPS)) == ["commands.0001_initial", "registry.0001_initial"]
+        assert sorted(await registry.migrate(database, APPS)) == [
+            "commands.0001_initial",
+            "registry.0001_initial",
+            "registry.0002_place",
+        ]
         assert await registry.migrate(database, APPS) == []
 
     asyncio.run(run())

@@ -66,7 +66,7 @@ def test_what_the_cloud_lacks_goes_again_and_what_is_gone_is_declared(tmp_path: 
     outbox.acked("bulk", [(1, 200)])
     kept = [seq for seq in range(1, 201) if outbox.read("bulk", seq)]
     assert kept and kept[0] > 10, "a quarter of the cap is kept"
-    outbox.wanted("bulk", [(1, 5), (kept[0] - 1, 200)])
+    outbox.wanted(outbox.epoch, "bulk", [(1, 5), (kept[0] - 1, 200)])
     assert outbox.unacked("bulk") == [(kept[0], 200)]
     assert outbox.lanes["bulk"].buffered == len(kept)
     declared = [

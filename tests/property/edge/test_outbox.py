@@ -104,12 +104,40 @@ def test_past_the_cap_the_oldest_are_dropped_and_it_is_declared(tmp_path: Path) 
         assert payload is not None, "urgent frames go last"
         declared += sum(record.samples for record in decode_frame(payload).records if isinstance(record, Dropped))
     assert declared == lane.dropped
+    assert [frame.seq for frame in outbox.take_beside()] == list(range(1, outbox.lanes["urgent"].last_seq + 1))
+    assert outbox.take_beside() == [], "each declaration is told to the uplink once"
     held = outbox.unacked("bulk")
     assert held[0][0] == lane.oldest_unacked_seq
     assert outbox.bytes <= 21_000
     outbox.close()
     again = open_outbox(tmp_path, bytes_max=20_000)
     assert (again.lanes["bulk"].buffered, again.lanes["bulk"].dropped) == (lane.buffered, lane.dropped)
+
+
+@pytest.mark.parametrize("limits", [{"bytes_max": 20_000}, {"bytes_max": 1 << 30, "age_ms_max": 50_000}])
+def test_what_declares_a_drop_is_not_lost_with_the_frames_that_are_dropped_later(
+    tmp_path: Path, limits: dict[str, int]
+) -> None:
+    now_ms = [1_790_000_000_000]
+    outbox = Outbox(tmp_path / "outbox.sqlite", "gw-1", now_ms=lambda: now_ms[0], **limits)
+    for number in range(600):
+        now_ms[0] += 1_000
+        outbox.commit(Batch(readings=[reading(number)], urgent_readings=[reading(number)], messages=2))
+    assert outbox.bytes <= 21_000 or limits["bytes_max"] > 20_000
+    for lane in outbox.lanes.values():
+        assert lane.dropped and lane.produced == 600 == lane.buffered + lane.dropped
+    held = [outbox.read("urgent", seq) for seq in range(1, outbox.lanes["urgent"].last_seq + 1)]
+    declared = {
+        (record.lane, seq)
+        for payload in held
+        if payload is not None
+        for record in decode_frame(payload).records
+        if isinstance(record, Dropped)
+        for seq in range(record.first_seq, record.last_seq + 1)
+    }
+    for name, lane in outbox.lanes.items():
+        gone = {seq for seq in range(1, lane.last_seq + 1) if outbox.read(name, seq) is None}
+        assert gone == {seq for where, seq in declared if where == name}
 
 
 def test_a_failed_commit_leaves_nothing_behind(tmp_path: Path) -> None:

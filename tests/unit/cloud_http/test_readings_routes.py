@@ -152,7 +152,7 @@ def test_availability_counts_and_never_says_free_on_an_old_word(tmp_path: Path) 
             )
             found = await cloud.get("availability", community="willow", kind="parking")
             assert found["counts"] == {
-                "free": 1, "occupied": 1, "reserved": 0, "out_of_service": 0, "unknown": 1, "total": 3,
+                "free": 1, "occupied": 1, "blocked": 0, "reserved": 0, "out_of_service": 0, "unknown": 1, "total": 3,
             }  # fmt: skip
             assert [(place["name"]["en"], place["status"]) for place in found["places"]] == [
                 ("p1", "free"),

@@ -18,6 +18,8 @@ export type VerbWord = Schemas["VerbWord"];
 export type BilingualName = Schemas["BilingualName"];
 export type Point = Schemas["Point"];
 export type Availability = Schemas["Availability"];
+export type Finding = Schemas["Finding"];
+export type Bin = Schemas["Bin"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 

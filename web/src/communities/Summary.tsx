@@ -1,10 +1,10 @@
 import { Card, SimpleGrid, Text } from "@mantine/core";
 import { Link } from "react-router";
-import type { Device, Gateway } from "../api/client";
+import type { Bin, Device, Gateway } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { LiveStream } from "../live/stream";
 import type { VocabularyOf } from "../vocabulary/useVocabulary";
-import { alarmsOf, chargerStatus, isAlarmUnknown, isFull, isPlace, placeStatus } from "./present";
+import { alarmsOf, chargerStatus, isAlarmUnknown, isFull, isPlace, placeStatus, type PlaceStatus } from "./present";
 
 interface Props {
   community: string;
@@ -13,17 +13,20 @@ interface Props {
   stream: LiveStream | null;
   vocabulary: VocabularyOf;
   nowMs: number;
+  isLate?: (device: string) => boolean;
+  placeOf?: (charger: Device) => PlaceStatus | undefined;
+  binOf?: ReadonlyMap<string, Bin>;
 }
 
 /** The community in five numbers. */
-export function Summary({ community, devices, gateways, stream, vocabulary, nowMs }: Props) {
+export function Summary({ community, devices, gateways, stream, vocabulary, nowMs, isLate, placeOf, binOf }: Props) {
   const texts = useTexts();
   const word = vocabulary.metric;
   const metrics = (device: Device) => stream?.metrics(device.id);
   const count = (statuses: string[], status: string) => statuses.filter((each) => each === status).length;
-  const places = devices.filter((d) => isPlace(d, metrics(d))).map((d) => placeStatus(metrics(d), word, nowMs));
-  const chargers = devices.filter((d) => d.kind === "charging").map((d) => chargerStatus(metrics(d), word, nowMs));
-  const bins = devices.filter((d) => d.kind === "waste").map((d) => isFull(metrics(d), word, nowMs));
+  const places = devices.filter((d) => isPlace(d, metrics(d))).map((d) => placeStatus(metrics(d), word, nowMs, isLate?.(d.id)));
+  const chargers = devices.filter((d) => d.kind === "charging").map((d) => chargerStatus(metrics(d), word, nowMs, isLate?.(d.id), placeOf?.(d)));
+  const bins = devices.filter((d) => d.kind === "waste").map((d) => isFull(metrics(d), word, nowMs, binOf?.get(d.id)));
   const full = bins.filter((each) => each === true).length;
   const alarms = devices.filter((d) => alarmsOf(metrics(d), word, nowMs).length > 0).length;
   const alarmsUnknown = devices.filter((d) => isAlarmUnknown(metrics(d), word, nowMs)).length;
