@@ -18,6 +18,12 @@ from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
 
+LOST = {
+    "broker_only": "its broker confirms what is said, its ingest does not answer; frames wait",
+    "down_only": "the way up is lost: the cloud is heard, and confirms nothing",
+    "silent": "nothing is heard of it: the way down is lost, or the whole link",
+}
+"""The link's word -> what it means, where a session is there and does not work."""
 LOOK_S = 1.0
 """So long the outbox is waited for when somebody asks."""
 NEEDED = ("local_broker", "outbox")
@@ -64,6 +70,8 @@ class Standing:
         cloud = "" if self._uplink.connected else self._uplink.failing or "not connected yet"
         if self._uplink.fenced:
             cloud = "another instance of this gateway is alive; this one waits and keeps what it reads"
+        elif not cloud and (lost := LOST.get(self._uplink.link)):
+            cloud = lost
         elif not cloud and not self._uplink.ingest_online:
             cloud = "its broker is there, its ingest is not; frames wait"
         local = "" if self._southbound.connected else self._southbound.failing or "not connected yet"

@@ -85,6 +85,7 @@ function Notices({ gateway, nowMs }: { gateway: Gateway; nowMs: number }) {
   const twinAge = gateway.twin_seen_ms == null ? "" : shownAge(nowMs - gateway.twin_seen_ms, texts);
   return (
     <>
+      {concerns.includes("deaf") && <Alert color="orange" title={words.deaf}>{words.deafText}</Alert>}
       {concerns.includes("twin") && <Alert color="red" title={words.twin} role="alert">{words.twinText(twinAge)}</Alert>}
       {twinAge && !concerns.includes("twin") && <Text size="sm" c="dimmed">{words.twinPast(twinAge)}</Text>}
       {concerns.includes("clock") && <Alert color="orange" title={words.clockWrong}>{words.clockWrongText}</Alert>}

@@ -61,7 +61,7 @@ function GatewayCard({ gateway, community, nowMs }: { gateway: Gateway; communit
   const words = texts.gateways;
   const name = useName();
   const concerns = concernsOf(gateway, undefined, nowMs);
-  const badge = { twin: words.twin, clock: words.clockWrong, full: "", unexplained: "", configuration: words.notApplied(gateway.desired_version, gateway.reported_version) };
+  const badge = { deaf: words.deaf, twin: words.twin, clock: words.clockWrong, full: "", unexplained: "", configuration: words.notApplied(gateway.desired_version, gateway.reported_version) };
   return (
     <Card component={Link} to={`/gateways/${gateway.id}`} withBorder padding="sm" className="card" {...(!gateway.online || concerns.length ? { style: { borderColor: "var(--mantine-color-orange-6)" } } : {})}>
       <Stack gap={6} h="100%">

@@ -9,7 +9,7 @@ const WORD = {
 };
 const GATEWAY = {
   id: "gw-1", community_id: "c", name: { zh: "网关", en: "Gateway" }, online: true, last_seen_ms: NOW, agent_version: "0.1.0", desired_version: 1,
-  reported_version: 1, reported_reason: "", twin_seen_ms: null, last_word: WORD,
+  reported_version: 1, reported_reason: "", twin_seen_ms: null, last_word: WORD, link: "both",
 } as Gateway;
 
 describe("concernsOf", () => {
@@ -19,9 +19,9 @@ describe("concernsOf", () => {
   });
   it("names each", () => {
     const wrong = {
-      ...GATEWAY, twin_seen_ms: NOW - 1000, reported_reason: "profile_unknown", last_word: { ...WORD, clock_trusted: false, outbox_hours_until_full: 2 },
+      ...GATEWAY, twin_seen_ms: NOW - 1000, reported_reason: "profile_unknown", link: "up_only" as const, last_word: { ...WORD, clock_trusted: false, outbox_hours_until_full: 2 },
     };
-    expect(concernsOf(wrong, { balanced: false } as Ledger, NOW)).toEqual(["twin", "clock", "full", "unexplained", "configuration"]);
+    expect(concernsOf(wrong, { balanced: false } as Ledger, NOW)).toEqual(["deaf", "twin", "clock", "full", "unexplained", "configuration"]);
   });
   it("forgets a twin that is gone, and does not mind an outbox that is full in a month", () => {
     expect(concernsOf({ ...GATEWAY, twin_seen_ms: NOW - 3_600_000 }, undefined, NOW)).toEqual([]);

@@ -9,12 +9,13 @@ export const TWIN_MS = 900_000;
 export const HOURS_SHORT = 24;
 export const DROPS_SHOWN = 5;
 
-export type Concern = "twin" | "clock" | "full" | "unexplained" | "configuration";
+export type Concern = "deaf" | "twin" | "clock" | "full" | "unexplained" | "configuration";
 
 /** What is wrong with it, apart from being offline. */
 export function concernsOf(gateway: Gateway, ledger: Ledger | undefined, nowMs: number): Concern[] {
   const word = gateway.last_word;
   const found: Concern[] = [];
+  if (gateway.link === "up_only") found.push("deaf");
   if (gateway.twin_seen_ms != null && nowMs - gateway.twin_seen_ms < TWIN_MS) found.push("twin");
   if (word && !word.clock_trusted) found.push("clock");
   if (word?.outbox_hours_until_full != null && word.outbox_hours_until_full < HOURS_SHORT) found.push("full");

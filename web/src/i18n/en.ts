@@ -163,6 +163,8 @@ export const en = {
     configuration: "Configuration",
     applied: (version: number) => `version ${version}, applied`,
     notApplied: (wanted: number, reported: number) => `version ${wanted} is wanted, ${reported} is applied`,
+    deaf: "This gateway is heard, and hears nothing",
+    deafText: "Its readings arrive; commands and acknowledgements do not reach it, so it sends them again and again. The way down is lost: look at its uplink.",
     twin: "This gateway is there twice",
     twinText: (age: string) => `Another machine says that it is this gateway (last ${age}). It is fenced off: nothing of it is taken. Stop the wrong one.`,
     twinPast: (age: string) => `Another machine under this id was fenced off ${age}.`,

@@ -156,6 +156,8 @@ export const zh: Texts = {
     configuration: "配置",
     applied: (version) => `版本 ${version}，已生效`,
     notApplied: (wanted, reported) => `应为版本 ${wanted}，现为 ${reported}`,
+    deaf: "能收到这个网关的消息，但它收不到云端的消息",
+    deafText: "读数可以到达；指令和确认到不了网关，因此它会反复重发。下行链路中断：请检查网关的上网线路。",
     twin: "这个网关同时有两台",
     twinText: (age) => `另一台机器以同一编号上线（最近：${age}）。它已被隔离，其数据不被接收。请停用错误的那台。`,
     twinPast: (age) => `曾有另一台同编号的机器被隔离（${age}）。`,
