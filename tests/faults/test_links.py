@@ -10,7 +10,7 @@ import pytest
 
 from contracts import topics
 from edge_agent.uplink.publisher import KEEPALIVE_S
-from tests.bench.load import RawPublisher, payloads
+from tests.bench.load import PROFILE, RawPublisher, payloads
 from tests.faultproxy import PUBACK, PUBLISH, PacketFault
 from tests.faults import LONG, OUTAGE_S
 from tests.faults.test_kills import Load, assert_stored_once
@@ -36,8 +36,8 @@ def gateway(site: Site) -> dict[str, Any]:
 
 
 def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> None:
-    """F11. The link that comes back carries 384 kbit/s, so that the drain takes its time."""
-    with running_site(tmp_path, proxied=True, LINLI_TOPIC_MESSAGES_PER_S_MAX="0") as site:
+    """F11. The link that comes back carries 512 kbit/s, so that the drain takes its time."""
+    with running_site(tmp_path, proxied=True, LINLI_TOPIC_MESSAGES_PER_S_MAX="0", LINLI_PROFILES=str(PROFILE)) as site:
         with running_probe(site.cloud, site.local_broker.port) as probe:
             load = Load(site.local_broker.port, "outage")
             wait_for(lambda: load.sent > 200, "some load")
@@ -49,7 +49,7 @@ def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> N
             wait_for(lambda: load.sent > began + 200 * OUTAGE_S, "the outage to last", OUTAGE_S * 3)
             backlog = gauge(site, "buffered_samples")
             assert backlog > 120_000, "there was no outage"
-            site.uplink.links["up"].bytes_per_s = 48_000
+            site.uplink.links["up"].bytes_per_s = 64_000
             began_s = time.monotonic()
             site.uplink.refuse(False)
             site.agent.wait_ready(cloud=True)
