@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+import msgspec
 
 from contracts import topics
 from contracts.frame import encode_frame
+from contracts.messages import FrameAck
 from contracts.reading import Clock, Reading, Sample
 from edge_agent.profiles import SHIPPED, ProfileSet
 from tests.bench import influx
@@ -26,6 +28,7 @@ FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "vendor_payloads"
 WARM_UP = 2_000
 BACKLOG_READINGS = 100_000
 CLOUD_FRAMES, CLOUD_READINGS = 600, 500
+CLOUD_WINDOW = 128
 
 
 def status(site: Site) -> dict[str, Any]:
@@ -114,15 +117,29 @@ def cloud(folder: Path) -> dict[str, float]:
             api.wait_ready()
 
             async def send() -> None:
+                # As a gateway does: so many frames may be unacknowledged by the cloud. More of one gateway are not taken.
                 async with aiomqtt.Client("127.0.0.1", broker.port, max_inflight_messages=200) as client:
                     client.pending_calls_threshold = 200
-                    gate = asyncio.Semaphore(100)
+                    await client.subscribe(topics.ack("gw-bench"))
+                    gate = asyncio.Semaphore(CLOUD_WINDOW)
 
-                    async def one(payload: bytes) -> None:
-                        async with gate:
-                            await client.publish(topics.up("gw-bench", "bulk"), payload, qos=1)
+                    async def acknowledged() -> None:
+                        held = 0
+                        async for message in client.messages:
+                            assert isinstance(message.payload, bytes)
+                            ranges = msgspec.msgpack.decode(message.payload, type=FrameAck).ranges
+                            newest = max((last for _, last in ranges), default=0)
+                            for _ in range(held, newest):
+                                gate.release()
+                            held = max(held, newest)
+                            if held >= len(frames):
+                                return
 
-                    await asyncio.gather(*map(one, frames))
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(acknowledged())
+                        for payload in frames:
+                            await gate.acquire()
+                            tasks.create_task(client.publish(topics.up("gw-bench", "bulk"), payload, qos=1))
 
             began = time.monotonic()
             asyncio.run(send())
