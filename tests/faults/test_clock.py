@@ -18,7 +18,7 @@ from edge_agent.profiles.errors import Undecodable
 from edge_agent.profiles.times import compile_time
 from tests.devices import ForeignClient, reading
 from tests.faults.test_commands import Valve, order, reached, valve_id
-from tests.faults.test_links import gauge
+from tests.faults.test_links import counter, gauge
 from tests.processes import Site, Stores, running_site, wait_for
 
 TOPIC = "linli-device/reading/clock"
@@ -47,14 +47,16 @@ def forget_time(site: Site) -> None:
 
 
 def publish(site: Site, first: int, count: int) -> dict[int, range]:
-    """Readings one by one; returns for each number the true times, ms, between which it arrived."""
-    true_ms = {}
+    """Readings one by one; returns for each number the true times, ms, between which the agent has taken it."""
+    before = counter(site, "messages")
+    sent_ms = {}
     with ForeignClient(site.local_broker.port) as client:
         for number in range(first, first + count):
-            sent_ms = time.time_ns() // 1_000_000
+            sent_ms[number] = time.time_ns() // 1_000_000
             client.publish(TOPIC, reading(number))
-            true_ms[number] = range(sent_ms, time.time_ns() // 1_000_000 + 1)
-    return true_ms
+    wait_for(lambda: counter(site, "messages") >= before + count, "the agent to take them")  # its broker had them first
+    taken_ms = time.time_ns() // 1_000_000
+    return {number: range(sent_ms[number], taken_ms + 1) for number in sent_ms}
 
 
 def healed(site: Site) -> list[tuple[int, int]]:
@@ -72,6 +74,7 @@ def assert_times_true(site: Site, true_ms: dict[int, range]) -> None:
     points = site.cloud.samples(device["id"], "message_count")
     stored = {int(point["value"]): point["t_ms"] for point in points}
     assert len(points) == len(stored) and stored.keys() == true_ms.keys()
+    print("off:", [(stored[n] - span.start, stored[n] - span.stop) for n, span in true_ms.items()])
     worst_ms = max(max(span.start - stored[n], stored[n] - span.stop, 0) for n, span in true_ms.items())
     print(f"times are at most {worst_ms} ms off")
     assert worst_ms < 1_000
