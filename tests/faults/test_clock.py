@@ -74,7 +74,6 @@ def assert_times_true(site: Site, true_ms: dict[int, range]) -> None:
     points = site.cloud.samples(device["id"], "message_count")
     stored = {int(point["value"]): point["t_ms"] for point in points}
     assert len(points) == len(stored) and stored.keys() == true_ms.keys()
-    print("off:", [(stored[n] - span.start, stored[n] - span.stop) for n, span in true_ms.items()])
     worst_ms = max(max(span.start - stored[n], stored[n] - span.stop, 0) for n, span in true_ms.items())
     print(f"times are at most {worst_ms} ms off")
     assert worst_ms < 1_000
