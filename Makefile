@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path
 NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
-.PHONY: help run test check bench docs web lock format servers faults clean
+.PHONY: help run test check bench docs web lock format servers faults soak clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,7 +19,7 @@ run: .venv/.ready web/dist/.ready ## The whole system with two simulated communi
 
 test: check servers web/dist/.ready ## Everything CI runs
 	cd web && $(NPM) run --silent check && $(NPM) run --silent test
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests -n 3 --dist loadfile
 
 check: .venv/.ready ## ruff, mypy and import-linter, in seconds
 	$(BIN)/ruff check $(PACKAGES) tests
@@ -31,16 +31,27 @@ format: .venv/.ready ## Put the code into the form that check wants
 	$(BIN)/ruff check --fix $(PACKAGES) tests
 	$(BIN)/ruff format $(PACKAGES) tests
 
-bench: .venv/.ready servers ## The measured comparison, written to docs/benchmarks.md and .json
+bench: .venv/.ready .build/bench/.ready servers ## The measured comparison with peers, written to docs/benchmarks.md and .json
 	$(BIN)/python -m tests.bench.run
 
-faults: .venv/.ready servers ## The fault tests at full length
+# thingsboard-gateway, which nothing else uses, in an environment of its own.
+.build/bench/.ready: locks/bench.txt
+	test -x .build/bench/bin/python || $(PYTHON) -m venv .build/bench
+	.build/bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/bench.txt
+	@touch $@
+
+faults: .venv/.ready servers ## The fault tests at full length, and with the journey on both sets of backends
 	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
+	LINLI_FAULTS=long LINLI_BACKENDS=servers $(BIN)/pytest tests/faults tests/integration/journey --timeout 900
 	LINLI_FAULTS=long $(BIN)/pytest tests/simulation -s
 
-docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI
+soak: .venv/.ready servers ## An hour at 500 messages/s: memory and open files of agent and cloud, to .build/soak.json
+	$(BIN)/python -m tests.faults.soak 3600 .build
+
+docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI, metrics
 	$(BIN)/python -m contracts.documents
 	$(BIN)/python -m cloud_api.openapi
+	$(BIN)/python -m tests.integration.ops.exported
 
 web: web/dist/.ready ## The console's build
 
@@ -62,8 +73,10 @@ servers: ## Mosquitto and Chromium for the tests, from Debian, where they are mi
 
 lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also newer versions
 	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
-	for extra in edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
+	for extra in build edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
+	.build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 locks/bench.in -o locks/bench.txt
 
 clean: ## Remove what was built, not the data
 	rm -rf .venv .build web/dist web/node_modules

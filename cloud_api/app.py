@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import device_registry as registry
-from cloud_api import availability, communities, console, health, vocabulary
+from cloud_api import availability, bins, charging, communities, console, health, vocabulary
 from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
@@ -22,9 +22,11 @@ from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.quality import routes as quality_routes
 from cloud_api.quarantine import routes as quarantine_routes
+from cloud_api.request_ids import RequestIds
+from contracts import VERSION
 
-VERSION = "0.1.0"
 DESCRIPTION = (
     "Linli runs the shared facilities of residential communities. Times are integers, milliseconds UTC, in fields that "
     "end in _ms. Lists come as {items, next_cursor}. Errors are RFC 9457 problem details with a stable type. "
@@ -54,12 +56,15 @@ def build_app(parts: Parts) -> FastAPI:
         vocabulary.router,
         commands.router,
         availability.router,
+        charging.router,
+        bins.router,
         ledger_routes.router,
         quarantine_routes.router,
-        live_router(parts.live, _sources, parts.clock),
+        quality_routes.router,
+        live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
-    app.include_router(health.router)
+    app.include_router(health.health_router(parts.checks, parts.metrics, parts.before_metrics))
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
 
     @app.get("/docs", include_in_schema=False)
@@ -71,6 +76,7 @@ def build_app(parts: Parts) -> FastAPI:
     app.include_router(console.console_router(parts.console))
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTimes, registry=parts.metrics)
+    app.add_middleware(RequestIds, new_id=parts.new_request_id)
     return app
 
 
@@ -118,6 +124,14 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
+def _template(scope: Scope) -> str:
+    """The route's template, of which there is a bounded number; "console" for everything that is not the API's."""
+    route = str(getattr(scope.get("route"), "path", "none"))
+    if route == "/{path:path}":
+        return "console"
+    return f"/api/v1{route}" if scope["path"].startswith("/api/v1/") and not route.startswith("/api/") else route
+
+
 class RequestTimes:
     """Measures how long the first byte of a response takes, by route, method and status."""
 
@@ -139,8 +153,9 @@ class RequestTimes:
 
         async def measured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "none")  # a bounded set: templates, not paths
-                self._seconds.labels(route, scope["method"], message["status"]).observe(time.perf_counter() - began)
+                self._seconds.labels(_template(scope), scope["method"], message["status"]).observe(
+                    time.perf_counter() - began
+                )
             await send(message)
 
         await self._app(scope, receive, measured)

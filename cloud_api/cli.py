@@ -1,13 +1,15 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, acl."""
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from cloud_api.request_ids import log_context
 from cloud_api.settings import Settings, SettingsError, load_settings
 from contracts.log_format import log_as_json
 
@@ -20,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.print_config:
             print(json.dumps(settings.masked(), indent=2))
             sys.exit(0)
-        log_as_json(settings.log_level)
+        log_as_json(settings.log_level, log_context)
         sys.exit(options.handler(options, settings))
     except (SettingsError, OSError) as error:
         sys.exit(f"cloud-api: {error}")
@@ -37,7 +39,11 @@ def _parser() -> argparse.ArgumentParser:
         "serve", parents=[common], help="HTTP, ingest and projections in one process (loopback unless set otherwise)"
     )
     serve.set_defaults(handler=_serve)
-    ingest = verbs.add_parser("ingest", parents=[common], help="ingest alone, without HTTP")
+    ingest = verbs.add_parser(
+        "ingest",
+        parents=[common],
+        help="a further worker that takes frames (PostgreSQL, one LINLI_INGEST_SHARE for all)",
+    )
     ingest.set_defaults(handler=_ingest)
     migrate = verbs.add_parser("migrate", parents=[common], help="bring the database's schema up to date")
     migrate.add_argument("--json", action="store_true", help="as one JSON object")
@@ -46,13 +52,33 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("projection", choices=("telemetry", "live", "book"))
     rebuild.add_argument("--json", action="store_true", help="as one JSON object")
     rebuild.set_defaults(handler=_rebuild)
+    backup = verbs.add_parser("backup", parents=[common], help="copy everything durable, also of a running cloud")
+    backup.add_argument("folder", type=Path, metavar="DIR", help="a folder that is not there yet, or empty")
+    backup.add_argument("--json", action="store_true", help="the manifest as one JSON object")
+    backup.set_defaults(handler=_backup)
+    restore = verbs.add_parser("restore", parents=[common], help="begin again from a backup; the cloud must not run")
+    restore.add_argument("folder", type=Path, metavar="DIR", help="a backup")
+    restore.add_argument("--replace", action="store_true", help="move aside what is there")
+    restore.add_argument("--json", action="store_true", help="as one JSON object")
+    restore.set_defaults(handler=_restore)
+    acl = verbs.add_parser("acl", parents=[common], help="the broker's access list for the registry's gateways")
+    acl.add_argument("--write", type=Path, metavar="FILE", help="replace this file instead of printing it")
+    acl.set_defaults(handler=_acl)
     return parser
+
+
+def _show(work: str, done: int, total: int) -> None:
+    """Progress for people: a line that is written over on a terminal, else a line when something is done."""
+    if sys.stderr.isatty():
+        print(f"\r{work}: {done * 100 // max(total, 1)} %\033[K", end="\n" if done >= total else "", file=sys.stderr)
+    elif done >= total:
+        print(f"{work}: done", file=sys.stderr)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
     import uvloop
 
-    from cloud_api.program import ProgramError
+    from cloud_api.process import ProgramError
 
     try:
         return uvloop.run(work)
@@ -75,11 +101,9 @@ def _ingest(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
-    import device_registry as registry
-    from cloud_api.records import APPS
+    from cloud_api.program import migrate
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    applied = asyncio.run(registry.migrate(settings.registry_url, APPS))
+    applied = _run(migrate(settings))
     print(json.dumps({"applied": applied}) if options.json else "\n".join(applied) or "nothing to do")
     return 0
 
@@ -94,6 +118,49 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
     position = _run(rebuild_projection(settings, options.projection, progress))
     result = {"projection": options.projection, "position": position}
     print(json.dumps(result) if options.json else f"{options.projection} is made again up to position {position}")
+    return 0
+
+
+def _backup(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.backup import BackupError
+    from cloud_api.program import backup
+
+    try:
+        manifest = _run(backup(settings, options.folder, _show))
+    except BackupError as error:
+        sys.exit(f"cloud-api: {error}")
+    if options.json:
+        print(msgspec.json.encode(manifest).decode())
+    else:
+        size_mb = sum(entry.size_bytes for entry in manifest.files) / 1e6
+        print(f"{options.folder}: {size_mb:.1f} MB, frames up to position {manifest.positions['framelog']}")
+    return 0
+
+
+def _restore(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.backup import BackupError
+    from cloud_api.program import restore
+
+    try:
+        manifest, aside = _run(restore(settings, options.folder, options.replace, _show))
+    except BackupError as error:
+        sys.exit(f"cloud-api: {error}")
+    position = manifest.positions["framelog"]
+    if options.json:
+        print(json.dumps({"position": position, "made_ms": manifest.ended_ms, "aside": aside}))
+    else:
+        print(f"restored up to position {position}; telemetry and live state are made anew when the cloud starts")
+        if aside:
+            print(f"what was there is in {aside}")
+    return 0
+
+
+def _acl(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.program import write_gateways_acl
+
+    text = _run(write_gateways_acl(settings, options.write))
+    if options.write is None:
+        print(text, end="")
     return 0
 
 

@@ -1,15 +1,14 @@
 """Routes at the root for those who run Linli: alive, ready by part, Prometheus."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
 
-from cloud_api.parts import Check, PartsDep
-
-router = APIRouter(tags=["health"])
+from cloud_api.parts import Check
 
 CHECK_S_MAX = 2.0
 
@@ -37,25 +36,41 @@ async def _ask(check: Check) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-@router.get("/healthz", summary="Is the process alive?")
-async def healthz() -> Alive:
-    """Answers as long as the event loop turns."""
-    return Alive(status="alive")
+def health_router(
+    checks: Mapping[str, Check],
+    registry: CollectorRegistry,
+    before_metrics: Callable[[], Awaitable[None]] | None = None,
+) -> APIRouter:
+    """checks: part -> is it ready? before_metrics is awaited first when metrics are asked for."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", summary="Is the process alive?")
+    async def healthz() -> Alive:
+        """Answers as long as the event loop turns."""
+        return Alive(status="alive")
+
+    @router.get(
+        "/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}}
+    )
+    async def readyz() -> Response:
+        """200 when all parts are ready, else 503, with the state of each."""
+        found = await asyncio.gather(*map(_ask, checks.values()))
+        states = {name: reason or "ready" for name, reason in zip(checks, found, strict=True)}
+        body = Ready(ready=not any(found), parts=states)
+        return JSONResponse(body.model_dump(), 200 if body.ready else 503)
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def metrics() -> Response:
+        """In Prometheus' text format."""
+        if before_metrics is not None:
+            await before_metrics()
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
 
 
-@router.get(
-    "/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}}
-)
-async def readyz(parts: PartsDep) -> Response:
-    """200 when all parts are ready, else 503, with the state of each."""
-    names = list(parts.checks)
-    found = await asyncio.gather(*(_ask(parts.checks[name]) for name in names))
-    states = {name: reason or "ready" for name, reason in zip(names, found, strict=True)}
-    body = Ready(ready=not any(found), parts=states)
-    return JSONResponse(body.model_dump(), 200 if body.ready else 503)
-
-
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-async def metrics(parts: PartsDep) -> Response:
-    """In Prometheus' text format."""
-    return Response(generate_latest(parts.metrics), media_type=CONTENT_TYPE_LATEST)
+def health_app(checks: Mapping[str, Check], registry: CollectorRegistry) -> FastAPI:
+    """These routes alone, for a program that serves nothing else."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(health_router(checks, registry))
+    return app

@@ -13,6 +13,7 @@ from cloud_api.framelog import FrameLog
 from cloud_api.ingest import GatewayPresence
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import LiveState
+from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.telemetry import TelemetryStore
 
@@ -30,20 +31,24 @@ class Parts:
     adopt_at_once  what a profile recognises is adopted by itself; else it waits for a person
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
+    metrics        what is exported; before_metrics is awaited first
     """
 
     clock: Clock
     framelog: FrameLog
     telemetry: TelemetryStore
     live: LiveState
+    quality: QualityTracks
     ledger: LedgerBook
     quarantine: Quarantine
     presence: GatewayPresence
     commands: Commands
     adopt_at_once: bool
     console: Path
+    new_request_id: Callable[[], str]
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    before_metrics: Callable[[], Awaitable[None]] | None = None
 
 
 def _parts(request: Request) -> Parts:

@@ -13,14 +13,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from tortoise.exceptions import OperationalError
 
-from device_registry import Conflict, NotFound
+from cloud_api.request_ids import current_request_id
+from cloud_api.telemetry import StoreAway
+from device_registry import UNAVAILABLE, Conflict, NotFound
 
 log = logging.getLogger(__name__)
 
 TYPE_ROOT = "https://linli.invalid/problems/"
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
 
 
 class Kind(NamedTuple):
@@ -60,13 +62,14 @@ class Fault(BaseModel):
 
 
 class ProblemDetails(BaseModel):
-    """RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``."""
+    """RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``. ``request_id`` stands in the logs."""
 
     type: str = Field(examples=[TYPE_ROOT + "not_found"])
     title: str = Field(examples=["There is no such thing"])
     status: int = Field(examples=[404])
     detail: str = Field(examples=["there is no device 'dev-aaaaaaaaaaaaaaaa'"])
     instance: str = Field("", examples=["/api/v1/devices/dev-aaaaaaaaaaaaaaaa"])
+    request_id: str = Field("", examples=["req-9f3b0c2d4e5a6178"])
     errors: list[Fault] = []
 
 
@@ -89,6 +92,7 @@ def answer(request: Request, word: str, detail: str, errors: list[Fault] | None 
         status=kind.status,
         detail=detail,
         instance=request.url.path,
+        request_id=current_request_id(),
         errors=errors or [],
     )
     return JSONResponse(body.model_dump(), kind.status, media_type=MEDIA_TYPE)
@@ -105,7 +109,7 @@ def responses(*words: str) -> dict[int | str, dict[str, Any]]:
         content["schema"] = {"$ref": "#/components/schemas/ProblemDetails"}
         content["examples"][word] = {
             "value": {"type": TYPE_ROOT + word, "title": kind.title, "status": kind.status, "detail": "...",
-                      "instance": "/api/v1/...", "errors": []}
+                      "instance": "/api/v1/...", "request_id": "req-...", "errors": []}
         }  # fmt: skip
     return by_status
 
@@ -125,10 +129,21 @@ def add_handlers(app: FastAPI) -> None:
     async def conflict(request: Request, error: Conflict) -> JSONResponse:
         return answer(request, "conflict", str(error))
 
-    @app.exception_handler(OperationalError)
-    async def unavailable(request: Request, error: OperationalError) -> JSONResponse:
-        log.error("the database does not answer", extra={"error": str(error)})
-        return answer(request, "not_ready", "the database can't be used now; try again")
+    async def unavailable(request: Request, error: Exception) -> JSONResponse:
+        log.error("the database does not answer", extra={"error": str(error) or type(error).__name__})
+        response = answer(request, "not_ready", "the database can't be used now; try again")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, unavailable)
+
+    @app.exception_handler(StoreAway)
+    async def store_away(request: Request, error: StoreAway) -> JSONResponse:
+        log.warning("the telemetry store does not answer", extra={"error": str(error)})
+        response = answer(request, "not_ready", "the telemetry store does not answer now; what it holds is not lost")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -148,4 +163,6 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> JSONResponse:
         # Starlette raises it again after this answer, so that it is logged with its traceback.
-        return answer(request, "internal", "this is a fault of Linli; its log says more")
+        response = answer(request, "internal", "this is a fault of Linli; its log says more")
+        response.headers["X-Request-Id"] = current_request_id()
+        return response

@@ -1,54 +1,55 @@
-"""The composition root of `cloud-api`: settings → files → parts → tasks, top to bottom.
+"""The composition root of `cloud-api`: settings → stores → parts → tasks, top to bottom.
 
-The only place that reads the clock and random sources. On embedded defaults everything is in one process: DuckDB takes
-one process a file, and the frame log has one writer.
+The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
+has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`.
 """
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import random
 import secrets
-import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import build_app
-from cloud_api.commands import Commands, CommandSender
+from cloud_api.backup import (
+    Manifest,
+    Server,
+    Shown,
+    move_aside,
+    restore_database,
+    restore_files,
+    save_database,
+    save_files,
+)
+from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
+from cloud_api.commands import CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.figures import Figures
-from cloud_api.framelog import SqliteFrameLog
-from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
-from cloud_api.ledger import LedgerBook
-from cloud_api.live import Hub, LiveState
+from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
+from cloud_api.durable import migrate as migrate_all
+from cloud_api.figures import Figures, IngestFigures, Times, registry_of
+from cloud_api.health import health_app
+from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
-from cloud_api.projections import Book, Projection, rebuild, run_projection
-from cloud_api.quarantine import Quarantine
+from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
+from cloud_api.projections import Progress, rebuild, run_projection
+from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
-from cloud_api.telemetry import DuckDbStore
-from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+from cloud_api.stores import PROJECTIONS, Stores, open_stores
+from cloud_api.survey import Survey
+from cloud_api.telemetry import keep_days
+from cloud_api.web_server import web_server
+from contracts import VERSION, topics
+from contracts.crash_points import crash_points
 
 log = logging.getLogger(__name__)
-
-PROJECTIONS = ("telemetry", "live", "book")
-BEHIND_FRAMES_MAX = 5_000
-"""A projection that is further behind is not ready."""
-SHUTDOWN_S = 1
-"""How long open requests may take when the program stops; streams never end by themselves."""
-
-
-class ProgramError(Exception):
-    """The program can't start; the message says why and what to do."""
 
 
 def now_ms() -> int:
@@ -56,115 +57,63 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Everything with a file."""
-
-    framelog: SqliteFrameLog
-    telemetry: DuckDbStore
-    live: LiveState
-    ledger: LedgerBook
-    quarantine: Quarantine
-    presence: GatewayPresence
-    commands: Commands
-    book: Book
-    work: asyncio.Event  # set when the command sender has something new to do
-
-    def projections(self) -> tuple[Projection, ...]:
-        """In the order of PROJECTIONS."""
-        return self.telemetry, self.live, self.book
-
-
-@contextlib.contextmanager
-def only_process(data_dir: Path) -> Generator[None]:
-    """Hold the data directory for this process. Raises ProgramError when another one does."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "cloud.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProgramError(f"another cloud-api works on {data_dir}; stop it first") from None
-        yield
+def broker_address(settings: Settings) -> BrokerAddress:
+    """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
+    ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    try:
+        client_id = certificate_name(cert) if cert else ""
+        if ca:
+            client_context(ca, cert, key)
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"TLS to the broker: {error}") from error
+    return BrokerAddress(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_username,
+        settings.mqtt_password.get_secret_value(),
+        (lambda: client_context(ca, cert, key)) if ca else None,
+        client_id,
+    )
 
 
-@asynccontextmanager
-async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
-    """Open every file, the schema brought up to date, and close it at the end."""
-    folder = settings.data_dir
-    with only_process(folder):
-        await registry.migrate(settings.registry_url, APPS)
-        async with registry.open_database(settings.registry_url, APPS), AsyncExitStack() as closing:
-            framelog = SqliteFrameLog(folder / "framelog.sqlite")
-            closing.push_async_callback(framelog.close)
-            telemetry = DuckDbStore(folder / "telemetry.duckdb")
-            closing.push_async_callback(telemetry.close)
-            live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
-            closing.push_async_callback(live.close)
-            await live.load()
-            ledger = LedgerBook(folder / "ledger.sqlite")
-            closing.push_async_callback(ledger.close)
-            quarantine = Quarantine(folder / "quarantine.sqlite")
-            closing.push_async_callback(quarantine.close)
-
-            work = asyncio.Event()
-
-            def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
-                live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
-                work.set()
-
-            presence = GatewayPresence(clock, gateway_changed)
-            commands = Commands(
-                clock=clock,
-                new_id=lambda: f"cmd-{secrets.token_hex(8)}",
-                latest=live.latest,
-                announce=live.publish,
-                on_work=work.set,
-            )
-            handlers = record_handlers(commands, ledger, quarantine, clock, settings.adopt == "auto")
-            book = Book(folder / "book.sqlite", handlers)
-            closing.push_async_callback(book.close)
-            yield Stores(framelog, telemetry, live, ledger, quarantine, presence, commands, book, work)
+async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
+    """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
+    async with registry.open_database(registry_database(settings), APPS):
+        ids: list[str] = []
+        while page := await registry.gateways(ids[-1] if ids else "", 1000):
+            ids += [gateway.id for gateway in page]
+    text = gateways_acl(ids)
+    if path is not None:
+        write_acl(path, text)
+    return text
 
 
-def record_handlers(
-    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, clock: Callable[[], int], adopt: bool
-) -> Mapping[type, Callable[..., Awaitable[None]]]:
-    """Who keeps which record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
-
-    async def device_seen(gateway: str, seen: DeviceSeen) -> None:
-        fault = registry.sighting_fault(seen)
-        if not fault:
-            with registry.database_errors():
-                await registry.device_seen(gateway, seen, clock(), adopt)
-            return
-        refused = Refused(topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms)
-        await quarantine.device_refused(gateway, refused)
-
-    async def command_progress(gateway: str, progress: CommandProgress) -> None:
-        with registry.database_errors():
-            await commands.gateway_said(gateway, progress)
-
-    async def reported(gateway: str, report: Reported) -> None:
-        with registry.database_errors():
-            await registry.reported(gateway, report)
-
-    return {
-        DeviceSeen: device_seen,
-        CommandProgress: command_progress,
-        Refused: quarantine.device_refused,
-        Dropped: ledger.dropped,
-        Reported: reported,
-    }
-
-
-def build_ingest(settings: Settings, stores: Stores, clock: Callable[[], int]) -> Ingest:
+def build_ingest(
+    settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int], times: Times
+) -> Ingest:
     """The ingest of this process."""
-    broker = BrokerAddress(
-        settings.mqtt_host, settings.mqtt_port, settings.mqtt_username, settings.mqtt_password.get_secret_value()
-    )
     return Ingest(
-        broker, stores.framelog, stores.quarantine, stores.ledger, stores.presence, clock, random.SystemRandom()
+        broker_address(settings),
+        durable.framelog,
+        durable.quarantine,
+        durable.ledger,
+        presence,
+        clock,
+        random.SystemRandom(),
+        share=settings.ingest_share,
+        checkpoint=crash_points(settings.crash_at),
+        timed=times.commit.time,
     )
+
+
+def build_session(settings: Settings, presence: GatewayPresence, clock: Callable[[], int]) -> BrokerSession:
+    """The broker's session of a process that takes no frames: it hears which gateways are there, and publishes."""
+
+    def heard(topic: str, payload: bytes, qos: int) -> None:
+        presence.take(topic, payload)
+
+    address = broker_address(settings)
+    return BrokerSession(address, [(topics.ALL_STATE, 1)], heard, False, clock, random.SystemRandom())
 
 
 async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -172,31 +121,39 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
     async with open_stores(settings, clock) as stores:
-        ingest = build_ingest(settings, stores, clock)
+        times = Times(clock)
+        progress = Progress(PROJECTIONS, times.applied)
+        survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
+        figures = Figures(
+            VERSION, clock, stores.presence, stores.live.hub, stores.commands, progress, survey, stores.durable.framelog
+        )
+        metrics = registry_of(times, figures)
+        metrics.register(stores.refused)
+        checks = readiness(stores, progress)
+        if settings.ingest == "own":
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
+            metrics.register(IngestFigures(ingest))
+            checks |= {"ingest": ingesting(ingest)}
+            session, connection = ingest.session, ingest.run()
+        else:
+            session = build_session(settings, stores.presence, clock)
+            checks |= {"broker": connected(session)}
+            connection = session.run()
         sender = CommandSender(
-            stores.commands, clock, ingest.publish, stores.presence.online, stores.live.latest, stores.work
+            stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        cursors: dict[str, int] = dict.fromkeys(PROJECTIONS, 0)
-        metrics = CollectorRegistry()
-        metrics.register(Figures(ingest, stores.presence, stores.live.hub, cursors))
-        parts = build_parts(settings, stores, clock, readiness(stores, ingest, cursors), metrics)
-        server = WebServer(
-            uvicorn.Config(
-                build_app(parts),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=SHUTDOWN_S,
-            )
-        )
+        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
-                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(connection, name="broker"),
+                tasks.create_task(stores.presence.watch(), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(ingest.publish), name="desired state"),
+                tasks.create_task(publish_desired(session.publish), name="desired state"),
+                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
+                tasks.create_task(survey.run(), name="survey"),
                 *(
-                    tasks.create_task(run_projection(each, stores.framelog, cursors.__setitem__), name=each.name)
+                    tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
                     for each in stores.projections()
                 ),
             ]
@@ -210,19 +167,65 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
 
 
 async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
-    """Ingest alone, until SIGINT or SIGTERM. On embedded defaults it can't run beside ``serve``: one writer a file."""
+    """Ingest alone, until SIGINT or SIGTERM. With PostgreSQL any number of them; a SQLite file has one writer."""
     stop = stop_on_signals()
-    async with open_stores(settings, clock) as stores, asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(build_ingest(settings, stores, clock).run(), name="ingest")
-        await stop.wait()
-        running.cancel()
+    listener = listen(settings.http_host, settings.http_port) if settings.http_port else None
+    async with AsyncExitStack() as closing:
+        if not settings.database_url:
+            closing.enter_context(only_process(settings.data_dir))
+        durable = await closing.enter_async_context(open_durable(settings))
+        times = Times(clock)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        ingest = build_ingest(settings, durable, presence, clock, times)
+        metrics = registry_of(times, IngestFigures(ingest))
+        server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(ingest.run(), name="ingest")
+            if listener is not None:
+                tasks.create_task(server.serve([listener]), name="http")
+            await stop.wait()
+            server.should_exit = True
+            running.cancel()
+
+
+async def migrate(settings: Settings) -> list[str]:
+    """Bring every schema up to date. Returns the names of the migrations that were applied."""
+    with contextlib.nullcontext() if settings.database_url else only_process(settings.data_dir):
+        return await migrate_all(settings)
 
 
 async def rebuild_projection(settings: Settings, name: str, progress: Callable[[int, int], None]) -> int:
     """Empty a projection and make it again from the frame log. Returns the last position."""
     async with open_stores(settings, now_ms) as stores:
         projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
-        return await rebuild(projection, stores.framelog, progress)
+        return await rebuild(projection, stores.durable.framelog, progress)
+
+
+async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
+    """Make a backup, also of a running cloud. Raises BackupError."""
+    if (address := postgres_address(settings)) is not None:
+        return await save_database(Server(address, settings.database_tls_ca), target, VERSION, now_ms, shown)
+    return save_files(settings.data_dir, target, VERSION, now_ms, shown)
+
+
+async def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, str]:
+    """Begin again from a backup; no cloud may run. Returns its manifest and where what was there is, "" for nothing.
+
+    Raises BackupError, ProgramError.
+    """
+    with only_process(settings.data_dir):
+        if (address := postgres_address(settings)) is not None:
+            server = Server(address, settings.database_tls_ca)
+            manifest, schema = await restore_database(source, server, replace, now_ms, shown)
+            folder = move_aside(settings.data_dir, now_ms)  # projections of the log that was there
+            aside = " and ".join(filter(None, [f"schema {schema}" if schema else "", str(folder or "")]))
+        else:
+            manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
+            aside = str(replaced or "")
+    async with open_stores(settings, now_ms) as stores:
+        for projection in (stores.telemetry, stores.live):  # one that is kept elsewhere is of the other log still
+            await projection.reset()
+    return manifest, aside
 
 
 def build_parts(
@@ -231,64 +234,23 @@ def build_parts(
     clock: Callable[[], int],
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    before_metrics: Callable[[], Awaitable[None]] | None = None,
 ) -> Parts:
     """What the HTTP application is made of."""
     return Parts(
         clock=clock,
-        framelog=stores.framelog,
+        framelog=stores.durable.framelog,
         telemetry=stores.telemetry,
         live=stores.live,
-        ledger=stores.ledger,
-        quarantine=stores.quarantine,
+        quality=stores.quality,
+        ledger=stores.durable.ledger,
+        quarantine=stores.durable.quarantine,
         presence=stores.presence,
         commands=stores.commands,
         adopt_at_once=settings.adopt == "auto",
         console=settings.console,
         checks=checks,
         metrics=metrics,
+        before_metrics=before_metrics,
+        new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )
-
-
-def readiness(stores: Stores, ingest: Ingest, cursors: Mapping[str, int]) -> Mapping[str, Check]:
-    """Part -> is it ready?"""
-
-    async def database() -> str:
-        await registry.communities("", 1)
-        return ""
-
-    async def ingesting() -> str:
-        return ingest.failing or ("" if ingest.connected else "the broker is not there")
-
-    def follows(name: str) -> Check:
-        async def check() -> str:
-            behind = await stores.framelog.last_position() - cursors[name]
-            return "" if behind <= BEHIND_FRAMES_MAX else f"{behind} frames behind"
-
-        return check
-
-    return {"registry": database, "ingest": ingesting, **{name: follows(name) for name in PROJECTIONS}}
-
-
-class WebServer(uvicorn.Server):
-    """uvicorn, but the program decides on signals."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave them alone."""
-        yield
-
-
-def stop_on_signals() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ProgramError naming the address."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ProgramError(f"can't listen on {host}:{port}: {error.strerror}") from error

@@ -1,10 +1,12 @@
 """The cloud's settings: LINLI_* environment variables over a TOML file over defaults. A wrong one is refused by name."""
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,22 +28,53 @@ class Settings(BaseSettings):
     """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on.
 
     http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
+    mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
+    mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
+    database_url       postgres://user@host:port/name for registry, frame log and records; "": files in data_dir
+    database_tls_ca    with it: TLS to PostgreSQL, and never plain text
+    ingest             own: ``serve`` takes frames itself; workers: only ``cloud-api ingest`` processes do
+    ingest_share       name of the group of ingests of which each frame reaches one; "": there is one ingest
+    http_port          0: any free one; for ``cloud-api ingest``: none
+    telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
+                       _username and _password for 1.x, each secret best from its _file
+    telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     console    folder of the console's build
     """
 
-    model_config = SettingsConfigDict(env_prefix="LINLI_", extra="forbid", frozen=True, hide_input_in_errors=False)
+    model_config = SettingsConfigDict(
+        env_prefix="LINLI_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=False
+    )
 
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"
-    http_port: Port = 8080
+    http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
     mqtt_password: SecretStr = SecretStr("")
+    mqtt_password_file: Path | None = None
+    mqtt_tls_ca: Path | None = None
+    mqtt_tls_cert: Path | None = None
+    mqtt_tls_key: Path | None = None
+    database_url: str = ""
+    database_password: SecretStr = SecretStr("")
+    database_password_file: Path | None = None
+    database_tls_ca: Path | None = None
+    ingest: Literal["own", "workers"] = "own"
+    ingest_share: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = ""
+    telemetry_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+(/[^?#]*)?)?$")] = ""
+    telemetry_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "linli"
+    telemetry_username: str = ""
+    telemetry_password: SecretStr = SecretStr("")
+    telemetry_password_file: Path | None = None
+    telemetry_token: SecretStr = SecretStr("")
+    telemetry_token_file: Path | None = None
+    telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     adopt: Literal["auto", "wait"] = "wait"
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py
 
     @classmethod
     def settings_customise_sources(
@@ -55,10 +88,45 @@ class Settings(BaseSettings):
         """The environment first, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
-    @property
-    def registry_url(self) -> str:
-        """The registry's and the commands' database."""
-        return f"sqlite://{self.data_dir.absolute() / 'registry.sqlite'}"
+    @model_validator(mode="before")
+    @classmethod
+    def secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """``X_file`` names the file that holds the secret ``X``. Raises SettingsError."""
+        read: dict[str, str] = {}
+        for name in (each.removesuffix("_file") for each in values if each.endswith("_file") and values[each]):
+            if values.get(name):
+                raise SettingsError(f"LINLI_{name.upper()} and LINLI_{name.upper()}_FILE are both set; one is enough")
+            try:
+                read[name] = Path(values[f"{name}_file"]).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, ValueError, TypeError) as error:
+                raise SettingsError(f"LINLI_{name.upper()}_FILE = {values[f'{name}_file']!r}: {error}") from error
+        return {**values, **read}
+
+    @model_validator(mode="after")
+    def certificate_is_whole(self) -> Self:
+        """A certificate is of use with its key and an authority to check the broker by. Raises SettingsError."""
+        if (self.mqtt_tls_cert or self.mqtt_tls_key) and not (
+            self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
+        ):
+            raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
+
+    @field_validator("database_url")
+    @classmethod
+    def database_url_is_whole(cls, url: str) -> str:
+        """User, host and name must be there, a password must not: it would be shown. Raises ValueError."""
+        if not url:
+            return url
+        parts = urlsplit(url)
+        if parts.password is not None:
+            raise ValueError(
+                "a password does not belong here; LINLI_DATABASE_PASSWORD_FILE names the file that holds it"
+            )
+        port = parts.port or 1  # raises ValueError when it is none
+        whole = parts.scheme in ("postgres", "postgresql") and parts.username and parts.hostname and port
+        if not whole or not re.fullmatch(r"/[^/]+", parts.path) or parts.query or parts.fragment:
+            raise ValueError("allowed is postgres://user@host:port/name")
+        return url
 
     def masked(self) -> dict[str, Any]:
         """What --print-config shows."""
@@ -87,5 +155,6 @@ def _fault(fault: dict[str, Any]) -> str:
     name = ".".join(map(str, fault["loc"])).removeprefix("LINLI_").lower()
     if fault["type"] == "extra_forbidden":
         return f"{name}: there is no such setting; there are {', '.join(Settings.model_fields)}"
-    shown = "***" if Settings.model_fields[name].annotation is SecretStr else repr(fault["input"])
+    secret = Settings.model_fields[name].annotation is SecretStr or name == "database_url"
+    shown = "***" if secret else repr(fault["input"])
     return f"LINLI_{name.upper()} = {shown}: {fault['msg']}"

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from device_registry import DatabaseUnavailable
+
 Answer = TypeVar("Answer")
 
 
@@ -24,11 +26,14 @@ class SqliteThread:
         self._db.executescript(schema)
 
     async def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Run ``work`` in the thread, outside a transaction of ours."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+        """Run ``work`` in the thread, outside a transaction of ours. Raises DatabaseUnavailable."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+        except sqlite3.Error as error:
+            raise DatabaseUnavailable(str(error)) from error
 
     async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Run ``work`` in the thread as one transaction: all of it is committed, or nothing."""
+        """Run ``work`` in the thread as one transaction: all of it is committed, or nothing. Raises DatabaseUnavailable."""
 
         def transaction(db: sqlite3.Connection) -> Answer:
             db.execute("BEGIN IMMEDIATE")

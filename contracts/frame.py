@@ -82,6 +82,11 @@ class FrameHeader(NamedTuple):
     samples_before: int
 
 
+def frame_name(gateway: str, epoch: str, lane: str, seq: int) -> str:
+    """A frame's name in logs, the same in both programs: ``gateway/epoch/lane/seq``."""
+    return f"{gateway}/{epoch}/{lane}/{seq}"
+
+
 class Frame(NamedTuple):
     """A frame, unpacked to readings and records in the order in which they were given."""
 

@@ -66,7 +66,11 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     known = max([each.samples_before + each.samples for each in held], default=0)
     # A drop past everything that is held was produced too, also when the gateway has not said so yet.
     held_to = max([each.last_seq for each in held], default=0)
-    known += sum(drop.samples for drop in _distinct(drops) if drop.first_seq > held_to)
+    for drop in _distinct(drops):
+        if drop.first_seq > held_to:
+            known += drop.samples
+        elif drop.last_seq > held_to:  # of a file that is gone with everything: some of it had come
+            known = max(known, _samples_before(held, drop.first_seq) + drop.samples)
     produced = max(known, reported.produced if reported else 0)
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0
@@ -100,6 +104,14 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     unexplained += beside - told
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
+
+
+def _samples_before(held: Sequence[Held], seq: int) -> int:
+    """How many samples the frames before this one have, at least."""
+    return max(
+        [each.samples_before + (each.samples if each.last_seq < seq else 0) for each in held if each.first_seq <= seq],
+        default=0,
+    )
 
 
 def _held_within(held: Sequence[Held], drop: Drop) -> int:

@@ -127,7 +127,10 @@ class GatewayState(Message, kw_only=True):
     clock_error_ms: int = -1  # bound of the clock's error, measured against the cloud; -1: never measured
     outbox_bytes: int = 0
     outbox_bytes_max: int = 0
+    outbox_hours_until_full: float | None = None  # at the present rate; None: it does not fill
     ask: bool = False  # the gateway wants a Welcome
+    heartbeat_ms: int = 0  # how often it says so; 0: not said
+    unheard_ms: int = 0  # for how long it has waited for an answer that is late by now: it says, and hears nothing
     lanes: list[LaneState] = []
 
 
@@ -202,6 +205,7 @@ class Command(Message, kw_only=True):
     ttl_ms: int  # what is left of it when sent; counted by the gateway's monotonic clock from receipt
     issuer: str
     issued_ms: int
+    sent_ms: int = 0  # by the cloud's clock: whatever kept it on the way for longer than its time to live, it is over
     precondition: Precondition | None = None
     cancel: bool = False  # withdraw a command of this id that has not begun
 

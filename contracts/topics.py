@@ -27,12 +27,12 @@ def state(gateway: str) -> str:
 
 
 def ack(gateway: str) -> str:
-    """FrameAck, cloud to gateway (QoS 1)."""
+    """FrameAck, cloud to gateway (QoS 0: a lost one is made good by the next)."""
     return f"{ROOT}/{gateway}/down/ack"
 
 
 def welcome(gateway: str) -> str:
-    """Welcome, cloud to gateway (QoS 1): the answer to a state that asks."""
+    """Welcome, cloud to gateway (QoS 0: a state asks again): the answer to a state that asks."""
     return f"{ROOT}/{gateway}/down/welcome"
 
 

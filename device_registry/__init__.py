@@ -7,10 +7,18 @@ All queries are in this package, so that scoping to a tenant has one place. Open
 """
 
 from device_registry.adoption import adopt_device, device_seen, sighting_fault
-from device_registry.database import APPS, config, migrate, open_database
+from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
-from device_registry.errors import Conflict, DatabaseUnavailable, NotFound, RegistryError, database_errors
+from device_registry.errors import (
+    SESSION_LOST,
+    UNAVAILABLE,
+    Conflict,
+    DatabaseUnavailable,
+    NotFound,
+    RegistryError,
+    database_errors,
+)
 from device_registry.ids import device_id
 from device_registry.models import Community, Device, Facility, Gateway
 from device_registry.names import Name
@@ -25,9 +33,12 @@ from device_registry.places import (
     put_facility,
     put_gateway,
 )
+from device_registry.postgres import PostgresAddress
 
 __all__ = [
     "APPS",
+    "SESSION_LOST",
+    "UNAVAILABLE",
     "Community",
     "Conflict",
     "DatabaseUnavailable",
@@ -37,7 +48,9 @@ __all__ = [
     "Gateway",
     "Name",
     "NotFound",
+    "PostgresAddress",
     "RegistryError",
+    "Where",
     "adopt_device",
     "change_device",
     "communities",
@@ -62,4 +75,5 @@ __all__ = [
     "put_gateway",
     "reported",
     "sighting_fault",
+    "writing",
 ]

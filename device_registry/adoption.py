@@ -1,9 +1,8 @@
 """From what a gateway has seen to a device in the registry."""
 
-from tortoise.transactions import in_transaction
-
 from contracts.messages import DeviceSeen
 from contracts.vocabulary import KINDS
+from device_registry.database import writing
 from device_registry.desired import write_desired
 from device_registry.errors import NotFound
 from device_registry.ids import device_id as id_of
@@ -28,7 +27,7 @@ async def device_seen(gateway_id: str, seen: DeviceSeen, now_ms: int, adopt: boo
     adopt  a new device is part of the community at once; else it waits as ``pending``
     Returns the device, or None when the gateway is not known: the sighting then waits for ``put_gateway``.
     """
-    async with in_transaction():
+    async with writing():
         gateway = await Gateway.get_or_none(id=gateway_id)
         if gateway is None:
             await _keep_waiting(gateway_id, seen)
@@ -54,7 +53,7 @@ async def place_waiting(gateway: Gateway, now_ms: int, adopt: bool) -> None:
 
 async def adopt_device(device_id: str, now_ms: int) -> Device:
     """Make a pending device part of its community; one that is already stays as it is. Raises NotFound."""
-    async with in_transaction():
+    async with writing():
         row = await Device.get_or_none(id=device_id)
         if row is None:
             raise NotFound("device", device_id)

@@ -9,20 +9,30 @@ from typing import Any
 
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
+from tortoise.transactions import in_transaction
+
+from device_registry.postgres import PostgresAddress
 
 APPS: Mapping[str, str] = {"registry": "device_registry"}
 """App label -> package; the package has ``models`` and ``migrations``."""
 
+Where = str | PostgresAddress
+"""A database: ``sqlite:///path``, or one on a server."""
 
-def config(url: str, apps: Mapping[str, str] = APPS) -> dict[str, Any]:
-    """Tortoise's configuration. url: ``sqlite:///path`` or ``postgres://...``; apps: label -> package."""
+WRITING_LOCK = 0x4C4E4C02
+
+
+def config(where: Where, apps: Mapping[str, str] = APPS) -> dict[str, Any]:
+    """Tortoise's configuration. apps: label -> package."""
+    # Named by its engine: Tortoise keeps the statements that it has made by the connection's name.
+    connection = "sqlite" if isinstance(where, str) else "postgres"
     return {
-        "connections": {"default": url},
+        "connections": {connection: where if isinstance(where, str) else where.tortoise()},
         "apps": {
             label: {
                 "models": [f"{package}.models"],
                 "migrations": f"{package}.migrations",
-                "default_connection": "default",
+                "default_connection": connection,
             }
             for label, package in apps.items()
         },
@@ -30,16 +40,29 @@ def config(url: str, apps: Mapping[str, str] = APPS) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_database(url: str, apps: Mapping[str, str] = APPS) -> AsyncIterator[None]:
+async def open_database(where: Where, apps: Mapping[str, str] = APPS) -> AsyncIterator[None]:
     """While this is open, the models work, in every task of the process. One database at a time a process."""
     context = TortoiseContext()
     async with context:
         # The fallback lets tasks in that do not descend from this one, such as the web server's.
-        await context.init(config=config(url, apps), use_tz=False, _enable_global_fallback=True)
+        await context.init(config=config(where, apps), use_tz=False, _enable_global_fallback=True)
         yield
 
 
-async def migrate(url: str, apps: Mapping[str, str] = APPS) -> list[str]:
+@asynccontextmanager
+async def writing() -> AsyncIterator[None]:
+    """One transaction that changes what it has read, alone.
+
+    SQLite has one writer anyway. In PostgreSQL the next one waits until this one's changes can be seen, so that reading
+    and then writing means the same there. Writes of the registry are rare; frames do not go this way.
+    """
+    async with in_transaction() as connection:
+        if connection.capabilities.dialect == "postgres":
+            await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [WRITING_LOCK])
+        yield
+
+
+async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:
     """Apply what is missing, oldest first, each migration in one transaction. Returns the names of what was applied."""
     applied: list[str] = []
 
@@ -47,7 +70,7 @@ async def migrate(url: str, apps: Mapping[str, str] = APPS) -> list[str]:
         if event == "apply_done":
             applied.append(f"{label}.{name}")
 
-    settings = config(url, apps)
+    settings = config(where, apps)
     context = TortoiseContext()
     async with context:
         await context.init(config=settings, use_tz=False)
@@ -56,4 +79,4 @@ async def migrate(url: str, apps: Mapping[str, str] = APPS) -> list[str]:
     return applied
 
 
-__all__: Sequence[str] = ("APPS", "config", "migrate", "open_database")
+__all__: Sequence[str] = ("APPS", "config", "migrate", "open_database", "writing")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tortoise.expressions import Q
-from tortoise.transactions import in_transaction
 
+from device_registry.database import writing
 from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Device, Facility
@@ -65,12 +65,14 @@ async def change_device(
     name: Name | None = None,
     facility_id: str | None = None,
     parameters: dict[str, float] | None = None,
+    place_id: str | None = None,
 ) -> Device:
-    """Change what a person may: its name, its facility (of its community and kind), its parameters.
+    """Change what a person may: its name, its facility (of its community and kind), its parameters, a charger's place.
 
-    Raises NotFound (device, facility), Conflict (a facility of another community or kind).
+    place_id  a parking device of the same community; "" for none
+    Raises NotFound (device, facility, place), Conflict (a facility or place of another community or kind).
     """
-    async with in_transaction():
+    async with writing():
         row = await device(device_id)
         if name is not None:
             row.name_zh, row.name_en, row.named_by = name.zh, name.en, "person"
@@ -81,6 +83,14 @@ async def change_device(
             if (facility.community_id, facility.kind) != (row.community_id, row.kind):
                 raise Conflict(f"facility {facility_id!r} is {facility.kind} of {facility.community_id!r}")
             row.facility_id = facility_id
+        if place_id:
+            place = await device(place_id)
+            if (row.kind, place.kind, place.community_id) != ("charging", "parking", row.community_id):
+                raise Conflict(
+                    f"device {place_id!r} is {place.kind} of {place.community_id!r}; a charger needs a place"
+                )
+        if place_id is not None:
+            row.place_id = place_id
         if parameters is not None:
             row.parameters = parameters
         await row.save()

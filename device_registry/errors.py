@@ -7,10 +7,25 @@ OSError
 └── DatabaseUnavailable   the disk or the database does not take it: hold and try again
 """
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from tortoise.exceptions import OperationalError
+import asyncpg
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+SESSION_LOST = (OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""After these nothing is known of a session's state; asyncpg calls it an internal error when the server's last word
+crosses a query on its way."""
+UNAVAILABLE = (
+    OperationalError,
+    DBConnectionError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
+"""What drivers raise when the database can't be used."""
 
 
 class RegistryError(Exception):
@@ -31,7 +46,7 @@ class Conflict(RegistryError):
 
 
 class DatabaseUnavailable(OSError):
-    """The database can't be used now: a full disk, a lock held too long. Nothing was changed."""
+    """The database can't be used now: a full disk, a lock held too long, a server that is away or hangs."""
 
 
 @contextmanager
@@ -39,5 +54,7 @@ def database_errors() -> Generator[None]:
     """Turns what the database's driver says of the world into DatabaseUnavailable; for tasks that try again."""
     try:
         yield
-    except OperationalError as error:
-        raise DatabaseUnavailable(str(error)) from error
+    except DatabaseUnavailable:
+        raise
+    except UNAVAILABLE as error:
+        raise DatabaseUnavailable(str(error) or type(error).__name__) from error

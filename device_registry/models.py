@@ -82,6 +82,7 @@ class Device(Named):
     status    pending: seen, waiting for a person; adopted: part of the community
     named_by  source: the name follows what the device calls itself; person: it stays
     seen_ms   at_ms of the newest sighting that was applied
+    place_id  of a charger: the parking place (a device) at which a car stands to be charged; "" when none is known
     """
 
     id = fields.CharField(max_length=20, primary_key=True)
@@ -108,6 +109,7 @@ class Device(Named):
     first_seen_ms = fields.BigIntField()
     seen_ms = fields.BigIntField()
     adopted_ms = fields.BigIntField(null=True)
+    place_id = fields.CharField(max_length=20, default="")
 
     class Meta:
         table = "device"

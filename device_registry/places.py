@@ -5,9 +5,9 @@ last id of the page before.
 """
 
 from tortoise.expressions import Q
-from tortoise.transactions import in_transaction
 
 from device_registry.adoption import place_waiting
+from device_registry.database import writing
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Community, Facility, Gateway
 from device_registry.names import Name
@@ -15,7 +15,7 @@ from device_registry.names import Name
 
 async def put_community(community_id: str, name: Name, now_ms: int) -> Community:
     """Make or rename a community."""
-    async with in_transaction():
+    async with writing():
         row = await Community.get_or_none(id=community_id)
         if row is None:
             return await Community.create(id=community_id, name_zh=name.zh, name_en=name.en, created_ms=now_ms)
@@ -26,7 +26,7 @@ async def put_community(community_id: str, name: Name, now_ms: int) -> Community
 
 async def put_facility(facility_id: str, community_id: str, kind: str, name: Name, now_ms: int) -> Facility:
     """Make or rename a facility. Raises NotFound (community), Conflict when community or kind would change."""
-    async with in_transaction():
+    async with writing():
         await community(community_id)
         row = await Facility.get_or_none(id=facility_id)
         if row is None:
@@ -50,7 +50,7 @@ async def put_gateway(gateway_id: str, community_id: str, name: Name, now_ms: in
 
     Raises NotFound (community), Conflict when the community would change.
     """
-    async with in_transaction():
+    async with writing():
         await community(community_id)
         row = await Gateway.get_or_none(id=gateway_id)
         if row is None:

@@ -17,7 +17,7 @@ from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
 from edge_agent.profiles.check import check_files
 from edge_agent.profiles.lines import sample_lines
 from edge_agent.settings import Settings, SettingsError, load_settings
-from edge_agent.status import NoAgent, ledger_of, read_status
+from edge_agent.status import NoAgent, ledger_of, read_status, status_lines
 
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 
@@ -112,13 +112,8 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(status))
         return 0 if status["running"] else 1
-    print(f"gateway {status['gateway']}: {'running' if status['running'] else 'NOT running'}")
-    for name, value in {**status.get("ready", {}), **status.get("cloud", {})}.items():
-        print(f"  {name.replace('_', ' '):20} {'yes' if value else 'NO'}")
-    for name, value in {**status.get("counters", {}), **status.get("gauges", {})}.items():
-        print(f"  {name.replace('_', ' '):20} {value:,}")
-    for reason, count in status.get("refused", {}).items():
-        print(f"  refused: {reason:11} {count:,}")
+    for line in status_lines(status):
+        print(line)
     return 0 if status["running"] else 1
 
 

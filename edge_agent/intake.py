@@ -61,12 +61,14 @@ class Intake:
         self._in_progress: dict[int, bytes] = {}
         self._waiting = 0
         self._is_full = False
+        self._is_followed = False  # at debug level every message is logged
         self._folds: dict[tuple[str, str], tuple[int, int]] = {}  # (topic, reason) -> (since_ms, folded since)
 
     def take(self, publishes: list[Publish]) -> None:
         """Decode a wave of messages into the pending batch."""
         now_ms = self._now_ms()
         batch = self._writer.pending
+        self._is_followed = log.isEnabledFor(logging.DEBUG)
         for publish in publishes:
             if publish.qos:
                 digest = hashlib.blake2b(publish.topic.encode() + b"\0" + publish.payload, digest_size=8).digest()
@@ -119,6 +121,8 @@ class Intake:
                 self._see(device, part, known, now_ms, batch)
             if part.verbs:
                 self._observe(part)
+            if self._is_followed:
+                log.debug("message decoded", extra={"topic": publish.topic, "device": device, "commit": batch.number})
 
     def _see(self, device: str, part: Decoded, known: SeenDevice | None, now_ms: int, batch: Batch) -> None:
         name = part.name or (known.name if known else "")
@@ -185,6 +189,11 @@ class Intake:
                     Refused(topic=topic, reason=reason, size_bytes=0, count=folded, at_ms=now_ms)
                 )
                 self._writer.wake()
+
+    @property
+    def waiting(self) -> int:
+        """Messages that wait for their commit."""
+        return self._waiting
 
     def committed(self, batch: Batch) -> None:
         """This batch is on disk."""

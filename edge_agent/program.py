@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 import gc
-import importlib.metadata
-import json
 import logging
-import os
 import random
 import signal
 import sqlite3
@@ -19,13 +16,17 @@ from typing import Any
 import aiomqtt
 import msgspec
 
+from contracts import VERSION
+from contracts.crash_points import crash_points
+from contracts.frame import decode_columns, frame_name
 from contracts.messages import Command, DesiredState, GatewayState, Reported
+from contracts.mqtt_client import MqttClient
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
-from edge_agent.crash_points import crash_points
 from edge_agent.downlink import Executor
+from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
-from edge_agent.machine import boot_id, instance_of, read_kept, resident_bytes, write_kept
+from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
 from edge_agent.outbox.file import may_pass
 from edge_agent.outbox.salvage import finish_salvage, keep_hint, open_outbox
@@ -34,7 +35,9 @@ from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
 from edge_agent.quota import Quota
 from edge_agent.settings import Settings
+from edge_agent.shut_door import ShutDoor, say_where
 from edge_agent.southbound import Southbound
+from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
 from edge_agent.uplink.publisher import CloudAddress
 from edge_agent.uplink.tls import client_context
@@ -43,8 +46,6 @@ log = logging.getLogger(__name__)
 
 HOUSE_S = 15.0
 OPEN_AGAIN_S = 1.0
-VERSION = importlib.metadata.version("linli")
-_COUNTERS = ("messages", "readings", "samples", "repeats", "frames_sent", "frames_acked", "bytes_sent", "conflicts")
 
 
 def now_ms() -> int:
@@ -67,7 +68,7 @@ class Agent:
         now_ms: Callable[[], int] = now_ms,
         monotonic_ms: Callable[[], int] = monotonic_ms,
         jitter: Callable[[], random.Random] = random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
         boot: str = "",
         checkpoint: Callable[[str], None] | None = None,
     ) -> None:
@@ -88,9 +89,10 @@ class Agent:
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
+        self.commit_seconds = commit_seconds()
         self.writer = OutboxWriter(
             self.outbox, settings.commit_linger_ms / 1000, settings.commit_messages_max, self.on_committed, checkpoint,
-            self.on_renewed,
+            self.on_renewed, self.commit_seconds.time,
         )  # fmt: skip
         devices = self.outbox.devices()
         self.southbound = Southbound(
@@ -104,8 +106,9 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint
-        )
+            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            lambda: self.clock.error_ms,
+        )  # fmt: skip
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -142,11 +145,20 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.standing = Standing(
+            settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
+            lambda: self.desired.version,
+        )  # fmt: skip
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
         """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
+        if log.isEnabledFor(logging.DEBUG):
+            for frame in frames:
+                name = frame_name(self.outbox.gateway, frame.epoch, frame.lane, frame.seq)
+                devices = decode_columns(frame.payload).devices
+                log.debug("frame committed", extra={"frame": name, "commit": batch.number, "devices": devices})
         self.southbound.ack(batch.acks)
         self.checkpoint("after_puback")
         self.intake.committed(batch)
@@ -208,45 +220,13 @@ class Agent:
             desired_version=self.desired.version,
             outbox_bytes=self.outbox.bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
+            outbox_hours_until_full=self.standing.hours_until_full(),
             lanes=[*self.outbox.lanes.values(), *self.outbox.ended],
         )
 
     def status(self) -> dict[str, Any]:
-        """What the health door and `edge-agent status` show."""
-        lanes = [*self.outbox.lanes.values(), *self.outbox.ended]
-        parts = {"messages": self.intake, "readings": self.intake, "samples": self.intake, "repeats": self.intake}
-        return {
-            "gateway": self.settings.gateway_id,
-            "epoch": self.outbox.epoch,
-            "ready": {
-                "local_broker": self.southbound.connected,
-                "outbox": not self.writer.failing,
-            },
-            "outbox_error": self.writer.failing,
-            "cloud": {
-                "connected": self.uplink.connected,
-                "ingest_online": self.uplink.ingest_online,
-                "not_fenced": not self.uplink.fenced,
-            },
-            "counters": {name: getattr(parts.get(name, self.uplink), name) for name in _COUNTERS},
-            "gauges": {
-                "buffered_samples": sum(lane.buffered for lane in lanes),
-                "dropped_samples": sum(lane.dropped for lane in lanes),
-                "outbox_bytes": self.outbox.bytes,
-                "outbox_bytes_max": self.settings.outbox_bytes_max,
-                "backlog_frames": self.window.backlog_frames,
-                "frames_in_flight": self.window.in_flight,
-                "devices": len(self.intake.devices),
-                "clock_sure": int(self.clock.sure),
-                "clock_error_ms": self.clock.error_ms,
-                "cloud_connected": int(self.uplink.connected),
-                "local_broker_connected": int(self.southbound.connected),
-                "resident_bytes": resident_bytes(),
-            },
-            "refused": dict(self.intake.refusals),
-            "lanes": [msgspec.to_builtins(lane) for lane in lanes],
-            "desired_version": self.desired.version,
-        }
+        """What `edge-agent status` shows."""
+        return self.standing.status()
 
     async def run(self, health: bool = True) -> None:
         """Run until cancelled. health: with its health door."""
@@ -261,7 +241,9 @@ class Agent:
                     tasks.create_task(self._keep_house(), name="keep house")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
-                        tasks.create_task(serve_health(*door, self.status, self._listening), name="health")
+                        metrics = figures(self.standing.status, self.commit_seconds)
+                        serving = serve_health(*door, self.standing.look, metrics, self._listening)
+                        tasks.create_task(serving, name="health")
             finally:
                 writer.cancel()
 
@@ -279,6 +261,7 @@ class Agent:
             await asyncio.sleep(HOUSE_S)
             self.intake.fold_out()
             self._keep_clock()
+            self.standing.note_fill(self._monotonic_ms())
             try:
                 await self.writer.call(keep_hint, self.outbox)
                 await self.writer.call(finish_salvage, self.outbox)
@@ -306,23 +289,10 @@ class Agent:
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
 
 
-def say_where(settings: Settings, port: int) -> None:
-    """Leave word where the health door is, for `edge-agent status`."""
-    path = Path(settings.data_dir) / "agent.json"
-    fresh = path.with_suffix(".new")
-    try:
-        fresh.write_text(json.dumps({"pid": os.getpid(), "host": settings.health_host, "port": port}))
-        fresh.replace(path)
-    except OSError as error:  # a full disk must not keep the agent from its work
-        log.error("where the health door is can't be written", extra={"error": str(error), "port": port})
-
-
 async def opened(settings: Settings) -> Agent:
     """The agent, its outbox open. While the disk is full or fails it is tried again, and the health door says so."""
     profiles = load_with_own(Path(settings.profiles) if settings.profiles else None)
-    status = {"gateway": settings.gateway_id, "ready": {"local_broker": False, "outbox": False}, "cloud": {},
-              "counters": {}, "gauges": {}, "refused": {}, "lanes": [], "epoch": "", "outbox_error": ""}  # fmt: skip
-    door: asyncio.Task[None] | None = None
+    shut = ShutDoor(settings)
     try:
         while True:
             try:
@@ -330,16 +300,11 @@ async def opened(settings: Settings) -> Agent:
             except (sqlite3.Error, OSError) as error:
                 if not may_pass(error):
                     raise
-                status["outbox_error"] = str(error)
+                shut.say(str(error))
                 log.error("outbox can't be opened", extra={"error": str(error)})
-            if door is None:
-                where = settings.health_host, settings.health_port
-                door = asyncio.create_task(serve_health(*where, lambda: status, lambda port: say_where(settings, port)))
             await asyncio.sleep(OPEN_AGAIN_S)
     finally:
-        if door is not None:
-            door.cancel()
-            await asyncio.wait([door])
+        await shut.close()
 
 
 async def run(settings: Settings) -> None:

@@ -22,14 +22,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     gateway_id: Annotated[str, msgspec.Meta(pattern=GATEWAY_ID.pattern)] = ""
     data_dir: str = "./var/edge"
-    local_mqtt_host: str = "127.0.0.1"
+    local_mqtt_host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     local_mqtt_port: Port = 1883
     local_mqtt_username: str = ""
     local_mqtt_password: str = ""
-    cloud_mqtt_host: str = "127.0.0.1"
+    local_mqtt_password_file: str = ""  # holds the password
+    cloud_mqtt_host: Annotated[str, msgspec.Meta(min_length=1)] = "127.0.0.1"
     cloud_mqtt_port: Port = 18830
     cloud_mqtt_username: str = ""
     cloud_mqtt_password: str = ""
+    cloud_mqtt_password_file: str = ""
     cloud_mqtt_tls_ca: str = ""  # with it: TLS, and never plain text
     cloud_mqtt_tls_cert: str = ""
     cloud_mqtt_tls_key: str = ""
@@ -41,9 +43,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     topic_messages_burst: Annotated[int, msgspec.Meta(ge=1)] = 20_000
     commit_linger_ms: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 25
     commit_messages_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 500
-    intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 800
+    intake_messages_max: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 600
     window_frames_max: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 64
-    resend_after_ms: Annotated[int, msgspec.Meta(ge=100)] = 10_000
+    resend_after_ms: Annotated[int, msgspec.Meta(ge=100)] = 5_000  # at least; more where answers take longer
     reconnect_s_max: Annotated[float, msgspec.Meta(gt=0, le=300)] = 1.5
     heartbeat_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 5.0
     health_host: str = "127.0.0.1"
@@ -68,13 +70,35 @@ def load_settings(config: Path | None, environment: Mapping[str, str]) -> Settin
     for name in Settings.__struct_fields__:
         if (value := environment.get(f"LINLI_{name.upper()}")) is not None:
             values[name] = value
+    _read_secrets(values)
     for name in values:
         if name not in Settings.__struct_fields__:
             raise SettingsError(f"{name}: there is no such setting; there are {', '.join(Settings.__struct_fields__)}")
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `$.")
         name = place.rstrip("`")
         shown = "***" if name in SECRETS else repr(values.get(name))
         raise SettingsError(f"LINLI_{name.upper()} = {shown}: {message}") from error
+    certificate = settings.cloud_mqtt_tls_cert or settings.cloud_mqtt_tls_key
+    if certificate and not (
+        settings.cloud_mqtt_tls_ca and settings.cloud_mqtt_tls_cert and settings.cloud_mqtt_tls_key
+    ):
+        raise SettingsError(
+            "LINLI_CLOUD_MQTT_TLS_CERT and LINLI_CLOUD_MQTT_TLS_KEY go together, and need LINLI_CLOUD_MQTT_TLS_CA"
+        )
+    return settings
+
+
+def _read_secrets(values: dict[str, Any]) -> None:
+    """``X_file`` names the file that holds the secret ``X``. Raises SettingsError."""
+    for name in SECRETS:
+        if not (path := values.get(f"{name}_file")):
+            continue
+        if values.get(name):
+            raise SettingsError(f"LINLI_{name.upper()} and LINLI_{name.upper()}_FILE are both set; one is enough")
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError, TypeError) as error:
+            raise SettingsError(f"LINLI_{name.upper()}_FILE = {path!r}: {error}") from error

@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,39 @@ def read_status(data_dir: Path, gateway: str, bytes_max: int) -> dict[str, Any]:
         return {"running": False, "gateway": gateway, "epoch": outbox.epoch, "lanes": lanes}
     finally:
         outbox.close()
+
+
+def status_lines(status: Mapping[str, Any]) -> list[str]:
+    """The status document for people: what is wrong first, then how full it is, then the counts."""
+    lines = [f"gateway {status['gateway']}: {'running' if status['running'] else 'NOT running'}"]
+    for part, reason in status.get("parts", {}).items():
+        lines.append(_line(part, "NO: " + reason if reason else "yes"))
+    gauges = status.get("gauges", {})
+    if gauges:
+        full, room = gauges["outbox_hours_until_full"], gauges["outbox_room_bytes"]
+        when = "does not fill" if full is None else f"full in {_span(full)} at the present rate"
+        share = gauges["outbox_unacked_bytes"] / gauges["outbox_bytes_max"]
+        lines.append(_line("outbox", f"{share:.0%} unacknowledged, room for {room:,} bytes, {when}"))
+        lines.append(_line("oldest frame waits", _span(gauges["oldest_unacked_age_ms"] / 3_600_000)))
+    shown = ("parts", "outbox_hours_until_full", "oldest_unacked_age_ms")
+    for name, value in {**status.get("counters", {}), **gauges}.items():
+        if name not in shown:
+            lines.append(_line(name, "not known" if value is None else f"{value:,}"))
+    for title in ("refused", "given_up"):
+        lines += [_line(f"{title}: {reason}", f"{count:,}") for reason, count in status.get(title, {}).items()]
+    return lines
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name.replace('_', ' '):26} {text}"
+
+
+def _span(hours: float) -> str:
+    if hours >= 48:
+        return f"{hours / 24:,.0f} days"
+    return (
+        f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} min" if hours >= 1 / 30 else f"{hours * 3600:.0f} s"
+    )
 
 
 def ledger_of(status: dict[str, Any]) -> dict[str, Any]:

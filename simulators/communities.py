@@ -34,9 +34,10 @@ class _Row(NamedTuple):
 
 
 _LIUYUAN = (
-    _Row("gw-liuyuan-1", "liuyuan-parking", "nwave-nps", 24, "A-{n:02}", "A-{n:02}"),
+    _Row("gw-liuyuan-1", "liuyuan-parking", "nwave-nps", 20, "A-{n:02}", "A-{n:02}"),
     _Row("gw-liuyuan-1", "liuyuan-parking", "linli-barrier", 1, "北门道闸", "North gate barrier"),
-    _Row("gw-liuyuan-1", "liuyuan-charging", "openevse", 4, "充电桩 {n}", "Charger {n}"),
+    _Row("gw-liuyuan-1", "liuyuan-charging", "openevse", 4, "充电桩 {n}", "Charger {n}", "bay"),
+    _Row("gw-liuyuan-1", "liuyuan-parking", "nwave-nps", 4, "充电位 {n}", "Charging bay {n}", "bay"),
     _Row("gw-liuyuan-1", "liuyuan-charging", "everest", 2, "三相充电桩 {n}", "Three-phase charger {n}"),
     _Row("gw-liuyuan-2", "liuyuan-parking", "nwave-nps", 12, "B-{n:02}", "B-{n:02}"),
     _Row("gw-liuyuan-2", "liuyuan-waste", "milesight-em400", 3, "垃圾桶 {n}", "Bin {n}"),
@@ -54,9 +55,10 @@ _LIUYUAN = (
     _Row("gw-liuyuan-2", "liuyuan-building", "zigbee-smoke", 2, "{n} 号楼梯烟感", "Stairwell {n} smoke"),
 )
 _JIANGWAN = (
-    _Row("gw-jiangwan-1", "jiangwan-parking", "nwave-nps", 24, "C-{n:02}", "C-{n:02}"),
+    _Row("gw-jiangwan-1", "jiangwan-parking", "nwave-nps", 20, "C-{n:02}", "C-{n:02}"),
     _Row("gw-jiangwan-1", "jiangwan-parking", "linli-barrier", 1, "东门道闸", "East gate barrier"),
-    _Row("gw-jiangwan-1", "jiangwan-charging", "openevse", 4, "充电桩 {n}", "Charger {n}"),
+    _Row("gw-jiangwan-1", "jiangwan-charging", "openevse", 4, "充电桩 {n}", "Charger {n}", "bay"),
+    _Row("gw-jiangwan-1", "jiangwan-parking", "nwave-nps", 4, "充电位 {n}", "Charging bay {n}", "bay"),
     _Row("gw-jiangwan-1", "jiangwan-charging", "everest", 2, "三相充电桩 {n}", "Three-phase charger {n}"),
     _Row("gw-jiangwan-1", "jiangwan-waste", "milesight-em400", 3, "垃圾桶 {n}", "Bin {n}"),
     _Row("gw-jiangwan-1", "jiangwan-waste", "linli-compactor", 1, "压缩垃圾桶", "Compacting bin"),
@@ -80,7 +82,7 @@ def _devices(rows: tuple[_Row, ...], first: int) -> Iterator[DeviceSpec]:
                 model=row.model,
                 gateway=row.gateway,
                 facility=row.facility,
-                thing=f"{row.facility}/{row.thing}/{n}" if row.thing else f"{row.model}/{number}",
+                thing=f"{row.gateway}/{row.thing}/{n}" if row.thing else f"{row.model}/{number}",
                 zh=row.zh.format(n=n),
                 en=row.en.format(n=n),
             )
@@ -110,3 +112,13 @@ GATEWAYS: tuple[Gateway, ...] = (
 def demo_devices() -> tuple[DeviceSpec, ...]:
     """All devices of both communities: the demo's world."""
     return (*_devices(_LIUYUAN, 0x101), *_devices(_JIANGWAN, 0x201))
+
+
+def bays() -> dict[tuple[str, str], tuple[str, str]]:
+    """(gateway, charger) -> (gateway, the sensor in the ground before it)."""
+    sensors = {spec.thing: (spec.gateway, spec.id) for spec in demo_devices() if spec.model == "nwave-nps"}
+    return {
+        (spec.gateway, spec.id): sensors[spec.thing]
+        for spec in demo_devices()
+        if spec.model != "nwave-nps" and spec.thing in sensors
+    }

@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-REPOSITORY = Path(__file__).parents[1]
-Kind = Literal["nats-gateway", "nats-cloud", "mosquitto-gateway"]
+from cloud_api.broker_access import gateways_acl, write_acl
+from tests.certificates import CloudCertificates
+
+BROKER_CONFIG = Path(__file__).parents[1] / "broker_config"
+Kind = Literal["nats-gateway", "nats-cloud", "mosquitto-gateway", "mosquitto-cloud"]
 
 
 def free_port() -> int:
@@ -37,30 +40,77 @@ def wait_until_listening(port: int, deadline_s: float = 10) -> None:
 
 
 class Broker:
-    """One broker process; it can be killed and started again on the same port and folder."""
+    """One broker process; it can be killed and started again on the same ports and folder.
 
-    def __init__(self, kind: Kind, folder: Path, port: int = 0) -> None:
+    port           where gateways (kinds ``cloud``) or the agent and the site's devices (kinds ``gateway``) come in
+    service_port   mosquitto-cloud: where the cloud's own programs come in
+    site_port      mosquitto-gateway: where devices come in that sign in
+    certificates   mosquitto-cloud: what is in its $TLS folder
+    """
+
+    def __init__(self, kind: Kind, folder: Path, port: int = 0, certificates: CloudCertificates | None = None) -> None:
         self.kind = kind
         self.folder = folder
         self.port = port or free_port()
+        self.service_port = free_port() if kind == "mosquitto-cloud" else self.port
+        self.site_port = free_port() if kind == "mosquitto-gateway" else self.port
+        self.certificates = certificates
+        self.access = folder / "access"
+        self.prefix: list[str] = []  # what starts it: another clock
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start and wait until it listens."""
-        store = self.folder / "store"
-        store.mkdir(parents=True, exist_ok=True)
-        template = string.Template((REPOSITORY / "broker_config" / f"{self.kind}.conf").read_text())
-        config = self.folder / "broker.conf"
-        text = template.safe_substitute(NAME=f"{self.kind}-{self.port}", PORT=self.port, STORE=store)
-        if self.kind.startswith("mosquitto"):
-            command = [shutil.which("mosquitto") or "/usr/sbin/mosquitto", "-c", str(config)]
-            text += "user root\n" if os.getuid() == 0 else ""
-        else:
-            command = [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)]
-        config.write_text(text)
+        (self.folder / "store").mkdir(parents=True, exist_ok=True)
+        command, environment = self._mosquitto() if self.kind.startswith("mosquitto") else self._nats()
         with (self.folder / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        wait_until_listening(self.port)
+            self._process = subprocess.Popen(
+                [*self.prefix, *command], env={**os.environ, **environment}, stdout=log, stderr=log
+            )
+        for port in {self.port, self.service_port, self.site_port}:
+            wait_until_listening(port)
+
+    def _nats(self) -> tuple[list[str], dict[str, str]]:
+        template = string.Template((BROKER_CONFIG / f"{self.kind}.conf").read_text())
+        config = self.folder / "broker.conf"
+        config.write_text(
+            template.safe_substitute(NAME=f"{self.kind}-{self.port}", PORT=self.port, STORE=self.folder / "store")
+        )
+        return [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)], {}
+
+    def _mosquitto(self) -> tuple[list[str], dict[str, str]]:
+        self.access.mkdir(exist_ok=True)
+        template = self.folder / "template.conf"
+        drop = "user root\n" if os.getuid() == 0 else ""  # else it drops to a user who can't write here
+        template.write_text((BROKER_CONFIG / f"{self.kind}.conf").read_text() + drop)
+        environment = {
+            "STORE": str(self.folder / "store"),
+            "ACCESS": str(self.access),
+            "CONFIG": str(BROKER_CONFIG),
+        }
+        if self.kind == "mosquitto-gateway":
+            if not (self.access / "devices.acl").exists():
+                shutil.copy(BROKER_CONFIG / "devices.acl", self.access)
+            (self.access / "passwords").touch()
+            environment |= {"PORT": str(self.port), "SITE_PORT": str(self.site_port), "SITE_HOST": "127.0.0.1"}
+        else:
+            assert self.certificates is not None
+            (self.access / "gateways.acl").touch()
+            environment |= {
+                "TLS": str(self.certificates.folder),
+                "GATEWAY_PORT": str(self.port),
+                "SERVICE_PORT": str(self.service_port),
+            }
+        return [str(BROKER_CONFIG / "mosquitto.sh"), str(template), str(self.folder / "broker.conf")], environment
+
+    def allow(self, *gateways: str) -> None:
+        """Let these gateways in, and no others: from the next start or ``reload`` on."""
+        self.access.mkdir(parents=True, exist_ok=True)
+        write_acl(self.access / "gateways.acl", gateways_acl(gateways))
+
+    def reload(self) -> None:
+        """SIGHUP: read access lists, passwords and the list of revoked certificates again."""
+        os.kill(self.pid, signal.SIGHUP)
 
     @property
     def pid(self) -> int:
@@ -90,9 +140,13 @@ class Broker:
 
 
 @contextmanager
-def running_broker(kind: Kind, folder: Path) -> Iterator[Broker]:
-    """A broker for the length of a test."""
-    broker = Broker(kind, folder)
+def running_broker(
+    kind: Kind, folder: Path, certificates: CloudCertificates | None = None, gateways: tuple[str, ...] = ()
+) -> Iterator[Broker]:
+    """A broker for the length of a test. gateways: who may come in at mosquitto-cloud."""
+    broker = Broker(kind, folder, certificates=certificates)
+    if gateways:
+        broker.allow(*gateways)
     broker.start()
     try:
         yield broker

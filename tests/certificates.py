@@ -1,45 +1,126 @@
-"""Certificates for tests, made on the spot: a CA, and what it signs."""
+"""Certificates for tests: two authorities as an installation has them, and whatever certificate a test wants."""
 
-import datetime
+import ipaddress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
-DAY = datetime.timedelta(days=1)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
-class Signed(NamedTuple):
-    """A certificate with its key, and the PEM files of both."""
+class Identity(NamedTuple):
+    """A certificate and its key, as PEM files."""
 
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-    pem: Path
-    key_pem: Path
+    cert: Path
+    key: Path
 
 
-def certificate(folder: Path, name: str, ca: Signed | None = None, days: tuple[int, int] = (-1, 30)) -> Signed:
-    """A certificate for this DNS name, valid between these days from now; without a CA it is one."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(ca.certificate.subject if ca else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + days[0] * DAY)
-        .not_valid_after(now + days[1] * DAY)
-        .add_extension(x509.BasicConstraints(ca=ca is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    )
-    signed = builder.sign(ca.key if ca else key, hashes.SHA256())
-    pem, key_pem = folder / f"{name}.pem", folder / f"{name}.key"
-    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    no_password = serialization.NoEncryption()
-    key_pem.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password))
-    return Signed(signed, key, pem, key_pem)
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+class Authority:
+    """A certificate authority whose files are in ``folder`` (``<name>.pem``)."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._name = _name(name)
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._revoked: list[int] = []
+        now = datetime.now(UTC)
+        self._certificate = (
+            x509.CertificateBuilder()
+            .subject_name(self._name).issuer_name(self._name).public_key(self._key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=365)).not_valid_after(now + timedelta(days=365))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .add_extension(
+                x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True
+            )
+            .sign(self._key, hashes.SHA256())
+        )  # fmt: skip
+        self.file = folder / f"{name}.pem"
+        self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(
+        self,
+        name: str,
+        stem: str = "",
+        valid_from_days: float = -1,
+        valid_days: float = 90,
+        hosts: tuple[str, ...] = (),
+    ) -> Identity:
+        """A client's certificate; with hosts (names or addresses) a server's. stem: of the files."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        begin = datetime.now(UTC) + timedelta(days=valid_from_days)
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(_name(name)).issuer_name(self._name).public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begin).not_valid_after(begin + timedelta(days=valid_days))
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+        )  # fmt: skip
+        if hosts:
+            builder = builder.add_extension(x509.SubjectAlternativeName(list(map(_host, hosts))), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
+        identity = Identity(self._folder / f"{stem or name}.pem", self._folder / f"{stem or name}.key")
+        identity.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        identity.key.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        identity.key.chmod(0o600)
+        return identity
+
+    def write_crl(self, path: Path, revoked: Identity | None = None) -> None:
+        """Write the list of revoked certificates, with one more."""
+        if revoked is not None:
+            self._revoked.append(x509.load_pem_x509_certificate(revoked.cert.read_bytes()).serial_number)
+        now = datetime.now(UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(now - timedelta(days=1))
+            .next_update(now + timedelta(days=30))
+        )
+        for serial in self._revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            builder = builder.add_revoked_certificate(entry)
+        path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+class CloudCertificates:
+    """What the cloud's broker needs in ``$TLS``, and the authorities that sign for gateways and for services."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.gateways = Authority(folder, "gateways-ca")
+        self.services = Authority(folder, "services-ca")
+        self.gateways.write_crl(folder / "gateways.crl")
+        self.broker = self.services.issue("broker", hosts=("localhost", "127.0.0.1"))
+
+    @property
+    def broker_ca(self) -> Path:
+        """By which clients check the broker."""
+        return self.services.file
+
+    def revoke(self, gateway: Identity) -> None:
+        """Put a gateway's certificate on the list that the broker reads."""
+        self.gateways.write_crl(self.folder / "gateways.crl", gateway)

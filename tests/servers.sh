@@ -6,6 +6,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 need() { command -v "$1" >/dev/null || missing+=("$2"); }
 need mosquitto mosquitto
+need mosquitto_sub mosquitto-clients
 need influxd influxdb
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 need chromium chromium
@@ -13,6 +14,9 @@ need strace strace
 need faketime faketime
 need nft nftables
 need ip iproute2
+need systemd-analyze systemd
+need openssl openssl
+need curl curl
 fc-list 2>/dev/null | grep -qi 'wqy\|noto.*cjk' || missing+=(fontconfig fonts-wqy-zenhei)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 from contracts.reading import Quality, Value
 from contracts.vocabulary import METRICS
 
-Status = Literal["free", "occupied", "reserved", "out_of_service", "unknown"]
-STATUSES: tuple[Status, ...] = ("free", "occupied", "reserved", "out_of_service", "unknown")
+Status = Literal["free", "occupied", "blocked", "reserved", "out_of_service", "unknown"]
+STATUSES: tuple[Status, ...] = ("free", "occupied", "blocked", "reserved", "out_of_service", "unknown")
+"""blocked: a charger that is free, and a car that is not plugged in stands before it."""
 
 
 class Latest(NamedTuple):
@@ -60,8 +61,11 @@ AHEAD_MS_MAX = 60_000
 """How far a sample may lie in the future (clocks differ) and still be believed."""
 
 
-def decide(kind: str, latest: Mapping[str, Latest], now_ms: int) -> Decision:
-    """Decide for one place or charger from the latest samples of its metrics. Never raises for a known kind."""
+def decide(kind: str, latest: Mapping[str, Latest], now_ms: int, doubt: str = "") -> Decision:
+    """Decide for one place or charger from the latest samples of its metrics. Never raises for a known kind.
+
+    doubt  what a check has found: ``late`` (it should have spoken by now) is unknown, anything else halves the confidence
+    """
     metric = DECIDING[kind]
     word = latest.get(metric)
     if word is None:
@@ -73,6 +77,8 @@ def decide(kind: str, latest: Mapping[str, Latest], now_ms: int) -> Decision:
     age_ms = max(0, now_ms - heard_ms)
     if word.value is None or word.quality == Quality.BAD:
         return Decision("unknown", age_ms, 0.0, "no_valid_value")
+    if doubt == "late":
+        return Decision("unknown", age_ms, 0.0, "late")
     limit_ms = METRICS[metric].stale_after_ms
     if age_ms > limit_ms:
         return Decision("unknown", age_ms, 0.0, "stale")
@@ -85,5 +91,25 @@ def decide(kind: str, latest: Mapping[str, Latest], now_ms: int) -> Decision:
     confidence = 1.0 - (1.0 - _CONFIDENCE_AT_LIMIT) * age_ms / limit_ms
     if word.quality != Quality.GOOD:
         return Decision(status, age_ms, round(confidence * _CONFIDENCE_UNCERTAIN, 3), "uncertain_word")
+    if doubt:
+        return Decision(status, age_ms, round(confidence * _CONFIDENCE_UNCERTAIN, 3), doubt)
     said = "fresh_word" if word.observed_ms >= heard_ms else "alive_since"
     return Decision(status, age_ms, round(confidence, 3), said)
+
+
+def joined(charger: Decision, place: Decision) -> Decision:
+    """A charger together with the place before it: free only if a car can get there.
+
+    No single device says it. On an unsure word about the place the charger's own word stands, with that much less
+    confidence.
+    """
+    if charger.status != "free":
+        return charger
+    if place.status == "occupied":
+        age_ms = max(charger.age_ms or 0, place.age_ms or 0)
+        return Decision("blocked", age_ms, min(charger.confidence, place.confidence), "car_not_plugged_in")
+    if place.status == "free":
+        return charger._replace(confidence=min(charger.confidence, place.confidence))
+    if place.status == "unknown":
+        return charger._replace(confidence=round(charger.confidence * _CONFIDENCE_UNCERTAIN, 3), reason="place_unknown")
+    return Decision(place.status, place.age_ms, place.confidence, f"place_{place.status}")

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 import device_registry as registry
-from cloud_api.availability.decision import DECIDING, STATUSES, Latest, Status, decide
+from cloud_api.availability.decision import DECIDING, STATUSES, Decision, Latest, Status, decide, joined
 from cloud_api.names import BilingualName
-from cloud_api.parts import PartsDep
+from cloud_api.parts import Parts, PartsDep
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["availability"])
@@ -18,7 +18,9 @@ class Place(BaseModel):
     """A parking place or a charger.
 
     `age_ms`: since the newest proof that the word holds. `confidence` 0..1. `reason`: fresh_word, alive_since (an older
-    word, and the device still speaks), stale, never_seen, no_valid_value, said_unknown, uncertain_word, clock_ahead, fault.
+    word, and the device still speaks), stale, late (it should have spoken by now), stuck, flapping, never_seen,
+    no_valid_value, said_unknown, uncertain_word, clock_ahead, fault; of a charger with a place before it also
+    car_not_plugged_in, place_unknown, place_reserved, place_out_of_service.
     """
 
     device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
@@ -34,6 +36,7 @@ class Counts(BaseModel):
 
     free: int = Field(0, examples=[12])
     occupied: int = Field(0, examples=[17])
+    blocked: int = 0
     reserved: int = 0
     out_of_service: int = 0
     unknown: int = Field(0, examples=[1])
@@ -60,13 +63,17 @@ async def get_availability(
     await registry.community(community)
     now_ms = parts.clock()
     rows = await registry.devices(registry.DeviceFilter(community=community, kind=kind, status="adopted"))
+    bays = {}
+    if any(row.place_id for row in rows):
+        where = registry.DeviceFilter(community=community, kind="parking", status="adopted")
+        bays = {row.id: row for row in await registry.devices(where)}
     places = []
     for row in rows:
-        state = parts.live.state((row.gateway_id, row.external_id))
-        latest = {name: Latest(seen.value, seen.observed_ms, seen.quality) for name, seen in state.items()}
-        if DECIDING[kind] not in latest and "barrier_state" in latest:
+        if kind == "parking" and _is_barrier(row, parts):
             continue  # a barrier stands at a car park, it is not a place
-        decision = decide(kind, latest, now_ms)
+        decision = _decide(row, parts, now_ms)
+        if row.place_id in bays:
+            decision = joined(decision, _decide(bays[row.place_id], parts, now_ms))
         places.append(
             Place(
                 device_id=row.id,
@@ -81,3 +88,19 @@ async def get_availability(
     by_status = {status: sum(place.status == status for place in places) for status in STATUSES}
     counts = Counts(**by_status, total=len(places))
     return Availability(community_id=community, kind=kind, as_of_ms=now_ms, counts=counts, places=places)
+
+
+def _is_barrier(row: registry.Device, parts: Parts) -> bool:
+    state = parts.live.state((row.gateway_id, row.external_id))
+    return "barrier_state" in state and DECIDING["parking"] not in state
+
+
+def _decide(row: registry.Device, parts: Parts, now_ms: int) -> Decision:
+    source = (row.gateway_id, row.external_id)
+    latest = {
+        name: Latest(seen.value, seen.observed_ms, seen.quality) for name, seen in parts.live.state(source).items()
+    }
+    found = parts.quality.findings(source, now_ms)
+    late = any(finding.check == "late" for finding in found)
+    doubt = "late" if late else parts.quality.doubts(source).get(DECIDING[row.kind], "")
+    return decide(row.kind, latest, now_ms, doubt)

@@ -5,11 +5,12 @@ from typing import Any
 
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import Q
-from tortoise.transactions import in_transaction
+from tortoise.functions import Count
 
 from cloud_api.commands.models import CommandRow, TransitionRow
-from cloud_api.commands.states import GATEWAY_WORDS, UNSENT, Event, State, after
+from cloud_api.commands.states import ENDED, GATEWAY_WORDS, UNSENT, Event, State, after
 from contracts.messages import CommandProgress
+from device_registry import writing
 
 EFFECT_DELAY_MS_MAX = 10_000
 """A sample that reached its gateway later than this after its own time shows the past, not the effect."""
@@ -18,7 +19,7 @@ EFFECT_DELAY_MS_MAX = 10_000
 async def insert(values: Mapping[str, Any], now_ms: int) -> tuple[CommandRow, bool]:
     """A new queued command; or the one that has the same idempotency key. Returns it and whether it is new."""
     try:
-        async with in_transaction():
+        async with writing():
             row = await CommandRow.create(**values, state=State.QUEUED.value, created_ms=now_ms)
             await TransitionRow.create(command_id=row.id, state=State.QUEUED.value, at_ms=now_ms, source="cloud")
             return row, True
@@ -64,16 +65,25 @@ async def watched(expired_after_ms: int) -> list[CommandRow]:
     return await CommandRow.filter(state__in=[state.value for state in states], expires_ms__gt=expired_after_ms)
 
 
+async def count_open() -> dict[str, int]:
+    """State -> how many commands are in it that have not ended."""
+    states = [state.value for state in State if state not in ENDED]
+    rows = (
+        await CommandRow.filter(state__in=states).annotate(many=Count("id")).group_by("state").values("state", "many")
+    )
+    return dict.fromkeys(states, 0) | {row["state"]: row["many"] for row in rows}
+
+
 async def apply(command_id: str, event: Event, at_ms: int, source: str, reason: str = "") -> CommandRow | None:
     """Apply one event. Returns the command when that changed it, None when the table has nothing for it."""
-    async with in_transaction():
+    async with writing():
         row = await CommandRow.get_or_none(id=command_id)
         return row if row is not None and await _move(row, event, at_ms, source, reason) else None
 
 
 async def ask_to_cancel(command_id: str, now_ms: int) -> CommandRow:
     """Withdraw a command: at once while it is queued, else by asking its gateway."""
-    async with in_transaction():
+    async with writing():
         row = await CommandRow.get(id=command_id)
         if row.cancel_ms is None:
             row.cancel_ms = now_ms
@@ -89,7 +99,7 @@ async def gateway_said(gateway_id: str, progress: CommandProgress) -> CommandRow
     """
     event = GATEWAY_WORDS[progress.state]
     source = "device" if event is Event.SUCCEEDED else "gateway"
-    async with in_transaction():
+    async with writing():
         row = await CommandRow.get_or_none(id=progress.command_id, gateway_id=gateway_id)
         if row is None:
             return None
@@ -102,7 +112,7 @@ async def gateway_said(gateway_id: str, progress: CommandProgress) -> CommandRow
 
 async def effect_seen(command_id: str, received_ms: int, observed_ms: int) -> CommandRow | None:
     """Note a sample that shows the effect (times by gateway and device). Returns the command when that confirmed it."""
-    async with in_transaction():
+    async with writing():
         row = await CommandRow.get_or_none(id=command_id)
         if row is None or received_ms - observed_ms > EFFECT_DELAY_MS_MAX:
             return None
@@ -114,7 +124,7 @@ async def effect_seen(command_id: str, received_ms: int, observed_ms: int) -> Co
 
 async def confirm_executing(command_id: str) -> CommandRow | None:
     """Confirm a command that shows its effect though its gateway has not said how it ended."""
-    async with in_transaction():
+    async with writing():
         row = await CommandRow.get(id=command_id)
         return row if await _confirm(row, while_executing=True) else None
 

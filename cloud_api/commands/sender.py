@@ -101,6 +101,7 @@ class CommandSender:
             ttl_ms=row.expires_ms - now_ms,
             issuer=row.issuer,
             issued_ms=row.created_ms,
+            sent_ms=now_ms,
             precondition=Precondition(**row.precondition) if row.precondition else None,
             cancel=row.cancel_ms is not None,
         )

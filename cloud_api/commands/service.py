@@ -1,5 +1,6 @@
 """Take commands in, follow what happens to them, tell those who watch."""
 
+import logging
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from contracts.reading import Quality, Value
 from contracts.verbs import VERBS, arguments_fault
 from contracts.vocabulary import METRICS
 from device_registry import Device, NotFound
+
+log = logging.getLogger(__name__)
 
 
 class Seen(Protocol):
@@ -64,6 +67,8 @@ class Commands:
         self._latest = latest
         self._announce = announce
         self._on_work = on_work
+        self.changes: dict[str, int] = {}
+        """State -> commands that came to it since the start."""
 
     async def create(self, device: Device, body: CommandBody, key: str, issuer: str) -> Command:
         """Accept a command. The same key and body again gives the command that is there, and nothing happens twice.
@@ -134,6 +139,8 @@ class Commands:
     async def changed(self, row: CommandRow) -> Command:
         """Tell those who watch; returns the command in JSON."""
         command = await self.in_json(row)
+        self.changes[row.state] = self.changes.get(row.state, 0) + 1
+        log.info("command", extra={"command_id": row.id, "state": row.state, "reason": row.reason})
         self._announce("command", command.model_dump())
         return command
 

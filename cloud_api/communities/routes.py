@@ -11,6 +11,7 @@ from cloud_api.names import BilingualName, Id, KindOfFacility
 from cloud_api.pages import Cursor, Limit, cut, id_after
 from cloud_api.parts import PartsDep
 from cloud_api.problems import responses
+from contracts.messages import GatewayState
 
 router = APIRouter(tags=["registry"])
 
@@ -27,6 +28,17 @@ def _facility(row: registry.Facility) -> schema.Facility:
     )
 
 
+def _last_word(state: GatewayState) -> schema.GatewayWord:
+    return schema.GatewayWord(
+        outbox_bytes=state.outbox_bytes,
+        outbox_bytes_max=state.outbox_bytes_max,
+        outbox_hours_until_full=state.outbox_hours_until_full,
+        buffered_samples=sum(lane.buffered for lane in state.lanes),
+        clock_trusted=state.clock_trusted,
+        clock_error_ms=state.clock_error_ms if state.clock_error_ms >= 0 else None,
+    )
+
+
 async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> list[schema.Gateway]:
     versions = await registry.desired_versions([row.id for row in rows])
     items = []
@@ -38,12 +50,14 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
                 community_id=row.community_id,
                 name=BilingualName.of(row),
                 online=presence.online(row.id),
+                link=presence.link(row.id),
                 last_seen_ms=presence.last_seen_ms(row.id),
                 agent_version=state.agent_version if state else "",
                 desired_version=versions.get(row.id, 0),
                 reported_version=row.reported_version,
                 reported_reason=row.reported_reason,
                 twin_seen_ms=presence.twin_seen_ms(row.id),
+                last_word=_last_word(state) if state and state.outbox_bytes_max else None,
             )
         )
     return items

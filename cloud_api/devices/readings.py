@@ -62,14 +62,15 @@ async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     `stale` values are older than their metric's limit and say nothing about the present.
     """
     row = await registry.device(device_id)
-    metrics = metrics_in_json(parts.live.state((row.gateway_id, row.external_id)), parts.clock())
+    source = (row.gateway_id, row.external_id)
+    metrics = metrics_in_json(parts.live.state(source), parts.clock(), parts.quality.doubts(source))
     return DeviceState.model_validate({"device_id": row.id, "metrics": metrics})
 
 
 @router.get(
     "/devices/{device_id}/telemetry",
     summary="The history of one metric",
-    responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid"),
+    responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid", "not_ready"),
 )
 async def get_telemetry(
     device_id: str,

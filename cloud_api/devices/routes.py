@@ -30,6 +30,7 @@ def in_json(row: registry.Device) -> schema.Device:
             "status": row.status,
             "verbs": row.verbs,
             "parameters": row.parameters,
+            "place_id": row.place_id or None,
             "adopted_ms": row.adopted_ms,
             "first_seen_ms": row.first_seen_ms,
         }
@@ -75,9 +76,9 @@ async def get_device(device_id: str) -> schema.Device:
     responses=responses("not_found", "conflict", "body_invalid"),
 )
 async def change_device(device_id: str, body: schema.DeviceChange, parts: PartsDep) -> schema.Device:
-    """Its name, its facility (of the same community and kind), its parameters such as a bin's height."""
+    """Its name, its facility (of the same community and kind), its parameters such as a bin's height, a charger's place."""
     name = body.name.plain() if body.name else None
-    row = await registry.change_device(device_id, parts.clock(), name, body.facility_id, body.parameters)
+    row = await registry.change_device(device_id, parts.clock(), name, body.facility_id, body.parameters, body.place_id)
     return in_json(row)
 
 

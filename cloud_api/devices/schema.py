@@ -25,6 +25,7 @@ class Device(BaseModel):
     status: Literal["adopted", "pending"]
     verbs: list[str] = Field(examples=[["open_barrier", "close_barrier"]])
     parameters: dict[str, float] = Field(examples=[{"height_mm": 1200.0}])
+    place_id: str | None = Field(description="Of a charger: the parking place before it", examples=[None])
     adopted_ms: int | None = Field(examples=[1_790_000_000_000])
     first_seen_ms: int = Field(examples=[1_790_000_000_000])
 
@@ -41,6 +42,9 @@ class DeviceChange(BaseModel, extra="forbid"):
     name: BilingualName | None = None
     facility_id: str | None = Field(None, examples=["liuyuan-parking"])
     parameters: dict[str, float] | None = Field(None, examples=[{"height_mm": 1200.0}])
+    place_id: str | None = Field(
+        None, description='Of a charger: the parking place before it, "" for none', examples=["dev-5jorrcwmdd7n2hty"]
+    )
 
 
 class MetricState(BaseModel):

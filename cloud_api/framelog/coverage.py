@@ -55,3 +55,30 @@ class Coverage:
         """(first, last) pairs for an acknowledgement: the lowest and the newest ones when there are too many."""
         pairs = [(held.first_seq, held.last_seq) for held in self.ranges]
         return pairs if len(pairs) <= limit else [pairs[0], *pairs[-(limit - 1) :]]
+
+
+class CoverageChanges:
+    """What a transaction has to write of the ranges: first those that are gone, then those that are new or longer."""
+
+    def __init__(self) -> None:
+        self._gone: dict[tuple[StreamKey, int], None] = {}
+        self._changed: dict[tuple[StreamKey, int], Range] = {}
+
+    def add(self, key: StreamKey, held: Coverage, seq: int, samples: int, samples_before: int) -> None:
+        """A frame was stored; ``held`` is what is held of its lane, and is brought up to date."""
+        merged = held.add(seq, samples, samples_before)
+        assert merged is not None, "the coverage holds a seq that the frames do not"
+        for old in merged[0]:
+            self._gone[key, old.first_seq] = None
+            self._changed.pop((key, old.first_seq), None)
+        self._changed[key, merged[1].first_seq] = merged[1]
+
+    @property
+    def gone(self) -> list[tuple[str, str, str, int]]:
+        """Rows that are to be deleted, by their key: gateway, epoch, lane, first_seq."""
+        return [(*key, first_seq) for key, first_seq in self._gone]
+
+    @property
+    def changed(self) -> list[tuple[str, str, str, int, int, int, int]]:
+        """Whole rows that are to be inserted, or to replace those of the same key."""
+        return [(*key, *held) for (key, _), held in self._changed.items()]

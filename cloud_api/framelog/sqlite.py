@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from cloud_api.framelog.coverage import Coverage, Range, StreamKey
+from cloud_api.framelog.coverage import Coverage, CoverageChanges, Range, StreamKey
 from cloud_api.framelog.log import IncomingFrame, LoggedFrame, Outcome
 from cloud_api.sqlite_thread import SqliteThread
 
@@ -35,8 +35,7 @@ class SqliteFrameLog:
 
     def _append(self, db: sqlite3.Connection, frames: Sequence[IncomingFrame]) -> list[Outcome]:
         outcomes = []
-        gone: dict[tuple[StreamKey, int], None] = {}
-        changed: dict[tuple[StreamKey, int], Range] = {}
+        changes = CoverageChanges()
         for header, payload, received_ms in frames:
             key = StreamKey(header.gateway, header.epoch, header.lane)
             stored = db.execute(
@@ -48,20 +47,11 @@ class SqliteFrameLog:
                 outcomes.append(self._same_key(db, key, header.seq, payload, received_ms))
                 continue
             outcomes.append(Outcome.STORED)
-            merged = self._held(db, key).add(header.seq, header.samples, header.samples_before)
-            assert merged is not None, "the coverage holds a seq that the frames do not"
-            for old in merged[0]:
-                gone[key, old.first_seq] = None
-                changed.pop((key, old.first_seq), None)
-            changed[key, merged[1].first_seq] = merged[1]
+            changes.add(key, self._held(db, key), header.seq, header.samples, header.samples_before)
         db.executemany(
-            "DELETE FROM coverage WHERE gateway = ? AND epoch = ? AND lane = ? AND first_seq = ?",
-            [(*key, first) for key, first in gone],
+            "DELETE FROM coverage WHERE gateway = ? AND epoch = ? AND lane = ? AND first_seq = ?", changes.gone
         )
-        db.executemany(
-            "INSERT OR REPLACE INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(*key, *held) for (key, _), held in changed.items()],
-        )
+        db.executemany("INSERT OR REPLACE INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?)", changes.changed)
         return outcomes
 
     def _same_key(self, db: sqlite3.Connection, key: StreamKey, seq: int, payload: bytes, received_ms: int) -> Outcome:

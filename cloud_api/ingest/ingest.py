@@ -4,47 +4,39 @@ import asyncio
 import contextlib
 import logging
 import random
-import secrets
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import aiomqtt
 import msgspec
 
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
 from cloud_api.framelog.coverage import StreamKey
+from cloud_api.ingest.fair_queue import Arrival, FairQueue
 from cloud_api.ingest.presence import GatewayPresence
-from cloud_api.ingest.welcome import welcome_for
+from cloud_api.ingest.session import BrokerAddress, BrokerSession
+from cloud_api.ingest.welcome import Welcomes
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
-from contracts.frame import FrameError, FrameHeader, decode_columns, read_header
-from contracts.messages import FrameAck, GatewayState, IngestState, Lane
+from contracts.frame import FrameError, FrameHeader, decode_columns, frame_name, read_header
+from contracts.messages import FrameAck, GatewayState, Lane
+from contracts.mqtt_client import MqttClient
 
 log = logging.getLogger(__name__)
 _state_reader = msgspec.msgpack.Decoder(GatewayState)
-_ingest_reader = msgspec.msgpack.Decoder(IngestState)
 
 BATCH_FRAMES = 200
-QUEUE_FRAMES = 2_000
-"""Frames that wait for their commit; more are not taken, and the gateways send them again."""
-BACKOFF_S_MAX = 1.0
+BATCH_BYTES = 1_048_576
+"""A commit takes no more at once: nobody waits long behind what another gateway has sent."""
 RETRY_S = 0.5
 REJECTED_KEPT = 64
 TAKEN_MAX = 64
 
 Results = dict[StreamKey, tuple[list[int], list[int]]]
 """Lane -> (seqs of a batch that are stored with their bytes, seqs that are there with others)."""
-
-
-class BrokerAddress(NamedTuple):
-    """The cloud's broker."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = ""
 
 
 @dataclass
@@ -56,11 +48,30 @@ class IngestCounts:
     duplicates: int = 0
     conflicts: int = 0
     quarantined: int = 0
+    refused_quota: int = 0
     refused_full: int = 0
 
 
+def up_filters(share: str) -> list[tuple[str, int]]:
+    """What an ingest subscribes to: topic filters, each with its QoS.
+
+    share  name of the group of workers of which each message reaches one; "": there is one ingest
+    A worker hears the states of all gateways, to know who is there; those that reach it with QoS 1 are for it to answer.
+    """
+    if not share:
+        return [(topics.ALL_UP, 1), (topics.ALL_STATE, 1)]
+    shared = f"$share/{share}/"
+    return [(shared + topics.ALL_UP, 1), (shared + topics.ALL_STATE, 1), (topics.ALL_STATE, 0)]
+
+
 class Ingest:
-    """One ingest. ``run`` holds the session with the broker and commits what comes. mqtt: makes a session's client."""
+    """One ingest, of one or of many. ``run`` holds the session with the broker and commits what comes.
+
+    mqtt        makes a session's client
+    share       see ``up_filters``
+    timed       gives a context that measures one commit
+    checkpoint  told the named places at which a test may kill the program
+    """
 
     def __init__(
         self,
@@ -71,159 +82,85 @@ class Ingest:
         presence: GatewayPresence,
         clock: Callable[[], int],
         jitter: random.Random,
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
+        share: str = "",
+        checkpoint: Callable[[str], None] = lambda place: None,
+        timed: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.connected = False
         self.failing = ""
         self.counts = IngestCounts()
-        self._broker = broker
+        self.session = BrokerSession(broker, up_filters(share), self._take, True, clock, jitter, mqtt)
         self._framelog = framelog
         self._quarantine = quarantine
         self._ledger = ledger
         self._presence = presence
         self._clock = clock
-        self._jitter = jitter
-        self._mqtt = mqtt
-        self._arrived: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(QUEUE_FRAMES)
-        self._client: aiomqtt.Client | None = None
+        self._checkpoint = checkpoint
+        self._timed = timed
+        self._arrived = FairQueue()
+        self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
         self._rejected: dict[StreamKey, list[int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
     @property
     def queued(self) -> int:
         """Frames that wait for their commit."""
-        return self._arrived.qsize()
+        return self._arrived.messages
+
+    @property
+    def asking(self) -> int:
+        """Gateways that wait for the answer to their state."""
+        return self._welcomes.waiting
 
     async def run(self) -> None:
         """Stay connected and commit until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._commit_forever(), name="commit frames")
-            tasks.create_task(self._stay_connected(), name="receive frames")
+            tasks.create_task(self._welcomes.run(), name="answer gateways")
+            tasks.create_task(self.session.run(), name="receive frames")
 
-    async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
-        """Publish with QoS 1 over this session. Returns whether the broker has taken it."""
-        client = self._client
-        if client is None:
-            return False
-        try:
-            await client.publish(topic, payload, qos=1, retain=retain, timeout=5)
-        except aiomqtt.MqttError as error:
-            log.warning("message was not published", extra={"topic": topic, "error": str(error)})
-            return False
-        return True
-
-    async def _stay_connected(self) -> None:
-        attempt = 0
-        while True:
-            try:
-                await self._hold_session()
-                attempt = 0
-            except (aiomqtt.MqttError, OSError) as error:
-                attempt = 1 if self.connected else attempt + 1
-                log.warning("broker is not there", extra={"error": str(error), "attempt": attempt})
-            finally:
-                self.connected = False
-                self._client = None
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # an error on the way out has taken its place
-            await asyncio.sleep(self._jitter.uniform(0, min(BACKOFF_S_MAX, 0.05 * 2**attempt)))
-
-    async def _hold_session(self) -> None:
-        session = secrets.token_hex(8)
-        death = self._encoder.encode(IngestState(online=False, session=session))
-        async with self._mqtt(
-            self._broker.host,
-            self._broker.port,
-            identifier=f"ingest-{session}",
-            username=self._broker.username or None,
-            password=self._broker.password or None,
-            keepalive=15,
-            timeout=5,
-            max_inflight_messages=1_000,
-            will=aiomqtt.Will(topics.INGEST, death, qos=1, retain=True),
-            logger=logging.getLogger("cloud_api.ingest.mqtt"),
-        ) as client:
-            await client.subscribe([(topics.ALL_UP, 1), (topics.ALL_STATE, 1), (topics.INGEST, 1)])
-            client.pending_calls_threshold = 1_000  # an acknowledgement a gateway and batch; no warning
-            self._client = client
-            await self._say_born(client, session)
-            self.connected = True
-            log.info("broker connected", extra={"session": session})
-            try:
-                async for message in client.messages:
-                    payload = message.payload if isinstance(message.payload, bytes) else b""
-                    if str(message.topic) == topics.INGEST:
-                        await self._contradict(client, session, payload)
-                    else:
-                        self._take(str(message.topic), payload)
-            except asyncio.CancelledError:
-                with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
-                    async with asyncio.timeout(1):
-                        await client.publish(topics.INGEST, death, qos=1, retain=True)
-                raise
-
-    async def _say_born(self, client: aiomqtt.Client, session: str) -> None:
-        birth = IngestState(online=True, session=session, at_ms=self._clock())
-        await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
-
-    async def _contradict(self, client: aiomqtt.Client, session: str, payload: bytes) -> None:
-        """The death of a session that was half-open may come after the birth of this one, and be retained over it."""
-        with contextlib.suppress(msgspec.MsgspecError):
-            state = _ingest_reader.decode(payload)
-            if not state.online and state.session != session:
-                await self._say_born(client, session)
-
-    def _take(self, topic: str, payload: bytes) -> None:
-        if topic.endswith("/state") and not self._heard(topic, payload):
-            return
-        try:
-            self._arrived.put_nowait((topic, payload))
-        except asyncio.QueueFull:
-            self.counts.refused_full += 1
-
-    def _heard(self, topic: str, payload: bytes) -> bool:
-        """A gateway's state. True when it asks for an answer, which is given after the frames that came before it."""
-        try:
-            state = _state_reader.decode(payload)
-            self._presence.heard(topics.gateway_of(topic), state)
-        except (ValueError, msgspec.MsgspecError) as error:
-            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
-            return False
-        return state.online and state.ask
+    def _take(self, topic: str, payload: bytes, qos: int) -> None:
+        if topic.endswith("/state"):
+            state = self._presence.take(topic, payload)
+            if state is None or not (state.online and state.ask and qos):
+                return  # else it is answered after the frames that came before it
+        with contextlib.suppress(ValueError):
+            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
+        self.counts.refused_quota = self._arrived.refused
+        self.counts.refused_full = self._arrived.refused_full
 
     async def _commit_forever(self) -> None:
         while True:
-            batch = [await self._arrived.get()]
-            while len(batch) < BATCH_FRAMES and not self._arrived.empty():
-                batch.append(self._arrived.get_nowait())
+            batch = await self._arrived.take(BATCH_FRAMES, BATCH_BYTES)
             try:
-                await self._take_in(batch)
-                self.failing = ""
+                await self._work_off(batch)
             except Exception as error:  # noqa: BLE001  whatever the database says, the answer is the same: no ack
                 self.failing = str(error)
-                log.error("frames can't be taken in, the gateways keep them", extra={"error": str(error)})
+                log.error("frames can't be committed", extra={"error": str(error), "messages": len(batch)})
                 await asyncio.sleep(RETRY_S)
+            else:
+                self.failing = ""
 
-    async def _take_in(self, batch: list[tuple[str, bytes]]) -> None:
-        """Commit a batch, then acknowledge it. Raises what the databases raise; nothing is acknowledged then."""
-        asking = [message for message in batch if message[0].endswith("/state")]
-        frames, results = await self._check([message for message in batch if not message[0].endswith("/state")])
+    async def _work_off(self, batch: list[Arrival]) -> None:
+        """Commit, then answer. Whatever it raises: nothing more is acknowledged, the gateways keep it and send it again."""
+        asking = [message for message in batch if message.topic.endswith("/state")]
+        frames, results = await self._check([message for message in batch if not message.topic.endswith("/state")])
         if frames:
+            self._checkpoint("before_commit")
             await self._commit(frames, results)
+            self._checkpoint("after_commit")
         await self._acknowledge(results)
-        for topic, payload in asking:
-            await self._welcome(topics.gateway_of(topic), _state_reader.decode(payload))
+        if frames:
+            self._checkpoint("after_ack")
+        for gateway, _, payload in asking:
+            self._welcomes.asked(gateway, _state_reader.decode(payload))
 
-    async def _check(self, batch: list[tuple[str, bytes]]) -> tuple[list[IncomingFrame], Results]:
+    async def _check(self, batch: list[Arrival]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
         frames: list[IncomingFrame] = []
         results: Results = {}
-        for topic, payload in batch:
+        for gateway, topic, payload in batch:
             now_ms = self._clock()
-            try:
-                gateway = topics.gateway_of(topic)
-            except ValueError:
-                continue
             header: FrameHeader | None = None
             try:
                 header = read_header(payload)
@@ -246,7 +183,8 @@ class Ingest:
         return frames, results
 
     async def _commit(self, frames: list[IncomingFrame], results: Results) -> None:
-        outcomes = await self._framelog.append(frames)
+        with self._timed():
+            outcomes = await self._framelog.append(frames)
         for frame, outcome in zip(frames, outcomes, strict=True):
             header = frame.header
             taken, conflicts = results.setdefault(StreamKey(header.gateway, header.epoch, header.lane), ([], []))
@@ -258,24 +196,23 @@ class Ingest:
                 self.counts.duplicates += 1
             else:
                 self.counts.conflicts += 1
-                log.error("another frame has this key", extra={"frame": "/".join(map(str, frame.header[:4]))})
+                log.error("another frame has this key", extra={"frame": frame_name(*header[:4])})
+        if log.isEnabledFor(logging.DEBUG):
+            for frame, outcome in zip(frames, outcomes, strict=True):
+                log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
 
     async def _acknowledge(self, results: Results) -> None:
-        for key in sorted(results):
-            taken, conflicts = results[key]
-            ack = FrameAck(
-                epoch=key.epoch,
-                lane=cast(Lane, key.lane),
-                ranges=(await self._framelog.coverage(key)).ack_ranges(),
-                rejected=self._rejected.get(key, []),
-                conflicts=conflicts,
-                taken=taken if len(taken) <= TAKEN_MAX else [],
-            )
-            await self.publish(topics.ack(key.gateway), self._encoder.encode(ack))
+        await asyncio.gather(*[self._ack(key, *results[key]) for key in sorted(results)])
 
-    async def _welcome(self, gateway: str, state: GatewayState) -> None:
-        fenced = self._presence.is_fenced(gateway, state.instance)
-        answer = await welcome_for(gateway, state, self._framelog, self._ledger, self._clock(), fenced)
-        if wanted := [lane for lane in answer.lanes if lane.wanted]:
-            log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
-        await self.publish(topics.welcome(gateway), self._encoder.encode(answer))
+    async def _ack(self, key: StreamKey, taken: list[int], conflicts: list[int]) -> None:
+        ack = FrameAck(
+            epoch=key.epoch,
+            lane=cast(Lane, key.lane),
+            ranges=(await self._framelog.coverage(key)).ack_ranges(),
+            rejected=self._rejected.get(key, []),
+            conflicts=conflicts,
+            taken=taken if len(taken) <= TAKEN_MAX else [],
+        )
+        await self.session.tell(topics.ack(key.gateway), self._encoder.encode(ack))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("acknowledgement sent", extra={"frames": [frame_name(*key, seq) for seq in taken]})

@@ -1,14 +1,23 @@
 """Which gateways are there, by their retained births, heartbeats and deaths; and whether one is there twice."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+from typing import Literal
 
+import msgspec
+
+from contracts import topics
 from contracts.messages import GatewayState
 
 log = logging.getLogger(__name__)
+_reader = msgspec.msgpack.Decoder(GatewayState)
 
+LinkWord = Literal["both", "up_only", "none"]
 SILENT_MS = 40_000
-"""A gateway that was online and has not been heard of for so long is not."""
+"""A gateway that was online and has not been heard of for so long is not, unless it says how often it speaks."""
+SILENT_MS_MIN = 10_000
+HEARTBEATS_MISSED = 4
 FENCE_MS = 60_000
 """Another instance under the same name is heard only when the first has been silent for so long."""
 
@@ -22,6 +31,16 @@ class GatewayPresence:
         self._states: dict[str, GatewayState] = {}
         self._heard_ms: dict[str, int] = {}
         self._twin_ms: dict[str, int] = {}
+
+    def take(self, topic: str, payload: bytes) -> GatewayState | None:
+        """A state as it came from the broker. Returns it, or None when it can't be read."""
+        try:
+            state = _reader.decode(payload)
+            self.heard(topics.gateway_of(topic), state)
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("gateway state can't be read", extra={"topic": topic, "error": str(error)})
+            return None
+        return state
 
     def heard(self, gateway: str, state: GatewayState) -> None:
         """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive.
@@ -45,6 +64,8 @@ class GatewayPresence:
             else:
                 self._states[gateway] = state
             return
+        if state.unheard_ms and not (known and known.unheard_ms):
+            log.error("gateway is heard, and hears nothing", extra={"gateway": gateway, "unheard_ms": state.unheard_ms})
         self._states[gateway] = state
         self._heard_ms[gateway] = now_ms
         if not was_online:
@@ -70,7 +91,32 @@ class GatewayPresence:
         state = self._states.get(gateway)
         if state is None or not state.online:
             return False
-        return self._clock() - self._heard_ms.get(gateway, 0) < SILENT_MS
+        silent_ms = max(HEARTBEATS_MISSED * state.heartbeat_ms, SILENT_MS_MIN) if state.heartbeat_ms else SILENT_MS
+        return self._clock() - self._heard_ms.get(gateway, 0) < silent_ms
+
+    async def watch(self) -> None:
+        """Look every second, until cancelled."""
+        while True:
+            await asyncio.sleep(1)
+            self.look()
+
+    def look(self) -> None:
+        """Notice who has fallen silent without a death."""
+        for gateway, state in self._states.items():
+            if state.online and not self.online(gateway):
+                state.online = False
+                log.warning("gateway has fallen silent", extra={"gateway": gateway})
+                self._changed(gateway, False, self._clock())
+
+    def link(self, gateway: str) -> LinkWord:
+        """both; up_only: it is heard, and says that it hears nothing; none: it is not heard."""
+        if not self.online(gateway):
+            return "none"
+        return "up_only" if self._states[gateway].unheard_ms else "both"
+
+    def count_up_only(self) -> int:
+        """Gateways that are heard and hear nothing."""
+        return sum(self.link(gateway) == "up_only" for gateway in self._states)
 
     def state(self, gateway: str) -> GatewayState | None:
         """Its last word, also when it is gone."""
@@ -79,6 +125,10 @@ class GatewayPresence:
     def last_seen_ms(self, gateway: str) -> int | None:
         """When it was last heard of, ms UTC; None when never."""
         return self._heard_ms.get(gateway)
+
+    def known(self) -> list[str]:
+        """Every gateway that was heard of since the start, in the order of their ids."""
+        return sorted(self._states)
 
     def count_online(self) -> int:
         """How many are there."""

@@ -1,17 +1,26 @@
 """The answer to a gateway that asks: what the cloud holds of it, what it lacks of what it had acknowledged, the time."""
 
-from collections.abc import Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 from typing import cast
+
+import msgspec
 
 from cloud_api.framelog import FrameLog
 from cloud_api.framelog.coverage import Coverage, StreamKey
 from cloud_api.ledger import LedgerBook
+from contracts import topics
 from contracts.ledger import Drop
 from contracts.messages import GatewayState, HeldLane, Lane, Welcome
 
+log = logging.getLogger(__name__)
+
 WANTED_MAX = 64
 """Ranges asked for at once; the rest with the next answer."""
+UNANSWERED_S = 0.2
+"""A pause after an answer that could not be given."""
 
 
 def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], wanted_below: int) -> HeldLane:
@@ -56,3 +65,59 @@ async def welcome_for(
             held.last_digest = blake2b(frame, digest_size=16).digest()
         lanes.append(held)
     return Welcome(session=state.session, at_ms=now_ms, to_ms=state.at_ms, lanes=lanes, fenced=fenced)
+
+
+class Welcomes:
+    """Answers those who ask, one after another, beside the commits: when all come back at once, what they say is not
+    held up by what they ask. Of each gateway only the newest question waits.
+
+    fenced   (gateway, instance) -> must it wait because another instance of it is alive?
+    publish  (topic, payload) to the gateway
+    """
+
+    def __init__(
+        self,
+        framelog: FrameLog,
+        book: LedgerBook,
+        clock: Callable[[], int],
+        fenced: Callable[[str, str], bool],
+        publish: Callable[[str, bytes], Awaitable[bool]],
+    ) -> None:
+        self._framelog = framelog
+        self._book = book
+        self._clock = clock
+        self._fenced = fenced
+        self._publish = publish
+        self._asking: dict[str, GatewayState] = {}
+        self._some = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Gateways that wait for their answer."""
+        return len(self._asking)
+
+    def asked(self, gateway: str, state: GatewayState) -> None:
+        """This state asks; what came before it is committed."""
+        self._asking[gateway] = state
+        self._some.set()
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        while True:
+            self._some.clear()
+            while self._asking:
+                gateway = next(iter(self._asking))
+                state = self._asking.pop(gateway)
+                try:
+                    await self._answer(gateway, state)
+                except Exception as error:  # noqa: BLE001  whatever the database says: it is not answered, and asks again
+                    log.error("a gateway can't be answered", extra={"gateway": gateway, "error": str(error)})
+                    await asyncio.sleep(UNANSWERED_S)
+            await self._some.wait()
+
+    async def _answer(self, gateway: str, state: GatewayState) -> None:
+        fenced = self._fenced(gateway, state.instance)
+        answer = await welcome_for(gateway, state, self._framelog, self._book, self._clock(), fenced)
+        if wanted := [lane for lane in answer.lanes if lane.wanted]:
+            log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
+        await self._publish(topics.welcome(gateway), msgspec.msgpack.encode(answer))

@@ -1,17 +1,15 @@
 """Keeps declared drops, and adds up a gateway's ledger from the frame log, the drops and the gateway's own word."""
 
-import sqlite3
-from pathlib import Path
 from typing import NamedTuple
 
+from cloud_api.database import Database, Statement
 from cloud_api.framelog import FrameLog
 from cloud_api.framelog.coverage import StreamKey
-from cloud_api.sqlite_thread import SqliteThread
 from contracts.frame import FrameHeader
 from contracts.ledger import Drop, Held, LaneLedger, lane_ledger
 from contracts.messages import Dropped, GatewayState
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS drops (
     gateway TEXT NOT NULL, epoch TEXT NOT NULL, lane TEXT NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
     samples INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
@@ -37,10 +35,10 @@ class GatewayLedger(NamedTuple):
 
 
 class LedgerBook:
-    """The drops' file."""
+    """The declared drops, in a database that has the tables of SCHEMA."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = SqliteThread(path, _SCHEMA, "FULL")
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def dropped(self, gateway: str, record: Dropped) -> None:
         """A gateway declares a drop. Idempotent."""
@@ -62,28 +60,20 @@ class LedgerBook:
         )
 
     async def _keep(self, *row: str | int) -> None:
-        await self._file.write(
-            lambda db: db.execute("INSERT OR IGNORE INTO drops VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        await self._database.execute(
+            Statement("INSERT INTO drops VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING", row)
         )
 
     async def drops(self, gateway: str) -> dict[StreamKey, list[Drop]]:
         """Every declared drop of a gateway, by lane."""
-
-        def find(db: sqlite3.Connection) -> dict[StreamKey, list[Drop]]:
-            found: dict[StreamKey, list[Drop]] = {}
-            for epoch, lane, *drop in db.execute(
-                "SELECT epoch, lane, first_seq, last_seq, samples, reason FROM drops WHERE gateway = ? "
-                "ORDER BY epoch, lane, first_seq",
-                (gateway,),
-            ):
-                found.setdefault(StreamKey(gateway, epoch, lane), []).append(Drop(*drop))
-            return found
-
-        return await self._file.read(find)
-
-    async def close(self) -> None:
-        """Close the file."""
-        await self._file.close()
+        found: dict[StreamKey, list[Drop]] = {}
+        for epoch, lane, *drop in await self._database.fetch(
+            "SELECT epoch, lane, first_seq, last_seq, samples, reason FROM drops WHERE gateway = $1 "
+            "ORDER BY epoch, lane, first_seq",
+            gateway,
+        ):
+            found.setdefault(StreamKey(gateway, epoch, lane), []).append(Drop(*drop))
+        return found
 
 
 async def gateway_ledger(

@@ -34,6 +34,11 @@ class Subscription:
         self._some = asyncio.Event()
         self.overflown = False
 
+    @property
+    def waiting(self) -> int:
+        """Events that wait to be taken."""
+        return len(self._states) + len(self._others)
+
     def offer(self, event: Event) -> None:
         """Something happened; never blocks."""
         if self.overflown or not self._wanted(event):
@@ -45,7 +50,7 @@ class Subscription:
             self._states[source] = event
         else:
             self._others.append(event)
-        if len(self._states) + len(self._others) > WAITING_MAX:
+        if self.waiting > WAITING_MAX:
             self.overflown = True
             self._states.clear()
             self._others.clear()
@@ -76,11 +81,18 @@ class Hub:
         self._number = 0
         self._kept: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self._watchers: set[Subscription] = set()
+        self.overflows = 0
+        """Watchers that were too slow, since the start."""
 
     @property
     def watchers(self) -> int:
         """How many watch now."""
         return len(self._watchers)
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for the slowest watcher."""
+        return max((watcher.waiting for watcher in self._watchers), default=0)
 
     @property
     def last_id(self) -> str:
@@ -131,4 +143,5 @@ class Hub:
 
     def leave(self, subscription: Subscription) -> None:
         """Watch no longer."""
+        self.overflows += subscription.overflown
         self._watchers.discard(subscription)

@@ -1,12 +1,14 @@
 """Which values of a frame are the latest of their device and metric. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from contracts.frame import BOOLEAN, ENUM, NUMBER_FLOAT, NUMBER_SCALED, Columns, Group, MetricColumn, floats_of
 from contracts.reading import Quality, Value
 from contracts.vocabulary import METRICS_BY_NUMBER, Metric
+
+_NO_DOUBT = (Quality.GOOD, "")
 
 
 class LiveValue(NamedTuple):
@@ -28,33 +30,51 @@ def newer(candidate: LiveValue, known: LiveValue | None) -> bool:
     return known is None or candidate.observed_ms >= known.observed_ms
 
 
-def latest_of(columns: Columns) -> Iterator[tuple[str, str, LiveValue]]:
-    """(device, metric, value): for each group of the frame, the latest of each of its devices."""
+def latest_of(columns: Columns) -> Iterator[tuple[str, dict[str, LiveValue]]]:
+    """(device, its metrics' values): for each group of the frame, the latest of each of its devices."""
     for group in columns.groups:
         yield from _latest_of_group(columns.devices, group)
 
 
-def _latest_of_group(devices: list[str], group: Group) -> Iterator[tuple[str, str, LiveValue]]:
+def _latest_of_group(devices: list[str], group: Group) -> Iterator[tuple[str, dict[str, LiveValue]]]:
     count = group.count
     observed = list(accumulate(group.observed_delta_ms.unpack(count), initial=group.observed_ms))[1:]
     after = group.received_after_ms.unpack(count)
+    rows = _latest_rows(group, observed)
+    columns = [
+        (METRICS_BY_NUMBER[column.metric].name, _picked(column, count, rows.values())) for column in group.metrics
+    ]
+    for place, (device, row) in enumerate(rows.items()):
+        observed_ms = observed[row]
+        received_ms = observed_ms + after[row]
+        yield (
+            devices[device],
+            {
+                name: LiveValue(picked[place][0], observed_ms, received_ms, *picked[place][1])
+                for name, picked in columns
+            },
+        )
+
+
+def _latest_rows(group: Group, observed: Sequence[int]) -> dict[int, int]:
+    """The row of each device that is its latest; of the same time, the last."""
+    indices = group.device_index.unpack(group.count)
+    if group.observed_delta_ms.base >= 0:  # time never goes back in this group: a device's last row is its latest
+        return dict(zip(indices, range(group.count), strict=True))
     rows: dict[int, int] = {}
-    for row, device in enumerate(group.device_index.unpack(count)):
+    for row, device in enumerate(indices):
         if device not in rows or observed[row] >= observed[rows[device]]:
             rows[device] = row
-    for column in group.metrics:
-        metric = METRICS_BY_NUMBER[column.metric]
-        doubts = {place: (quality, reason) for place, quality, reason in column.doubts}
-        absent = frozenset(column.absent)
-        values = floats_of(column) if column.kind == NUMBER_FLOAT else column.raw.unpack(count)
-        for device, row in rows.items():
-            quality, reason = doubts.get(row, (0, ""))
-            value = None if row in absent else _value(column, metric, values[row])
-            yield (
-                devices[device],
-                metric.name,
-                LiveValue(value, observed[row], observed[row] + after[row], Quality(quality), reason),
-            )
+    return rows
+
+
+def _picked(column: MetricColumn, count: int, rows: Collection[int]) -> list[tuple[Value | None, tuple[Quality, str]]]:
+    """Value and doubt of a column at these rows."""
+    metric = METRICS_BY_NUMBER[column.metric]
+    raw = floats_of(column) if column.kind == NUMBER_FLOAT else column.raw.unpack(count)
+    doubts = {row: (Quality(quality), reason) for row, quality, reason in column.doubts}
+    absent = frozenset(column.absent)
+    return [(None if row in absent else _value(column, metric, raw[row]), doubts.get(row, _NO_DOUBT)) for row in rows]
 
 
 def _value(column: MetricColumn, metric: Metric, raw: float) -> Value:

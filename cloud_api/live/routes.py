@@ -20,12 +20,18 @@ DEVICES_REFRESH_S = 2.0
 Find = Callable[[Mapping[str, str]], Awaitable[Mapping[Source, str]]]
 """Filters of the query (as for devices) -> the sources they mean, each with its device id."""
 
+Doubts = Callable[[Source], Mapping[str, str]]
+"""Source -> metric -> why its value is not believed."""
+
 
 class Watch:
     """One browser's stream. Which devices its filters mean is looked up again now and then: more may be adopted."""
 
-    def __init__(self, live: LiveState, find: Find, where: Mapping[str, str], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, live: LiveState, doubts: Doubts, find: Find, where: Mapping[str, str], clock: Callable[[], int]
+    ) -> None:
         self._live = live
+        self._doubts = doubts
         self._find = find
         self._where = where
         self._clock = clock
@@ -72,6 +78,8 @@ class Watch:
             return event.data["device_id"] in self._devices.values()
         if event.kind == "gateway":
             return not self._where.get("device")
+        if self._where.get("device"):
+            return event.source in self._devices  # it is there already: what all others say is not kept waiting for it
         return True
 
     def _snapshot(self, sources: list[Source]) -> list[bytes]:
@@ -81,7 +89,7 @@ class Watch:
             devices = [
                 {
                     "device_id": self._devices[source],
-                    "metrics": metrics_in_json(self._live.state(source), now_ms),
+                    "metrics": metrics_in_json(self._live.state(source), now_ms, self._doubts(source)),
                 }
                 for source in sources[at : at + SNAPSHOT_DEVICES]
             ]
@@ -94,7 +102,8 @@ class Watch:
             device = self._devices.get(event.source)
             if device is None:
                 return b""
-            data = {"device_id": device, "metrics": metrics_in_json(event.metrics, self._clock())}
+            metrics = metrics_in_json(event.metrics, self._clock(), self._doubts(event.source))
+            data = {"device_id": device, "metrics": metrics}
         return _frame(event.kind, self._live.hub.id_of(event), data)
 
 
@@ -102,7 +111,7 @@ def _frame(kind: str, number: str, data: Mapping[str, Any]) -> bytes:
     return b"event: %b\nid: %b\ndata: %b\n\n" % (kind.encode(), number.encode(), msgspec.json.encode(data))
 
 
-def router(live: LiveState, find: Find, clock: Callable[[], int]) -> APIRouter:
+def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]) -> APIRouter:
     """The route. ``find`` resolves the filters."""
     routes = APIRouter(tags=["live"])
 
@@ -131,7 +140,7 @@ def router(live: LiveState, find: Find, clock: Callable[[], int]) -> APIRouter:
             "gateway": gateway,
             "device": device,
         }
-        stream = Watch(live, find, where, clock).events(last_event_id)
+        stream = Watch(live, doubts, find, where, clock).events(last_event_id)
         return StreamingResponse(
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         )

@@ -65,11 +65,12 @@ class LiveState:
         changed: dict[Source, dict[str, LiveValue]] = {}
         for frame in frames:
             gateway = frame.columns.header.gateway
-            for device, metric, value in latest_of(frame.columns):
+            for device, metrics in latest_of(frame.columns):
                 source = (gateway, device)
-                known = changed.get(source, {}).get(metric) or self._latest.get(source, {}).get(metric)
-                if newer(value, known):
-                    changed.setdefault(source, {})[metric] = value
+                known = {**self._latest.get(source, {}), **changed.get(source, {})}
+                fresh = {metric: value for metric, value in metrics.items() if newer(value, known.get(metric))}
+                if fresh:
+                    changed.setdefault(source, {}).update(fresh)
         rows = [
             (*source, metric, self._encoder.encode(value))
             for source, metrics in changed.items()
@@ -81,10 +82,7 @@ class LiveState:
             db.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)", rows)
             db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (position,))
 
-        try:
-            await self._file.write(keep)
-        except sqlite3.Error as error:
-            raise OSError(str(error)) from error
+        await self._file.write(keep)
         for source, metrics in changed.items():
             self._latest.setdefault(source, {}).update(metrics)
             self.hub.publish("state", {}, source, metrics)

@@ -1,11 +1,12 @@
 """The book: the records in frames (inventory, command progress, refusals, drops, reports), each given to who keeps it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from cloud_api.database import Database, Statement
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.sqlite_thread import SqliteThread
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS cursors (projection TEXT PRIMARY KEY, position INTEGER NOT NULL)"
 
 Handler = Callable[[str, Any], Awaitable[None]]
 """(gateway, record). Idempotent: after a crash the records of the last batch come again."""
@@ -18,17 +19,14 @@ class Book:
     batch_frames = 200
     pace_s = 0.0
 
-    def __init__(self, path: Path, handlers: Mapping[type, Handler]) -> None:
-        schema = (
-            "CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL)"
-        )
-        self._file = SqliteThread(path, schema, "NORMAL")
+    def __init__(self, database: Database, handlers: Mapping[type, Handler]) -> None:
+        self._database = database
         self._handlers = handlers
 
     async def cursor(self) -> int:
         """See ``Projection.cursor``."""
-        row = await self._file.read(lambda db: db.execute("SELECT position FROM cursor").fetchone())
-        return int(row[0]) if row else 0
+        rows = await self._database.fetch("SELECT position FROM cursors WHERE projection = $1", self.name)
+        return int(rows[0][0]) if rows else 0
 
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
         """See ``Projection.apply``."""
@@ -37,13 +35,14 @@ class Book:
                 handler = self._handlers.get(type(record))
                 if handler is not None:
                     await handler(frame.columns.header.gateway, record)
-        position = frames[-1].position
-        await self._file.write(lambda db: db.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?)", (position,)))
+        await self._database.execute(
+            Statement(
+                "INSERT INTO cursors VALUES ($1, $2) "
+                "ON CONFLICT (projection) DO UPDATE SET position = excluded.position",
+                (self.name, frames[-1].position),
+            )
+        )
 
     async def reset(self) -> None:
         """See ``Projection.reset``."""
-        await self._file.write(lambda db: db.execute("DELETE FROM cursor"))
-
-    async def close(self) -> None:
-        """Close the file."""
-        await self._file.close()
+        await self._database.execute(Statement("DELETE FROM cursors WHERE projection = $1", (self.name,)))

@@ -1,16 +1,14 @@
-"""The quarantine's file. A gateway's refusals come through the book, ingest's own directly."""
+"""What is kept of the quarantine. A gateway's refusals come through the book, ingest's own directly."""
 
 import hashlib
-import sqlite3
-from pathlib import Path
 from typing import NamedTuple
 
-from cloud_api.sqlite_thread import SqliteThread
+from cloud_api.database import Database, Statement
 from contracts.messages import Refused
 
 KEPT = 100_000
 HEAD_BYTES = 256
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL, origin TEXT NOT NULL,
     topic TEXT NOT NULL, profile TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL, at_ms INTEGER NOT NULL,
@@ -21,7 +19,10 @@ CREATE INDEX IF NOT EXISTS quarantine_gateway ON quarantine (gateway, number);
 
 
 class Entry(NamedTuple):
-    """One refusal. origin: "device" (refused by the gateway) or "frame" (refused by ingest). head: first bytes."""
+    """One refusal. head: first bytes.
+
+    origin  "device" (refused by the gateway), "frame" (refused by ingest) or "store" (refused by the telemetry store)
+    """
 
     number: int
     gateway: str
@@ -37,10 +38,10 @@ class Entry(NamedTuple):
 
 
 class Quarantine:
-    """Bounded: the oldest entries go when there are more than KEPT."""
+    """In a database that has the tables of SCHEMA. Bounded: the oldest entries go when there are more than KEPT."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = SqliteThread(path, _SCHEMA, "FULL")
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     async def device_refused(self, gateway: str, refused: Refused) -> None:
         """A gateway could not read a device's message. Idempotent."""
@@ -57,6 +58,13 @@ class Quarantine:
             gateway, "frame", topic, "", reason, detail, at_ms, payload[:HEAD_BYTES], len(payload), 1, payload
         )
 
+    async def store_refused(self, gateway: str, refused: Refused) -> None:
+        """The telemetry store will never take these samples; the frame log has them. Idempotent."""
+        await self._add(
+            gateway, "store", refused.topic, refused.profile, refused.reason, refused.detail, refused.at_ms,
+            refused.head, refused.size_bytes, refused.count, None,
+        )  # fmt: skip
+
     async def _add(
         self, gateway: str, origin: str, topic: str, profile: str, reason: str, detail: str, at_ms: int, head: bytes,
         size_bytes: int, count: int, payload: bytes | None,
@@ -65,29 +73,22 @@ class Quarantine:
         name = repr((gateway, origin, topic, reason, at_ms if payload is None else 0, payload or head))
         identity = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
-        def insert(db: sqlite3.Connection) -> None:
-            db.execute(
+        topic, profile, reason, detail = (text.replace("\0", "\ufffd") for text in (topic, profile, reason, detail))
+        await self._database.execute(
+            Statement(
                 "INSERT INTO quarantine (identity, gateway, origin, topic, profile, reason, detail, at_ms, head, "
-                "size_bytes, count, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "size_bytes, count, payload) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+                "ON CONFLICT DO NOTHING",
                 (identity, gateway, origin, topic, profile, reason, detail, at_ms, head, size_bytes, count, payload),
-            )
-            db.execute("DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - ?", (KEPT,))
-
-        await self._file.write(insert)
+            ),
+            Statement("DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - $1", (KEPT,)),
+        )
 
     async def newest(self, gateway: str, before: int | None, limit: int) -> list[Entry]:
         """Newest first; of one gateway, or of all for ""."""
-        return await self._file.read(
-            lambda db: [
-                Entry(*row)
-                for row in db.execute(
-                    "SELECT number, gateway, origin, topic, profile, reason, detail, at_ms, head, size_bytes, count "
-                    "FROM quarantine WHERE (? = '' OR gateway = ?) AND number < ? ORDER BY number DESC LIMIT ?",
-                    (gateway, gateway, before if before is not None else 2**63 - 1, limit),
-                )
-            ]
-        )
-
-    async def close(self) -> None:
-        """Close the file."""
-        await self._file.close()
+        rows = await self._database.fetch(
+            "SELECT number, gateway, origin, topic, profile, reason, detail, at_ms, head, size_bytes, count "
+            "FROM quarantine WHERE ($1 = '' OR gateway = $1) AND number < $2 ORDER BY number DESC LIMIT $3",
+            gateway, before if before is not None else 2**63 - 1, limit,
+        )  # fmt: skip
+        return [Entry(*row) for row in rows]

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cloud_api.projections.runner import OpenFrame
+from cloud_api.telemetry.columns import Longs, longs, numbers, observed_ms, shown
 from cloud_api.telemetry.store import Aggregate, Point, Source
-from contracts.frame import NUMBER_FLOAT, NUMBER_SCALED, TEXT, Group, Integers, MetricColumn
-from contracts.reading import Quality, Value
-from contracts.vocabulary import METRICS, Metric
+from contracts.frame import TEXT, Group
+from contracts.reading import Quality
+from contracts.vocabulary import METRICS
 
 Answer = TypeVar("Answer")
-Longs = npt.NDArray[np.int64]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS progress (position BIGINT NOT NULL);
@@ -29,7 +29,6 @@ CREATE TABLE IF NOT EXISTS series (
 CREATE TABLE IF NOT EXISTS samples (series INTEGER NOT NULL, t_ms BIGINT NOT NULL, value DOUBLE, quality UTINYINT NOT NULL);
 CREATE TABLE IF NOT EXISTS texts (series INTEGER NOT NULL, t_ms BIGINT NOT NULL, value VARCHAR, quality UTINYINT NOT NULL);
 """
-_DTYPES = {"B": np.uint8, "H": np.uint16, "I": np.uint32, "Q": np.uint64}
 _AGGREGATES: dict[Aggregate, str] = {
     "count": "count(value)",
     "sum": "sum(value)",
@@ -111,19 +110,19 @@ class DuckDbStore:
     ) -> None:
         columns = frame.columns
         gateway = columns.header.gateway
-        devices = _longs(group.device_index, group.count)
-        t_ms = np.cumsum(_longs(group.observed_delta_ms, group.count)) + group.observed_ms
+        devices = longs(group.device_index, group.count)
+        t_ms = observed_ms(group)
         present = np.unique(devices)
         for column in group.metrics:
-            numbers = np.zeros(len(columns.devices), np.int32)
+            places_of = np.zeros(len(columns.devices), np.int32)
             for device in present:
                 key = (gateway, columns.devices[device], column.metric)
                 number = self._series.get(key)
                 if number is None:
                     number = self._series[key] = len(self._series) + 1
                     added.append((number, *key))
-                numbers[device] = number
-            series = numbers[devices]
+                places_of[device] = number
+            series = places_of[devices]
             quality = np.zeros(group.count, np.uint8)
             for place, doubt, _ in column.doubts:
                 quality[place] = doubt
@@ -135,7 +134,7 @@ class DuckDbStore:
                     for at in range(group.count)
                 ]
             else:
-                samples.add(series, t_ms, _values(column, group.count), quality)
+                samples.add(series, t_ms, numbers(column, group.count), quality)
 
     async def reset(self) -> None:
         """See ``Projection.reset``."""
@@ -164,7 +163,7 @@ class DuckDbStore:
             "AND (t_ms > ? OR rowid > ?) ORDER BY t_ms, rowid LIMIT ?",
             [number, max(start_ms, t_after), end_ms, t_after, place_after, limit],
         )
-        return [Point(t_ms, _shown(known, value), Quality(quality), place) for t_ms, value, quality, place in rows]
+        return [Point(t_ms, shown(known, value), Quality(quality), place) for t_ms, value, quality, place in rows]
 
     async def steps(
         self, source: Source, metric: str, start_ms: int, end_ms: int, step_ms: int, aggregate: Aggregate, limit: int
@@ -181,9 +180,14 @@ class DuckDbStore:
         )
         as_it_is = aggregate in ("last", "min", "max") and known.type != "number"
         return [
-            Point(t_ms, _shown(known, value) if as_it_is else value, Quality(quality), 0)
+            Point(t_ms, shown(known, value) if as_it_is else value, Quality(quality), 0)
             for t_ms, value, quality in rows
         ]
+
+    async def prune(self, before_ms: int) -> None:
+        """See ``TelemetryStore.prune``."""
+        for table in ("samples", "texts"):
+            await self._query(f"DELETE FROM {table} WHERE t_ms < ?", [before_ms])
 
     async def _query(self, sql: str, values: list[Any]) -> list[Any]:
         return await self._run(lambda: self._db.execute(sql, values).fetchall())
@@ -222,33 +226,3 @@ class _Columns:
             "value": np.concatenate(self._values),
             "quality": np.concatenate(self._quality),
         }
-
-
-def _longs(column: Integers, count: int) -> Longs:
-    if not column.typecode:
-        return np.full(count, column.base, np.int64)
-    return np.frombuffer(column.offsets, _DTYPES[column.typecode]).astype(np.int64) + column.base
-
-
-def _values(column: MetricColumn, count: int) -> npt.NDArray[np.float64]:
-    """Numbers as they are, booleans as 0 and 1, enums as the member's place; NaN where there is no value."""
-    if column.kind == NUMBER_FLOAT:
-        values = np.frombuffer(column.floats, np.float64)
-    else:
-        values = _longs(column.raw, count).astype(np.float64)
-        if column.kind == NUMBER_SCALED and column.scale:
-            values = values / 10**column.scale
-    if column.absent:
-        values = values.copy()
-        values[column.absent] = np.nan
-    return values
-
-
-def _shown(metric: Metric, value: Any) -> Value | None:
-    if value is None or metric.type == "text":
-        return value  # type: ignore[no-any-return]
-    if metric.type == "boolean":
-        return bool(value)
-    if metric.type == "enum":
-        return metric.members[int(value)]
-    return int(value) if value == int(value) and metric.decimals == 0 else float(value)

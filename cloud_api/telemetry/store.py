@@ -24,8 +24,15 @@ class Point(NamedTuple):
     place: int
 
 
+class StoreAway(OSError):
+    """The store does not answer now, or not to us. What it holds is still there; try again later."""
+
+
 class TelemetryStore(Projection, Protocol):
-    """A projection of the frame log that answers for series. Samples of the same time are all kept."""
+    """A projection of the frame log that answers for series. Samples of the same time are all kept.
+
+    Every method raises StoreAway when a store on another machine does not answer.
+    """
 
     async def series(
         self, source: Source, metric: str, start_ms: int, end_ms: int, limit: int, after: tuple[int, int] | None = None
@@ -40,6 +47,9 @@ class TelemetryStore(Projection, Protocol):
         count is of samples that have a value; sum, min, max and mean are of numbers (booleans count as 0 and 1, enums
         only under count and last). Quality is the worst of the step.
         """
+
+    async def prune(self, before_ms: int) -> None:
+        """Forget samples with t < before_ms; the frame log still has them, so a rebuild brings them back."""
 
     async def close(self) -> None:
         """Close it."""

@@ -122,7 +122,7 @@ def check_agent(status: dict[str, Any] | None) -> list[Finding]:
         Finding("agent", "ok", f"runs; {status['gauges'].get('buffered_samples', 0):,} samples wait for the cloud")
     ]
     if not status["ready"].get("outbox", True):
-        text = f"the outbox can't be written: {status.get('outbox_error', '')}"
+        text = f"the outbox can't be written: {status.get('parts', {}).get('outbox', '')}"
         findings.append(Finding("outbox", "fail", text, "see to the disk; nothing is acknowledged until it can"))
     if status["cloud"].get("not_fenced") is False:
         then = "this is a copy, or the other one is: stop one of them for good; readings are kept here meanwhile"

@@ -27,7 +27,10 @@ class _Waiting(NamedTuple):
 
 
 class Executor:
-    """Commands of one gateway. ``run`` must be running before ``submit`` is called."""
+    """Commands of one gateway. ``run`` must be running before ``submit`` is called.
+
+    now_ms, clock_error_ms  the time as the cloud has told it, and by how much it may be wrong; -1: not told yet
+    """
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class Executor:
         now_ms: Callable[[], int],
         monotonic_ms: Callable[[], int],
         checkpoint: Callable[[str], None],
+        clock_error_ms: Callable[[], int],
     ) -> None:
         self._profiles = profiles
         self._writer = writer
@@ -46,6 +50,7 @@ class Executor:
         self._now_ms = now_ms
         self._monotonic_ms = monotonic_ms
         self._checkpoint = checkpoint
+        self._clock_error_ms = clock_error_ms
         self._inbox: asyncio.Queue[Command] = asyncio.Queue(COMMANDS_MAX)
         self._in_hand: dict[str, str] = {}  # command id -> state
         self._locks: dict[str, asyncio.Lock] = {}
@@ -94,6 +99,8 @@ class Executor:
                 if command.cancel:
                     if known == "received":
                         self._in_hand[command.command_id] = move(known, "cancelled")
+                elif command.sent_ms and self._clock_error_ms() < 0:
+                    log.warning("time not known: the command must come again", extra={"command_id": command.command_id})
                 elif known is None and len(self._in_hand) < COMMANDS_MAX:
                     self._in_hand[command.command_id] = ""
                     tasks.create_task(self._carry_out(command, received_ms + command.ttl_ms))
@@ -119,7 +126,7 @@ class Executor:
             self._say(name, state, reason)
 
         try:
-            if command.ttl_ms <= 0:
+            if command.ttl_ms <= 0 or self._was_held_up(command):
                 return become("expired", "ttl_passed")
             try:
                 action = self._prepare(command)
@@ -143,6 +150,12 @@ class Executor:
                 # the writer has the last word in its pending batch; wait until a repeat would find it on disk
                 await self._writer.flushed()
                 self._in_hand.pop(name, None)
+
+    def _was_held_up(self, command: Command) -> bool:
+        """Whatever a broker, whose clock may be wrong, kept for longer than its time to live is not carried out."""
+        if not command.sent_ms:
+            return False  # a cloud that does not say when
+        return self._now_ms() - command.sent_ms - self._clock_error_ms() > command.ttl_ms
 
     def _prepare(self, command: Command) -> Action:
         seen = self._devices.get(command.device)

@@ -45,7 +45,10 @@ class RawMessage(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """One group commit. ``acks``: packet ids to acknowledge once it is on disk (also repeats of what already is)."""
+    """One group commit. ``acks``: packet ids to acknowledge once it is on disk (also repeats of what already is).
+
+    number  1, 2, 3... in a run of the agent; in logs it joins a message to its frames
+    """
 
     readings: list[Reading] = field(default_factory=list)
     urgent_readings: list[Reading] = field(default_factory=list)  # money and safety: sent first, dropped last
@@ -59,6 +62,7 @@ class Batch:
     documents: dict[str, bytes] = field(default_factory=dict)
     session_new: bool = False
     messages: int = 0
+    number: int = 1
 
     @property
     def empty(self) -> bool:

@@ -50,6 +50,8 @@ class Frames:
         self.now_ms = now_ms
         self.checkpoint = checkpoint
         self.is_open = False
+        self.given_up: dict[str, int] = {}
+        """Reason -> samples in frames that this run has dropped by policy."""
         self._deliveries = Deliveries()
         self._aged_ms = 0
         self._pressed = False

@@ -4,7 +4,9 @@ seen, command states. ``OutboxWriter`` calls it from its thread. Everything here
 
 import contextlib
 import logging
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import cast
 
 from contracts.frame import FrameError, decode_frame, read_header
@@ -14,7 +16,7 @@ from edge_agent.outbox import knowledge
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 from edge_agent.outbox.epochs import EarlierFrame, Epochs
 from edge_agent.outbox.frames import CommittedFrame, copy_of, disk_of
-from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, merged, ranges_of, too_much, without
+from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, merged, ranges_of, room_bytes, too_much, without
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,26 @@ class Outbox(Epochs):
         """Frames that came to be beside what was asked for (they declare drops); each is told once."""
         beside, self.beside = self.beside, []
         return beside
+
+    @property
+    def unacked_bytes(self) -> int:
+        """What frames take that the cloud has not acknowledged."""
+        return self.bytes - self._bytes_acked
+
+    @property
+    def room_bytes(self) -> int:
+        """What may still come before frames have to be given up, by the size cap or the disk."""
+        return room_bytes(self.limits, self.unacked_bytes, self._bytes_acked, disk_of(self.path.parent))
+
+    def oldest_unacked_ms(self) -> int | None:
+        """When the oldest frame was committed that the cloud has not acknowledged; None when there is none."""
+        found = [
+            self._db.execute(
+                "SELECT born_ms FROM frames WHERE lane = ? AND acked = 0 ORDER BY epoch, seq LIMIT 1", (number,)
+            ).fetchone()
+            for number in range(len(LANES))
+        ]
+        return min((row[0] for row in found if row), default=None)
 
     # --- writing ---
 
@@ -96,7 +118,8 @@ class Outbox(Epochs):
             self._find_oldest(state)
         else:
             self.ended = self._ended()
-        while self._bytes_acked > self.limits.bytes_max * ACKED_SHARE and self._delete_acked():
+        kept_max = int(self.limits.bytes_max * ACKED_SHARE)
+        while self._bytes_acked > kept_max and self._delete_acked(self._bytes_acked - kept_max):
             pass
 
     def wanted(self, epoch: str, lane: str, ranges: Sequence[tuple[int, int]]) -> None:
@@ -180,12 +203,15 @@ class Outbox(Epochs):
             disk = disk._replace(free_bytes=disk.free_bytes + free_pages * page_bytes)
         return too_much(self.limits, self.bytes, disk)
 
-    def _delete_acked(self) -> bool:
+    def _delete_acked(self, enough_bytes: int = 1 << 62) -> bool:
+        """Delete some of the oldest acked frames, no more than free so much; False when there is none."""
         rows = self._db.execute(
             "SELECT rowid, length(payload) FROM frames WHERE acked = 1 ORDER BY rowid LIMIT ?", (DELETE_FRAMES,)
         ).fetchall()
         if not rows:
             return False
+        up_to = list(accumulate(row[1] for row in rows))
+        rows = rows[: bisect_left(up_to, enough_bytes) + 1]
         places = ",".join("?" * len(rows))
         with self._transaction():
             self._db.execute(f"DELETE FROM frames WHERE rowid IN ({places})", [row[0] for row in rows])
@@ -244,6 +270,7 @@ class Outbox(Epochs):
         self.checkpoint("after_drop")
         self._after_commit(declared, lanes)
         self.beside += declared
+        self.given_up[reason] = self.given_up.get(reason, 0) + sum(samples_of.values())
         self.bytes -= size
         self._find_oldest(self.lanes[lane])
         if epoch_number != self._number:

@@ -48,6 +48,13 @@ def too_much(limits: Limits, held_bytes: int, disk: Disk) -> str:
     return ""
 
 
+def room_bytes(limits: Limits, unacked_bytes: int, acked_bytes: int, disk: Disk) -> int:
+    """What may still come before unacknowledged frames have to go; acknowledged ones make room first."""
+    by_cap = limits.bytes_max - unacked_bytes
+    by_disk = disk.free_bytes + acked_bytes - floor_bytes(limits, disk)
+    return max(0, min(by_cap, by_disk))
+
+
 def ranges_of(seqs: list[int]) -> list[tuple[int, int]]:
     """Ascending seqs as (first, last) ranges without a hole."""
     ranges: list[tuple[int, int]] = []

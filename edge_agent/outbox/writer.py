@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import TypeVar, TypeVarTuple, Unpack
 
 from edge_agent.outbox.batch import Batch
@@ -29,6 +30,7 @@ class OutboxWriter:
     committed   called on the event loop after each commit, with the batch and its frames; also with frames that came
                 to be beside one (declared drops), and an empty batch
     renewed     called when the file turned out to be damaged and a new one was begun
+    timed       gives a context that measures one commit
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class OutboxWriter:
         committed: Callable[[Batch, list[CommittedFrame]], None],
         checkpoint: Callable[[str], None],
         renewed: Callable[[], None],
+        timed: Callable[[], AbstractContextManager[object]],
     ) -> None:
         self.outbox = outbox
         self.pending = Batch()
@@ -48,6 +51,7 @@ class OutboxWriter:
         self._committed = committed
         self._checkpoint = checkpoint
         self._renewed = renewed
+        self._timed = timed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._some = asyncio.Event()
         self._many = asyncio.Event()
@@ -128,12 +132,13 @@ class OutboxWriter:
     async def _commit_pending(self, last: bool = False) -> None:
         self._some.clear()
         self._many.clear()
-        batch, self.pending = self.pending, Batch()
+        batch, self.pending = self.pending, Batch(number=self.pending.number + 1)
         done, self._done = self._done, []
         self._checkpoint("before_commit")
         while not batch.empty:
             try:
-                frames = await self.call(self.outbox.commit, batch)
+                with self._timed():
+                    frames = await self.call(self.outbox.commit, batch)
                 break
             except sqlite3.Error as error:
                 # Full disk, I/O error: not acknowledged, not lost at the broker, and not a crash loop.

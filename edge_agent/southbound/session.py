@@ -41,6 +41,8 @@ class Southbound:
         self.port = port
         self.client_id = client_id
         self.connected = False
+        self.failing = ""
+        self.sessions = 0
         self._deliver = deliver
         self._session_new = session_new
         self._jitter = jitter
@@ -59,6 +61,7 @@ class Southbound:
                 attempt = 0
             except (OSError, ProtocolError, TimeoutError) as error:
                 attempt += 1
+                self.failing = str(error) or type(error).__name__
                 log.warning("local broker is not there", extra={"error": str(error), "attempt": attempt})
             await asyncio.sleep(self._jitter.uniform(0.02, min(BACKOFF_S_MAX, 0.1 * 2**attempt)))
 
@@ -77,6 +80,8 @@ class Southbound:
             link.write(packets.subscribe(self._next_packet_id(), ("#",), 1))
         self._link = link
         self.connected = True
+        self.failing = ""
+        self.sessions += 1
         if self._paused:
             link.pause()
         log.info("local broker connected", extra={"session_present": connack.session_present})

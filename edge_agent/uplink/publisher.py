@@ -14,10 +14,14 @@ import aiomqtt
 import msgspec
 
 from contracts import topics
+from contracts.frame import frame_name
 from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
+from contracts.mqtt_client import MqttClient
 from edge_agent.outbox.frames import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
+from edge_agent.uplink.acks import AckNotes
 from edge_agent.uplink.earlier import EarlierSender
+from edge_agent.uplink.hearing import Hearing, LinkWord
 from edge_agent.uplink.judgement import held_lanes, is_copied, questioned
 from edge_agent.uplink.window import FrameKey, SendWindow
 
@@ -30,6 +34,11 @@ ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
 """A cloud that does not answer in this time is an older one: frames go without its word."""
 FENCED_S = 60.0
+PUBLISH_S = 20.0
+"""The broker's PUBACK may take so long, and longer where answers do: then the link is given up."""
+LATE_LOOK_MS_MAX = 4_000
+UNCONFIRMED_MAX = 100
+"""Messages beside the frames that may wait for their PUBACK; a dead link is found before there are more."""
 CACHE_BYTES_MAX = 524_288
 """Fresh frames kept in memory until they are sent, so that they need not be read from disk."""
 
@@ -76,13 +85,16 @@ class Uplink:
         backoff_s_max: float,
         heartbeat_s: float,
         checkpoint: Callable[[str], None],
-        mqtt: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+        mqtt: Callable[..., aiomqtt.Client] = MqttClient,
     ) -> None:
         self.gateway = gateway
         self.connected = False
         self.ingest_online = False
         self.fenced = False
+        self.failing = ""
+        self.sessions = 0
         self.frames_sent = 0
+        self.frames_again = 0
         self.bytes_sent = 0
         self.frames_acked = 0
         self.conflicts = 0
@@ -105,11 +117,19 @@ class Uplink:
         self._say_state = asyncio.Event()
         self._begun = asyncio.Event()
         self._session = ""
+        self._ingest_heard = False  # in this session
         self._ingest = ""  # the session of the ingest that has last said it is there
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._ask_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._earlier = EarlierSender(gateway, writer, window.resend_after_ms, self.committed)
+        self._hearing = Hearing()
+        self._acks = AckNotes(writer)
         self._encoder = msgspec.msgpack.Encoder()
+
+    @property
+    def link(self) -> LinkWord:
+        """In which directions the link works."""
+        return self._hearing.link(self._monotonic_ms(), self._window.answer_ms)
 
     def committed(self, frames: list[CommittedFrame]) -> None:
         """These frames are on disk now."""
@@ -143,6 +163,7 @@ class Uplink:
                 attempt = 0
             except* (aiomqtt.MqttError, OSError, ssl.SSLError, sqlite3.Error, Begun) as errors:
                 attempt = 1 if self.connected else attempt + 1
+                self.failing = str(errors.exceptions[0]) or type(errors.exceptions[0]).__name__
                 log.warning("cloud is not there", extra={"error": str(errors.exceptions[0]), "attempt": attempt})
             except* Fenced:
                 pause_s_max = FENCED_S
@@ -159,10 +180,12 @@ class Uplink:
     def _lost(self) -> None:
         self.connected = False
         self.ingest_online = False
+        self._ingest_heard = False
         self._ingest = ""
         self._ask_since_ms = None
         self._asked.clear()
         self._begun.clear()
+        self._hearing.lost()
         self._forget()
 
     def _forget(self) -> None:
@@ -182,23 +205,25 @@ class Uplink:
             tls_context=self._cloud.tls() if self._cloud.tls else None,
             keepalive=KEEPALIVE_S,
             timeout=5,
-            max_inflight_messages=self._window.frames_max + 10,
+            max_inflight_messages=self._window.frames_max + UNCONFIRMED_MAX,
             will=aiomqtt.Will(topics.state(self.gateway), death, qos=1, retain=True),
             logger=logging.getLogger("edge_agent.uplink.mqtt"),
         ) as client:
-            await client.subscribe([
-                (topics.ack(self.gateway), 1), (topics.command(self.gateway), 1), (topics.desired(self.gateway), 1),
-                (topics.welcome(self.gateway), 1), (topics.INGEST, 1),
-            ])  # fmt: skip
-            client.pending_calls_threshold = self._window.frames_max + 10  # the window bounds them; no warning
+            await self._subscribe(client)
+            # The window bounds them; no warning.
+            client.pending_calls_threshold = self._window.frames_max + UNCONFIRMED_MAX
             self.connected = True
+            self._hearing.connected()
+            self.failing = ""
+            self.sessions += 1
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._heartbeat(client, session), name="heartbeat")
+                    tasks.create_task(self._heartbeat(client, session, tasks), name="heartbeat")
                     tasks.create_task(self._receive(client), name="receive")
                     tasks.create_task(self._send(client, tasks), name="send")
                     tasks.create_task(self._resend(), name="resend")
+                    tasks.create_task(self._acks.run(), name="acknowledgements")
                     tasks.create_task(self._earlier.run(client), name="earlier epochs")
                     tasks.create_task(self._begin_anew(), name="begun anew")
             except asyncio.CancelledError:
@@ -207,7 +232,15 @@ class Uplink:
                         await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
                 raise
 
-    async def _heartbeat(self, client: aiomqtt.Client, session: str) -> None:
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        # With QoS 0: whatever is lost is said again, and a broker need not keep an account of it for each gateway.
+        # (NATS makes a consumer on disk for every subscription with QoS 1: 300 gateways took a minute to come back.)
+        await client.subscribe([
+            (topics.ack(self.gateway), 0), (topics.command(self.gateway), 0), (topics.desired(self.gateway), 0),
+            (topics.welcome(self.gateway), 0), (topics.INGEST, 0),
+        ])  # fmt: skip
+
+    async def _heartbeat(self, client: aiomqtt.Client, session: str, tasks: asyncio.TaskGroup) -> None:
         """State now and then; it asks for an answer at first, while one is awaited, and now and then."""
         ask_ms = int(ASK_HEARTBEATS * self._heartbeat_s * 1000)
         asked_ms = self._monotonic_ms() - ask_ms
@@ -217,12 +250,16 @@ class Uplink:
             state = self._state()
             state.session = session
             state.ask = self._ask_since_ms is not None or now_ms - asked_ms >= ask_ms
+            state.heartbeat_ms = int(self._heartbeat_s * 1000)
+            state.unheard_ms = self._hearing.unheard_ms(now_ms, self._window.answer_ms)
             if state.ask:
                 asked_ms = now_ms
                 self._asked[state.at_ms] = now_ms
                 while len(self._asked) > ASKED_KEPT:
                     del self._asked[next(iter(self._asked))]
-            await client.publish(topics.state(self.gateway), self._encoder.encode(state), qos=1, retain=True)
+            # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
+            said = self._say(client, topics.state(self.gateway), self._encoder.encode(state), state.ask, retain=True)
+            tasks.create_task(said, name="state")
             if self._ask_since_ms is not None and now_ms - self._ask_since_ms > UNANSWERED_MS:
                 log.warning("the cloud does not answer; sending without its word")
                 await self._writer.call(self._writer.outbox.heal_clock, 0, -1)  # what is sent is not moved any more
@@ -231,6 +268,9 @@ class Uplink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
                     await self._say_state.wait()
+            if not self._ingest_heard:
+                # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
+                await self._subscribe(client)
 
     async def _begin_anew(self) -> None:
         await self._begun.wait()
@@ -240,11 +280,17 @@ class Uplink:
         async for message in client.messages:
             topic = str(message.topic)
             payload = bytes(message.payload) if isinstance(message.payload, bytes | bytearray) else b""
+            if topic in (topics.ack(self.gateway), topics.welcome(self.gateway)):
+                self._hearing.answered()
+            else:
+                self._hearing.told(self._monotonic_ms())
             try:
                 if topic == topics.ack(self.gateway):
                     await self._on_ack(msgspec.msgpack.decode(payload, type=FrameAck))
                 elif topic == topics.welcome(self.gateway):
                     await self._on_welcome(msgspec.msgpack.decode(payload, type=Welcome))
+                elif topic == topics.command(self.gateway) and message.retain:
+                    log.error("a command is retained, which commands never are; it is not carried out")
                 elif topic == topics.command(self.gateway):
                     self._on_command(msgspec.msgpack.decode(payload, type=Command))
                 elif topic == topics.desired(self.gateway):
@@ -255,6 +301,7 @@ class Uplink:
                 log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
 
     def _on_ingest(self, state: IngestState) -> None:
+        self._ingest_heard = True
         if state.online == self.ingest_online and state.session == self._ingest:
             return  # it says again that it is there
         if not state.online and state.session != self._ingest:
@@ -278,6 +325,7 @@ class Uplink:
         if welcome.fenced:
             raise Fenced
         await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        await self._acks.write()  # what the cloud wants again may be what it had acknowledged
         outbox = self._writer.outbox
         held = held_lanes(welcome, outbox.epoch)
         frames = {place: await self._writer.call(outbox.read, *place) for place in questioned(held, outbox.lanes)}
@@ -322,12 +370,15 @@ class Uplink:
             self._ask()
             return
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
-        before = self._window.in_flight
-        self._window.acked(ack.lane, ranges)
-        self.frames_acked += before - self._window.in_flight
+        landed, lost = self._window.acked(ack.lane, ranges, self._monotonic_ms())
+        self.frames_again += len(lost)
+        self.frames_acked += len(landed)
+        if landed and log.isEnabledFor(logging.DEBUG):
+            names = [frame_name(self.gateway, ack.epoch, *key) for key in landed]
+            log.debug("frames acknowledged", extra={"frames": names})
         self._work.set()
         self._checkpoint("ack_come")
-        await self._writer.acked(ack.lane, ranges, ack.epoch)
+        self._acks.note(ack.epoch, ack.lane, ranges)
 
     async def _send(self, client: aiomqtt.Client, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -340,20 +391,32 @@ class Uplink:
                 else:
                     payload = await self._writer.call(self._writer.outbox.read_sound, key.lane, key.seq)
                 if payload is None:  # dropped by policy since
-                    self._window.acked(key.lane, [(key.seq, key.seq)])
+                    self._window.gone(key)
                     continue
                 tasks.create_task(self._publish(client, key, payload))
 
     async def _publish(self, client: aiomqtt.Client, key: FrameKey, payload: bytes) -> None:
         self._checkpoint("before_publish")
-        await client.publish(topics.up(self.gateway, key.lane), payload, qos=1)
+        await self._say(client, topics.up(self.gateway, key.lane), payload)
         self.frames_sent += 1
         self.bytes_sent += len(payload)
+        if log.isEnabledFor(logging.DEBUG):
+            name = frame_name(self.gateway, self._writer.outbox.epoch, *key)
+            log.debug("frame sent", extra={"frame": name, "bytes": len(payload)})
         self._checkpoint("after_publish")
+
+    async def _say(
+        self, client: aiomqtt.Client, topic: str, payload: bytes, wants_answer: bool = True, retain: bool = False
+    ) -> None:
+        self._hearing.said(self._monotonic_ms(), wants_answer)
+        patience_s = max(PUBLISH_S, 2 * self._window.answer_ms / 1000)
+        await client.publish(topic, payload, qos=1, retain=retain, timeout=patience_s)
+        self._hearing.confirmed()
 
     async def _resend(self) -> None:
         while True:
-            await asyncio.sleep(self._window.resend_after_ms / 4000)
+            await asyncio.sleep(min(self._window.resend_after_ms, LATE_LOOK_MS_MAX) / 4000)
             if late := self._window.overdue(self._monotonic_ms()):
+                self.frames_again += len(late)
                 log.warning("acks are late, sending again", extra={"frames": len(late)})
                 self._work.set()

@@ -18,5 +18,5 @@ def client_context(ca: str, cert: str, key: str, dates_count: bool) -> ssl.SSLCo
     if not dates_count:
         context.verify_flags |= _NO_CHECK_TIME
     if cert:
-        context.load_cert_chain(cert, key or None)
+        context.load_cert_chain(cert, key)
     return context

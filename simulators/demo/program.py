@@ -167,6 +167,7 @@ class Demo:
                 await asyncio.wait([task])
 
     async def _start(self, running: list["asyncio.Task[None]"]) -> None:
+        settings = self._settings
         try:
             async with asyncio.timeout(READY_S_MAX):
                 *programs, devices = self._children
@@ -180,7 +181,7 @@ class Demo:
                 # Only now: a broker keeps nothing for an agent that has never been there.
                 running.append(asyncio.create_task(devices.run(), name=devices.spec.name))
                 await devices.wait_ready()
-                await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS])
+                await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS], settings.seed)
         except TimeoutError:
             missing = [child.spec.name for child in self._children if not (child.pid and await child.spec.ready())]
             raise DemoError(

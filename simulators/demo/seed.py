@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import httpx
 
-from simulators.communities import COMMUNITIES, FACILITIES, GATEWAYS, demo_devices
+from simulators.communities import COMMUNITIES, FACILITIES, GATEWAYS, bays, demo_devices
+from simulators.world.world import World
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +34,27 @@ async def devices_seen(url: str) -> int:
     return len(await _adopted(url))
 
 
-async def name_devices(url: str) -> None:
-    """Give every adopted device its bilingual name, as an installer would."""
+async def commission(url: str, seed: int) -> None:
+    """What an installer does with every adopted device: its bilingual name, what was measured, the place before a charger.
+
+    seed  of the simulated world: it decides how high the bins are
+    """
     known = await _adopted(url)
+    bay_of = bays()
+    measured = World(demo_devices(), seed, 0).measured()
     async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10) as api:
         for spec in demo_devices():
             device = known.get((spec.gateway, spec.id))
-            if device is not None and device["name"] != {"zh": spec.zh, "en": spec.en}:
-                body = {"name": {"zh": spec.zh, "en": spec.en}}
-                (await api.patch(f"devices/{device['id']}", json=body)).raise_for_status()
+            if device is None:
+                continue
+            wanted: dict[str, object] = {"name": {"zh": spec.zh, "en": spec.en}}
+            if spec.id in measured:
+                wanted["parameters"] = measured[spec.id]
+            bay = known.get(bay_of.get((spec.gateway, spec.id), ("", "")))
+            if bay is not None:
+                wanted["place_id"] = bay["id"]
+            if any(device[name] != value for name, value in wanted.items()):
+                (await api.patch(f"devices/{device['id']}", json=wanted)).raise_for_status()
 
 
 async def _adopted(url: str) -> dict[tuple[str, str], dict[str, object]]:
@@ -54,9 +67,9 @@ async def _adopted(url: str) -> dict[tuple[str, str], dict[str, object]]:
     return {source: found[source] for source in wanted & found.keys()}
 
 
-async def wait_for_devices(url: str, gateways: Sequence[str]) -> None:
-    """Return when every simulated device of these gateways is in the registry, and named."""
+async def wait_for_devices(url: str, gateways: Sequence[str], seed: int) -> None:
+    """Return when every simulated device of these gateways is in the registry, and commissioned."""
     wanted = sum(spec.gateway in gateways for spec in demo_devices())
     while await devices_seen(url) < wanted:
         await asyncio.sleep(0.1)
-    await name_devices(url)
+    await commission(url, seed)

@@ -30,6 +30,8 @@ class ChargePoint(Thing):
         self.register_wh = random.uniform(200_000, 9_000_000)
         self.voltage_v = 229.0
         self.temperature_cel = 24.0
+        self.parked = False  # a car stands before it that is not plugged in
+        self.since_ms = agenda.now_ms - int(random.uniform(5 * MINUTE_MS, 5 * HOUR_MS))
         self._metered_ms = agenda.now_ms
         self._amps = 0.0
         self._turn = 0  # counts changes, so that a plan made before one is known to be void
@@ -38,6 +40,12 @@ class ChargePoint(Thing):
         else:
             self._plan_car()
         agenda.after(random.expovariate(1 / (20 * 24 * HOUR_MS)), name, self._fault)
+        self._plan_parker()
+
+    @property
+    def occupied(self) -> bool:
+        """A car stands before it, plugged in or not: what a sensor in the ground sees. ``since_ms``: since when so."""
+        return self.plugged or self.parked
 
     @property
     def plugged(self) -> bool:
@@ -86,11 +94,33 @@ class ChargePoint(Thing):
         self.agenda.after(max(2 * MINUTE_MS, self.wait_ms(7 * HOUR_MS, rhythms.COMING)), self.name, self._come)
 
     def _come(self) -> None:
-        if self.status != "Available":
+        if self.status != "Available" or self.parked:
             self._plan_car()
             return
         self._plug(0.0)
+        self._moved()
+
+    def _plan_parker(self) -> None:
+        self.agenda.after(self.random.expovariate(1 / (30 * HOUR_MS)), self.name, self._park)
+
+    def _park(self) -> None:
+        """Someone parks here without charging."""
+        if self.occupied:
+            self._plan_parker()
+            return
+        self.parked = True
+        self._moved()
+        self.agenda.after(self.random.uniform(0.3, 3) * HOUR_MS, self.name, self._unpark)
+
+    def _unpark(self) -> None:
+        self.parked = False
+        self._moved()
+        self._plan_parker()
+
+    def _moved(self) -> None:
+        """A car came or went. Watchers are told before ``since_ms`` moves: they tell how long it was as before."""
         self.changed()
+        self.since_ms = self.agenda.now_ms
 
     def _plug(self, done: float) -> None:
         self.need_wh = self.random.uniform(6_000, 48_000)
@@ -132,6 +162,9 @@ class ChargePoint(Thing):
         self.limit_a = self.amps_max
         if self.status != "Faulted":
             self._set("Available")
+        else:
+            self.changed()
+        self.since_ms = self.agenda.now_ms
         self._plan_car()
 
     def _fault(self) -> None:

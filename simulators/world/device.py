@@ -57,6 +57,10 @@ class Device:
         """All that the device can tell, as it is, in the instrument's resolution."""
         raise NotImplementedError
 
+    def measured(self) -> dict[str, float]:
+        """What an installer measures on site so that its values can be read: parameters of the device."""
+        return {}
+
     def on_change(self) -> dict[str, Value]:
         """What it tells when its thing changed."""
         return self.true()

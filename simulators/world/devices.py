@@ -30,7 +30,8 @@ class PlaceSensor(Device):
         FaultKind("stuck", 40 * DAY_MS, 12 * HOUR_MS),
         FaultKind("lie", 30 * DAY_MS, 2 * HOUR_MS, "spot_status", "flip"),  # the neighbour's car, a manhole cover
     )
-    thing: Place
+    thing: Place | ChargePoint  # of a charging bay, it sees the car that is charged, or one that only stands there
+    _told = ""
 
     def true(self) -> dict[str, Value]:
         cold = min(0.0, rhythms.outdoor_cel(self.agenda.now_ms)) * 0.01
@@ -45,6 +46,11 @@ class PlaceSensor(Device):
         if lasted is None:
             return {"spot_status": self._status()}
         return {"spot_status": self._status(), "previous_state_duration": lasted}
+
+    def notice(self) -> None:
+        if self._told != self._status():  # a charge point changes in ways that the ground does not see
+            self._told = self._status()
+            super().notice()
 
     def _status(self) -> str:
         return "occupied" if self.thing.occupied else "free"
@@ -170,6 +176,9 @@ class EverestPile(Pile):
 class BinSensor(Device):
     """Milesight EM400-TLD: distance, temperature, tilt, battery."""
 
+    def measured(self) -> dict[str, float]:
+        return {"height_mm": float(self.thing.depth_mm), "offset_mm": 40.0}
+
     PERIOD_MS = 30 * MINUTE_MS
     FAULTS = (
         silent(),
@@ -195,6 +204,9 @@ class TownBinSensor(Device):
     PERIOD_MS = HOUR_MS
     FAULTS = BinSensor.FAULTS
     thing: Bin
+
+    def measured(self) -> dict[str, float]:
+        return {"height_mm": float(self.thing.depth_mm), "offset_mm": 40.0}
 
     def true(self) -> dict[str, Value]:
         self.thing.look()

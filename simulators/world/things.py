@@ -5,6 +5,7 @@ bins, meters) advance on a fixed grid when they are looked at, so the truth does
 """
 
 from collections.abc import Callable
+from math import ceil, floor
 from random import Random
 
 from simulators.world import rhythms
@@ -183,8 +184,8 @@ class Room(Thing):
         chance = self.random.random
         hour = rhythms.local_hour(now_ms)
         wish = self.seats * (0.5 if 8.5 <= hour < 21.5 else 0.02) * chance()
-        self.people += round((wish - self.people) * 0.4)
-        self.people = max(0, self.people)
+        change = (wish - self.people) * 0.4
+        self.people += ceil(change) if change > 0.5 else floor(change) if change < 0 else 0  # the last one leaves too
         self.movements = round(self.people * chance() * 6)
         self.window_open = self.people > 0 and chance() < 0.06
         outdoor = rhythms.outdoor_cel(now_ms)

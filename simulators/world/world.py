@@ -54,7 +54,7 @@ class World:
         thing = self._things.get(spec.thing)
         if thing is None:
             thing = self._things[spec.thing] = make(spec.thing, self._agenda, stream(seed, "thing", spec.thing))
-        elif not (isinstance(make, type) and isinstance(thing, make)):
+        elif not (isinstance(make, type) and isinstance(thing, make)) and not _sees(spec.model, thing):
             raise ValueError(f"device {spec.id}: {spec.thing} is a {type(thing).__name__} already")
         model = DEVICES[spec.model]
         faults = Faults(model.FAULTS, stream(seed, "faults", spec.id), start_ms)
@@ -87,6 +87,10 @@ class World:
         self._spoken.clear()
         return spoken
 
+    def measured(self) -> dict[str, dict[str, float]]:
+        """Device -> what an installer measures on site, for those where there is something to measure."""
+        return {name: found for name, device in self._devices.items() if (found := device.measured())}
+
     def present(self) -> list[Event]:
         """What each device would say now, in the plan's order; nothing moves."""
         return [device.event("start", device.true()) for device in self._devices.values()]
@@ -108,3 +112,8 @@ class World:
         if len(self._spoken) == spoken:  # its thing did not move, but it answers all the same
             known.say("command", known.true())
         return True
+
+
+def _sees(model: str, thing: Thing) -> bool:
+    """A sensor in the ground of a charging bay looks at the charge point's cars."""
+    return model == "nwave-nps" and isinstance(thing, ChargePoint)

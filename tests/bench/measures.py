@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-import os
+import random
 import statistics
 import threading
 import time
 import urllib.request
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,15 @@ from contracts import topics
 from contracts.frame import encode_frame
 from contracts.reading import Clock, Reading, Sample
 from edge_agent.profiles import SHIPPED, ProfileSet
-from tests.bench.load import RawPublisher, payloads
+from tests.bench import influx
+from tests.bench.load import PROFILE, RawPublisher, payloads
 from tests.brokers import running_broker
 from tests.processes import CloudApi, Site, running_site, wait_for
 
 FIXTURES = Path(__file__).parents[3] / "shared" / "fixtures" / "vendor_payloads"
-EDGE_READINGS = 60_000
+WARM_UP = 2_000
 BACKLOG_READINGS = 100_000
 CLOUD_FRAMES, CLOUD_READINGS = 600, 500
-
-
-def pin(site: Site, agent_core: int = 0) -> None:
-    """The agent alone on one core; brokers, cloud and load on the other."""
-    cores = sorted(os.sched_getaffinity(0))
-    other = cores[-1]
-    for pid in (site.local_broker.pid, site.cloud_broker.pid, site.cloud.process.pid):
-        _pin(pid, other)
-    _pin(site.agent.process.pid, cores[agent_core])
-
-
-def _pin(pid: int, core: int) -> None:
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
 
 
 def status(site: Site) -> dict[str, Any]:
@@ -45,46 +33,23 @@ def status(site: Site) -> dict[str, Any]:
     return wait_for(site.agent.status, "the agent's status")
 
 
-def edge(folder: Path) -> dict[str, float]:
-    """Sensor publish (QoS 1, 150-byte JSON) → outbox committed → cloud acked; the agent on one core."""
-    with running_site(folder) as site:
-        pin(site)
+def drain(folder: Path) -> dict[str, float]:
+    """The link is away while a large backlog grows; then: first fresh data, and how fast the backlog drains."""
+    with running_site(folder, LINLI_PROFILES=str(PROFILE)) as site:
         publisher = RawPublisher(site.local_broker.port)
-        publisher.publish_all(payloads(2_000))
-        wait_for(lambda: status(site)["gauges"]["buffered_samples"] == 0, "the warm-up", 30)
-        before, cpu_s = status(site)["counters"], site.agent.cpu_s()
-        began = time.monotonic()
-        publisher.publish_all(payloads(EDGE_READINGS))
-
-        def all_acked() -> bool:
-            now = status(site)
-            done = now["counters"]["readings"] - before["readings"] >= EDGE_READINGS
-            return done and now["gauges"]["buffered_samples"] == 0
-
-        wait_for(all_acked, "everything to be committed and acked", 120, 0.01)
-        took_s = time.monotonic() - began
-        after = status(site)["counters"]
-        publisher.close()
-        return {
-            "edge_readings_per_s": EDGE_READINGS / took_s,
-            "edge_cpu_s_per_1k": (site.agent.cpu_s() - cpu_s) / EDGE_READINGS * 1000,
-            "edge_rss_mb": site.agent.resident_mb(),
-            "uplink_bytes_per_reading": (after["bytes_sent"] - before["bytes_sent"]) / EDGE_READINGS,
-        }
-
-
-def outage(folder: Path) -> dict[str, float]:
-    """The link is away while a backlog grows; then: first fresh data, and how fast the backlog drains."""
-    with running_site(folder) as site:
+        publisher.publish_all(payloads(WARM_UP))
+        wait_for(lambda: len(site.cloud.get("devices", limit=1000)["items"]) >= 100, "the devices to be known", 60, 0.2)
+        all_taken = WARM_UP + BACKLOG_READINGS
+        sender = site.cloud.device(f"dev-{all_taken % 100:03d}")
+        assert sender is not None
+        state = f"devices/{sender['id']}/state"
         site.cloud_broker.kill()
-        publisher = RawPublisher(site.local_broker.port)
-        publisher.publish_all(payloads(BACKLOG_READINGS))
-        wait_for(lambda: status(site)["counters"]["readings"] >= BACKLOG_READINGS, "the backlog", 60)
+        publisher.publish_all(payloads(BACKLOG_READINGS, first=WARM_UP))
+        wait_for(lambda: status(site)["counters"]["readings"] >= all_taken, "the backlog", 60, 0.1)
         grown_mb = site.agent.resident_mb()
         began = time.monotonic()
         site.cloud_broker.start()
-        fresh = {"samples": {"message_count": 1}}
-        publisher.publish_all([("linli-device/reading/fresh", json.dumps(fresh).encode())])
+        publisher.publish_all(payloads(1, first=all_taken))
         first_s: float | None = None
         link_s: float | None = None
 
@@ -93,11 +58,11 @@ def outage(folder: Path) -> dict[str, float]:
             now = status(site)
             if link_s is None and now["cloud"]["ingest_online"]:
                 link_s = time.monotonic()
-            if first_s is None and site.cloud.device("fresh"):
+            if first_s is None and site.cloud.get(state)["metrics"]["message_count"]["value"] == all_taken:
                 first_s = time.monotonic() - began
             return bool(first_s and now["gauges"]["buffered_samples"] == 0)
 
-        wait_for(drained, "the backlog to drain", 60, 0.005)
+        wait_for(drained, "the backlog to drain", 60, 0.02)
         assert first_s is not None
         took_s = time.monotonic() - (link_s or began)
         publisher.close()
@@ -108,30 +73,38 @@ def outage(folder: Path) -> dict[str, float]:
         }
 
 
-def cloud_frames() -> list[bytes]:
-    """Frames of one gateway, as its outbox makes them."""
-    import random
-
+@cache
+def cloud_readings() -> list[Reading]:
+    """What the cloud and its peer take: readings of 200 devices."""
     chance = random.Random(7)
-    frames, before, at_ms = [], 0, time.time_ns() // 1_000_000 - 600_000
+    readings, at_ms = [], time.time_ns() // 1_000_000 - 600_000
+    for number in range(CLOUD_FRAMES * CLOUD_READINGS):
+        at_ms += chance.choice([0, 0, 1, 1, 2])
+        readings.append(
+            Reading(f"dev-{chance.randrange(200):03d}", at_ms, at_ms, Clock.GATEWAY, (
+                Sample("message_count", number), Sample("temperature", round(chance.gauss(20, 3), 1)),
+                Sample("humidity", round(chance.uniform(30, 60), 1)),
+                Sample("battery_voltage", round(chance.gauss(3.3, 0.05), 3)),
+            ))
+        )  # fmt: skip
+    return readings
+
+
+@cache
+def cloud_frames() -> list[bytes]:
+    """The readings as the frames of one gateway, as its outbox makes them."""
+    readings = cloud_readings()
+    frames = []
     for seq in range(1, CLOUD_FRAMES + 1):
-        readings = []
-        for number in range(CLOUD_READINGS):
-            at_ms += chance.choice([0, 0, 1, 1, 2])
-            readings.append(
-                Reading(f"dev-{chance.randrange(200):03d}", at_ms, at_ms, Clock.GATEWAY, (
-                    Sample("message_count", number), Sample("temperature", round(chance.gauss(20, 3), 1)),
-                    Sample("humidity", round(chance.uniform(30, 60), 1)),
-                    Sample("battery_voltage", round(chance.gauss(3.3, 0.05), 3)),
-                ))
-            )  # fmt: skip
-        frames.append(encode_frame("gw-bench", "0123456789abcdef", "bulk", seq, at_ms, before, readings, []))
-        before += 4 * CLOUD_READINGS
+        part = readings[(seq - 1) * CLOUD_READINGS : seq * CLOUD_READINGS]
+        before = 4 * CLOUD_READINGS * (seq - 1)
+        born_ms = part[-1].received_ms
+        frames.append(encode_frame("gw-bench", "0123456789abcdef", "bulk", seq, born_ms, before, part, []))
     return frames
 
 
 def cloud(folder: Path) -> dict[str, float]:
-    """Frames in → logged, stored and queryable, on two cores with the broker."""
+    """Frames in → logged, stored and queryable, on two cores with the broker; and the same values into InfluxDB."""
     frames = cloud_frames()
     values = CLOUD_FRAMES * CLOUD_READINGS * 4
     with running_broker("nats-cloud", folder / "broker") as broker:
@@ -159,8 +132,13 @@ def cloud(folder: Path) -> dict[str, float]:
             api.stop()
         store = (folder / "cloud" / "data" / "telemetry.duckdb").stat().st_size
         log = (folder / "cloud" / "data" / "framelog.sqlite").stat().st_size
+        (folder / "influx").mkdir()
+        by_way = influx.values_per_s(folder / "influx", cloud_readings())
         return {
             "cloud_values_per_s": values / took_s,
+            "influx_values_per_s": max(by_way.values()),
+            "cloud_ratio_to_influx": values / took_s / max(by_way.values()),
+            **{f"influx_{way}_values_per_s": found for way, found in by_way.items()},
             "disk_bytes_per_value": store / values,
             "frame_log_bytes_per_value": log / values,
         }
@@ -176,7 +154,7 @@ def _position(api: CloudApi, projection: str) -> float:
 
 def live(folder: Path, rate: int = 2_000, seconds: int = 8) -> dict[str, float]:
     """Sensor's publish → the browser's event, at a steady rate; the newest value of each of 200 devices counts."""
-    with running_site(folder) as site:
+    with running_site(folder, LINLI_PROFILES=str(PROFILE)) as site:
         count = rate * seconds
         messages = payloads(count, devices=200)
         warm = RawPublisher(site.local_broker.port)

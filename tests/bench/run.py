@@ -1,95 +1,126 @@
-"""`make bench`: every measure three times, written to docs/benchmarks.md and docs/benchmarks.json."""
+"""`make bench`: every measure some times (LINLI_BENCH_RUNS, 3), written to docs/benchmarks.md, .json and its plots.
+
+One run is one round through everything, so that what is compared ran in the same minutes. A measure that fails is told
+and counted as missing; the rest goes on.
+"""
 
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tests.bench import measures
+from tests.bench.compare import compare
+from tests.bench.figures import AIMS, Figures
+from tests.bench.page import page_of
+from tests.bench.plots import plots_of
+from tests.bench.systems import Linli, MosquittoBridge, ThingsBoardGateway
 
-REPOSITORY = Path(__file__).parents[2]
+DOCS = Path(__file__).parents[2] / "docs"
+LOCK = Path(__file__).parents[2] / "locks" / "bench.txt"
 RUNS = int(os.environ.get("LINLI_BENCH_RUNS", "3"))
-MEASURES: tuple[Callable[[Path], dict[str, float]], ...] = (
-    measures.edge,
-    measures.outage,
-    measures.cloud,
-    measures.live,
-    measures.decode,
-)
-# name -> (what, unit, aim as text, aim is met)
-AIMS: dict[str, tuple[str, str, str, Callable[[float], bool] | None]] = {
-    "edge_readings_per_s": ("sensor publish → outbox committed → cloud acked, agent on one core", "readings/s", "≥ 20,000", lambda v: v >= 20_000),
-    "edge_cpu_s_per_1k": ("the agent's CPU time", "s per 1,000 readings", "≤ 0.05", lambda v: v <= 0.05),
-    "edge_rss_mb": ("the agent's memory after that load", "MB", "≤ 45", lambda v: v <= 45),
-    "edge_rss_after_backlog_mb": ("the agent's memory with 100,000 readings buffered", "MB", "≤ 45", lambda v: v <= 45),
-    "uplink_bytes_per_reading": ("bytes on the uplink, a reading of 4 values", "bytes", "≤ 8", lambda v: v <= 8),
-    "first_data_s": ("first fresh data after the cloud's broker returns", "s", "≤ 2", lambda v: v <= 2),
-    "drain_readings_per_s": ("backlog of 100,000 readings, from the link's return to the last ack", "readings/s", "≥ 100,000", lambda v: v >= 100_000),
-    "cloud_values_per_s": ("frames in → logged, stored and queryable, two cores with broker and load", "values/s", "≥ 300,000", lambda v: v >= 300_000),
-    "disk_bytes_per_value": ("telemetry store on disk", "bytes a value", "≤ 8", lambda v: v <= 8),
-    "frame_log_bytes_per_value": ("frame log on disk, beside it", "bytes a value", "", None),
-    "live_p99_ms": ("sensor publish → event in the browser's stream, 2,000 readings/s, 99th percentile", "ms", "≤ 150", lambda v: v <= 150),
-    "live_median_ms": ("the same, median", "ms", "", None),
-    "decode_us_median": ("one message through all shipped profiles, median over the vendors' fixtures", "µs", "≤ 12 (a later issue)", lambda v: v <= 12),
-}  # fmt: skip
+Measure = Callable[[Path], dict[str, float]]
+MEASURES: dict[str, Measure] = {
+    "edge": partial(compare, Linli),
+    "peer": partial(compare, ThingsBoardGateway),
+    "bridge": partial(compare, MosquittoBridge),
+    "drain": measures.drain,
+    "cloud": measures.cloud,
+    "live": measures.live,
+    "decode": measures.decode,
+}
+COMPARED = ("edge", "peer", "bridge")
+"""Their figures have the same names; they get the measure's name before them."""
+NAMED_WITHOUT = ("uplink_bytes_per_reading",)
+"""Of the edge: known by this name alone."""
 
 
 def main() -> None:
     """Run, print, write."""
+    began = time.monotonic()
+    page = ""
     found: dict[str, list[float]] = {}
-    for measure in MEASURES:
-        for run in range(1, RUNS + 1):
-            print(f"{measure.__name__} {run}/{RUNS}", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory(prefix="linli-bench-") as folder:
-                for name, value in measure(Path(folder)).items():
-                    found.setdefault(name, []).append(value)
-    figures = {
-        name: {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
-        for name, values in found.items()
+    for run in range(1, RUNS + 1):
+        figures: dict[str, float] = {}
+        for name, measure in MEASURES.items():
+            at_s = time.monotonic() - began
+            print(f"{at_s:6.0f} s  run {run}/{RUNS}  {name}", file=sys.stderr, flush=True)
+            figures.update(one(name, measure))
+        figures.update(ratios(figures))
+        for key, value in figures.items():
+            found.setdefault(key, []).append(value)
+        page = write(found)  # after each round: one that is cut short leaves the earlier ones
+    print(page)
+    missing = [name for name in AIMS if name not in found]
+    print(f"{time.monotonic() - began:6.0f} s  written to {DOCS}", file=sys.stderr)
+    if missing:
+        sys.exit(f"not measured: {', '.join(missing)}")
+
+
+def one(name: str, measure: Measure) -> dict[str, float]:
+    """One measure in a folder of its own; nothing when it fails."""
+    with tempfile.TemporaryDirectory(prefix="linli-bench-", ignore_cleanup_errors=True) as folder:
+        try:
+            figures = measure(Path(folder))
+        except Exception:  # noqa: BLE001  the other measures are worth having all the same
+            traceback.print_exc()
+            return {}
+    if name not in COMPARED:
+        return figures
+    return {
+        key if name == "edge" and key in NAMED_WITHOUT else f"{name}_{key}": value for key, value in figures.items()
     }
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+
+
+def ratios(figures: dict[str, float]) -> dict[str, float]:
+    """Ours to the peer's, of one run."""
+    pairs = {
+        "edge_ratio_to_peer": ("edge_readings_per_s", "peer_readings_per_s"),
+        "edge_cpu_ratio_to_peer": ("edge_cpu_s_per_1k", "peer_cpu_s_per_1k"),
+        "edge_cpu_ratio_to_peer_at_500": ("edge_cpu_s_per_1k_at_500", "peer_cpu_s_per_1k_at_500"),
+    }
+    return {
+        name: figures[ours] / figures[theirs]
+        for name, (ours, theirs) in pairs.items()
+        if ours in figures and figures.get(theirs)
+    }
+
+
+def write(found: dict[str, list[float]]) -> str:
+    """All files, each whole or not at all. Returns the page."""
+    figures: Figures = {
+        name: {"median": statistics.median(values), "min": min(values), "max": max(values), "runs": len(values)}
+        for name, values in sorted(found.items())
+    }
     about = {
-        "commit": commit.stdout.strip(),
+        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=DOCS, text=True).strip(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}",
+        "peer": re.search(r"^thingsboard-gateway==(\S+)", LOCK.read_text(), re.MULTILINE)[1],  # type: ignore[index]
+        "load": f"{os.getloadavg()[2]:.1f}",
     }
-    document = json.dumps({**figures, **about}, indent=1) + "\n"
-    (REPOSITORY / "docs" / "benchmarks.json").write_text(document)
+    _replace(DOCS / "benchmarks.json", json.dumps({**figures, **about}, indent=1) + "\n")
+    for name, picture in plots_of(figures).items():
+        _replace(DOCS / name, picture)
     page = page_of(figures, about)
-    (REPOSITORY / "docs" / "benchmarks.md").write_text(page)
-    print(page)
+    _replace(DOCS / "benchmarks.md", page)
+    return page
 
 
-def page_of(figures: dict[str, dict[str, float]], about: dict[str, str]) -> str:
-    """docs/benchmarks.md."""
-    lines = [
-        "# Benchmarks", "",
-        f"Made by `make bench` on {about['date']} from commit `{about['commit'][:12]}`: {about['machine']}.", "",
-        "Everything is real: a broker of its own (NATS server, files on disk), agent and cloud as processes, PUBACKs",
-        "and acknowledgements awaited. The agent has one core to itself; brokers, cloud and load share the other. The cloud's",
-        "own measure has both cores, with the broker and the load on them. Each figure is the median of its runs; a virtual",
-        "machine is noisy, so look at the spread. The comparison with peers in one run is not there yet.", "",
-        "| what | median | least … most | aim | met |", "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for name, (what, unit, aim, met) in AIMS.items():
-        figure = figures[name]
-        verdict = "" if met is None else "yes" if met(figure["median"]) else "**no**"
-        lines.append(
-            f"| {what} (`{name}`) | {shown(figure['median'])} {unit} | {shown(figure['min'])} … {shown(figure['max'])} "
-            f"| {aim} | {verdict} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def shown(value: float) -> str:
-    """A figure with three digits that matter."""
-    return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
 
 
 if __name__ == "__main__":

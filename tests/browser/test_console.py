@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.devices import ForeignClient
 from tests.system import RunningSystem
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-quic", "--no-first-run"]
@@ -84,6 +85,35 @@ def test_overview_device_command(running_system: RunningSystem, browser: Browser
         page.get_by_role("button", name="Open valve" if chinese else "打开阀门").click()
         page.get_by_role("button", name="Yes, do it" if chinese else "确定执行").click()
         expect(page.locator('[data-state="confirmed"]')).not_to_have_count(1, timeout=15_000)
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
+def test_a_gateway_and_its_ledger(running_system: RunningSystem, browser: Browser, width: int, locale: str) -> None:
+    """From the overview, by keyboard alone, to a gateway: it is there, everything adds up, refusals have their reason."""
+    chinese = locale.startswith("zh")
+    gateway = running_system.demo["gateways"][0]
+    with ForeignClient(running_system.demo["site_mqtt_ports"][gateway]) as device:
+        device.publish(f"linli-device/reading/broken-{width}", b"{no json")
+    with clean_page(browser, running_system, width, locale) as page:
+        page.goto(running_system.base_url)
+        page.get_by_role("link", name="网关" if chinese else "Gateways", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("网关" if chinese else "Gateways")
+        expect(page.locator("main a.card")).to_have_count(len(running_system.demo["gateways"]))
+        page.locator(f'a[href="/gateways/{gateway}"]').focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{running_system.base_url}/gateways/{gateway}")
+        expect(page.get_by_text("在线" if chinese else "online")).to_be_visible()
+        expect(page.get_by_text("全部有着落。" if chinese else "Everything is accounted for.")).to_be_visible()
+        refused = page.get_by_role("region", name="被拒绝的消息" if chinese else "Refused messages")
+        entry = refused.get_by_role("listitem").filter(has_text=f"broken-{width}")
+        expect(entry).to_contain_text("JSON 格式错误" if chinese else "broken JSON", timeout=20_000)
+        expect(page.locator(f'[role=progressbar][aria-label^="{"发件箱" if chinese else "Outbox"}"]')).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+        # And from a community: its number of gateways leads to them.
+        page.get_by_role("link", name="柳园小区" if chinese else "Willow Gardens").click()
+        page.get_by_role("link").filter(has_text="在线网关" if chinese else "Gateways online").click()
+        expect(page.locator("main a.card")).to_have_count(2)
 
 
 def test_a_page_that_is_not_there_says_so(running_system: RunningSystem, browser: Browser) -> None:

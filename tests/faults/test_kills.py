@@ -11,7 +11,7 @@ import pytest
 from tests.brokers import Kind
 from tests.devices import ForeignClient, reading
 from tests.faults import KILLS
-from tests.processes import Program, Site, running_site, wait_for
+from tests.processes import Program, Site, Stores, running_site, wait_for
 
 RATE = 200  # messages/s
 SEED = 20_261_124
@@ -20,7 +20,8 @@ SEED = 20_261_124
 class Load:
     """Publishes numbered messages at a rate, on a thread of its own, until stopped."""
 
-    def __init__(self, port: int, device: str) -> None:
+    def __init__(self, port: int, device: str, rate: int = RATE) -> None:
+        self.rate = rate
         self.client = ForeignClient(port, client_id=f"load-{device}")
         self.sent = 0
         self._topic = f"linli-device/reading/{device}"
@@ -31,7 +32,7 @@ class Load:
     def _run(self) -> None:
         began = time.monotonic()
         while not self._stop.is_set():
-            while self.sent < (time.monotonic() - began) * RATE:
+            while self.sent < (time.monotonic() - began) * self.rate:
                 self.client.send(self._topic, reading(self.sent, temperature=21.5), mark=self.sent)
                 self.sent += 1
             self._stop.wait(0.005)
@@ -40,7 +41,7 @@ class Load:
         """The numbers whose PUBACK was seen, once no more can come."""
         self._stop.set()
         self._thread.join()
-        wait_for(lambda: len(self.client.acked) == self.sent, "the broker to acknowledge everything", 20)
+        wait_for(lambda: len(self.client.acked) == self.sent, "the broker to acknowledge everything", 60)
         self.client.__exit__()
         return list(self.client.acked)
 
@@ -78,8 +79,8 @@ def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
-def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
-    with running_site(tmp_path) as site:
+def test_cloud_killed_at_random_moments(tmp_path: Path, stores: Stores | None) -> None:
+    with running_site(tmp_path, stores=stores) as site:
         load = Load(site.local_broker.port, "kills")
         kill_again_and_again(site.cloud, site.cloud.wait_ready, random.Random(SEED), KILLS)
         site.cloud.wait_ready()

@@ -129,9 +129,10 @@ class Checks:
         """The live state is the newest of what is stored."""
         latest = {}
         for payload in stored:
-            for device, metric, value in latest_of(decode_columns(payload)):
-                if newer(value, latest.get((device, metric))):
-                    latest[device, metric] = value
+            for device, metrics in latest_of(decode_columns(payload)):
+                for metric, value in metrics.items():
+                    if newer(value, latest.get((device, metric))):
+                        latest[device, metric] = value
         for (device, metric), value in latest.items():
             shown = self._all.cloud.live.latest(read_header(stored[0]).gateway, device, metric)
             assert shown is not None and shown.observed_ms == value.observed_ms, f"live shows {shown}, not {value}"

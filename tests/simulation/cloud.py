@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cloud_api import ledger, quarantine
+from cloud_api.database import SqliteDatabase
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.ingest import BrokerAddress, GatewayPresence, Ingest
 from cloud_api.ledger import LedgerBook
@@ -13,7 +15,7 @@ from cloud_api.ledger.book import GatewayLedger, gateway_ledger
 from cloud_api.live.hub import Hub, Source
 from cloud_api.live.latest import LiveValue
 from cloud_api.live.state import LiveState
-from cloud_api.projections import Book, run_projection
+from cloud_api.projections import Book, Progress, book, run_projection
 from cloud_api.quarantine import Quarantine
 from contracts.messages import Dropped, Refused
 from tests.simulation.cloud_broker import CloudBroker
@@ -55,30 +57,34 @@ class Cloud(Machine):
     def begin(self, process: Process) -> None:
         world, folder = self.world, self.disk.folder
         self.framelog = SqliteFrameLog(folder / "framelog.sqlite")
-        self.quarantine = Quarantine(folder / "quarantine.sqlite")
-        self.drops = LedgerBook(folder / "ledger.sqlite")
-        self.book = Book(folder / "book.sqlite", {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused})
+        self.records = {
+            "quarantine": SqliteDatabase(folder / "quarantine.sqlite", quarantine.SCHEMA),
+            "ledger": SqliteDatabase(folder / "ledger.sqlite", ledger.SCHEMA),
+            "book": SqliteDatabase(folder / "book.sqlite", book.SCHEMA, "NORMAL"),
+        }
+        self.quarantine = Quarantine(self.records["quarantine"])
+        self.drops = LedgerBook(self.records["ledger"])
+        handlers = {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused}
+        self.book = Book(self.records["book"], handlers)
         self.live = LiveState(folder / "live.sqlite", WatchedHub(world))
         self.presence = GatewayPresence(world.now_ms, lambda gateway, online, at_ms: None)
         self.ingest = Ingest(
             BrokerAddress("cloud-broker", 1883), self.framelog, self.quarantine, self.drops, self.presence,
             world.now_ms, random.Random(world.chance.random()), self._broker.client,  # type: ignore[arg-type]
         )  # fmt: skip
-        self.cursors = {"book": 0, "live": 0}
+        self.progress = Progress(("book", "live"))
         self.task = process.start(self.ingest.run())
-        process.start(run_projection(self.book, self.framelog, self.cursors.__setitem__))
+        process.start(run_projection(self.book, self.framelog, self.progress))
         process.start(self._follow_live())
 
     async def _follow_live(self) -> None:
         await self.live.load()
-        await run_projection(self.live, self.framelog, self.cursors.__setitem__)
+        await run_projection(self.live, self.framelog, self.progress)
 
     def databases(self) -> dict[str, sqlite3.Connection]:
-        parts = {
-            "framelog": self.framelog, "quarantine": self.quarantine, "ledger": self.drops, "book": self.book,
-            "live": self.live,
-        }  # fmt: skip
-        return {f"{name}.sqlite": part._file._db for name, part in parts.items()}
+        databases = {name: database._file._db for name, database in self.records.items()}
+        databases |= {"framelog": self.framelog._file._db, "live": self.live._file._db}
+        return {f"{name}.sqlite": database for name, database in databases.items()}
 
     def close_files(self) -> None:
         self.duplicates += self.ingest.counts.duplicates
@@ -99,7 +105,7 @@ class Cloud(Machine):
     def settled(self) -> bool:
         """The projections have read the whole log."""
         (last,) = self.framelog._file._db.execute("SELECT coalesce(max(position), 0) FROM frames").fetchone()
-        return all(cursor == last for cursor in self.cursors.values())
+        return all(place.position == last for place in self.progress.places.values())
 
     def frames(self) -> list[bytes]:
         """All that is in the frame log."""
@@ -115,7 +121,7 @@ class Cloud(Machine):
         async def ask() -> None:
             try:
                 found = await gateway_ledger(GATEWAY, self.framelog, self.drops, self.presence.state(GATEWAY))
-            except sqlite3.Error:
+            except OSError:
                 return  # the disk fails
             self.ledgers += 1
             tell(found)

@@ -3,6 +3,8 @@ import { lazy, Suspense, useEffect } from "react";
 import { Link, Route, Routes, useLocation, useNavigationType } from "react-router";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
+import { GatewayPage } from "./gateways/GatewayPage";
+import { GatewaysPage } from "./gateways/GatewaysPage";
 import { useLanguage } from "./i18n/language";
 import { Empty, Loading } from "./Notice";
 
@@ -55,6 +57,8 @@ export function App() {
               <Route path="/" element={<CommunitiesPage />} />
               <Route path="/communities/:id" element={<CommunityPage />} />
               <Route path="/devices/:id" element={<DevicePage />} />
+              <Route path="/gateways" element={<GatewaysPage />} />
+              <Route path="/gateways/:id" element={<GatewayPage />} />
               <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
             </Routes>
           </Suspense>

@@ -28,7 +28,7 @@ from edge_agent.outbox import Batch, Outbox
 from edge_agent.outbox.room import Disk, Limits
 from edge_agent.uplink.tls import client_context
 from tests.brokers import free_port, wait_until_listening
-from tests.certificates import certificate
+from tests.certificates import Authority
 from tests.processes import BIN
 from tests.property.edge.test_outbox import reading
 
@@ -112,7 +112,7 @@ def test_the_agent() -> None:
     well = {"gauges": {"buffered_samples": 7}, "ready": {"outbox": True}, "cloud": {"not_fenced": True}}
     assert [each.verdict for each in check_agent(well)] == ["ok"]
     assert check_agent(None)[0].verdict == "warn"
-    ill = {**well, "ready": {"outbox": False}, "cloud": {"not_fenced": False}, "outbox_error": "disk is full"}
+    ill = {**well, "ready": {"outbox": False}, "cloud": {"not_fenced": False}, "parts": {"outbox": "disk is full"}}
     assert [(each.check, each.verdict) for each in check_agent(ill)][1:] == [("outbox", "fail"), ("identity", "fail")]
 
 
@@ -142,14 +142,14 @@ def test_a_broker_that_answers_or_refuses(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_tls(tmp_path: Path, trouble: str, word: str) -> None:
-    ca = certificate(tmp_path, "ca")
-    days = {"expired": (-30, -1), "not_yet": (1, 30)}.get(trouble, (-1, 30))
-    served = certificate(tmp_path, "elsewhere.example" if trouble == "name" else "localhost", ca, days)
-    (tmp_path / "other").mkdir()
-    trusted = certificate(tmp_path / "other", "ca").pem if trouble == "unknown_ca" else ca.pem
+    ca = Authority(tmp_path, "ca")
+    begin, days = {"expired": (-30, 29), "not_yet": (1, 29)}.get(trouble, (-1, 31))
+    host = "elsewhere.example" if trouble == "name" else "localhost"
+    served = ca.issue("broker", valid_from_days=begin, valid_days=days, hosts=(host,))
+    trusted = Authority(tmp_path / "other", "ca").file if trouble == "unknown_ca" else ca.file
     if trouble == "no_file":
         trusted = tmp_path / "missing.pem"
-    lines = f"cafile {ca.pem}", f"certfile {served.pem}", f"keyfile {served.key_pem}", "allow_anonymous true"
+    lines = f"cafile {ca.file}", f"certfile {served.cert}", f"keyfile {served.key}", "allow_anonymous true"
     with mosquitto(tmp_path / "broker", *lines) as port:
         tls = lambda: client_context(str(trusted), "", "", dates_count=True)  # noqa: E731
         check, verdict, text = last(check_broker("cloud", "localhost", port, "gw-1", "", "", tls))

@@ -6,11 +6,13 @@ from typing import Any
 
 import aiomqtt
 import msgspec
+import pytest
 
 from contracts import topics
 from contracts.messages import FrameAck, GatewayState, IngestState
 from tests.brokers import running_broker
 from tests.integration.frames import EPOCH, T0, frame, reading
+from tests.postgres import Postgres
 from tests.processes import CloudApi, wait_for
 
 GATEWAY = "gw-1"
@@ -30,14 +32,21 @@ async def talk(port: int, payloads: list[tuple[str, bytes]], acks: int) -> list[
     return found
 
 
-def test_good_frames_are_acknowledged_bad_ones_quarantined_and_nothing_else_is_lost(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_good_frames_are_acknowledged_bad_ones_quarantined_and_nothing_else_is_lost(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    settings = {}
+    if database == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        settings = server.settings(server.new_database())
     bulk = topics.up(GATEWAY, "bulk")
     frames = [frame(seq, [reading("d", T0 + seq, message_count=seq)], seq - 1).payload for seq in range(1, 6)]
     altered = bytearray(frames[1])
     altered[-3] ^= 1
     wrong_body = _with_body(b"not zstd", 7)
     with running_broker("nats-cloud", tmp_path / "broker") as broker:
-        cloud = CloudApi(tmp_path / "cloud", broker.port)
+        cloud = CloudApi(tmp_path / "cloud", broker.port, **settings)
         cloud.start()
         try:
             cloud.wait_ready()
@@ -118,3 +127,23 @@ def test_the_death_of_an_earlier_session_does_not_make_a_gateway_offline() -> No
     presence.heard(GATEWAY, GatewayState(online=False, session="b"))
     assert not presence.online(GATEWAY)
     assert told == [(GATEWAY, True, 1_000), (GATEWAY, False, 1_000)]
+
+
+def test_a_gateway_that_has_fallen_silent_is_offline_after_four_of_its_heartbeats() -> None:
+    from cloud_api.ingest import GatewayPresence
+
+    told: list[Any] = []
+    now = [0]
+    presence = GatewayPresence(lambda: now[0], lambda *word: told.append(word))
+    presence.heard(GATEWAY, GatewayState(online=True, session="a", heartbeat_ms=5_000))
+    now[0] = 19_999
+    presence.look()
+    assert presence.online(GATEWAY)
+    now[0] = 20_000
+    presence.look()
+    presence.look()
+    assert presence.link(GATEWAY) == "none"
+    presence.heard(GATEWAY, GatewayState(online=True, session="a", heartbeat_ms=5_000, unheard_ms=6_000))
+    assert presence.link(GATEWAY) == "up_only"
+    assert presence.count_up_only() == 1
+    assert told == [(GATEWAY, True, 0), (GATEWAY, False, 20_000), (GATEWAY, True, 20_000)]

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from tests.devices import ForeignClient
-from tests.processes import Site, running_site, wait_for
+from tests.processes import Site, Stores, running_site, wait_for
 
 FIXTURES = Path(__file__).parents[4] / "shared" / "fixtures" / "vendor_payloads"
 CASES = sorted(FIXTURES.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, stores: Stores | None) -> Iterator[Site]:
     """One running site for all cases."""
-    with running_site(tmp_path_factory.mktemp("site")) as running:
+    with running_site(tmp_path_factory.mktemp("site"), stores=stores) as running:
         yield running
 
 

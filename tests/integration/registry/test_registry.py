@@ -11,19 +11,23 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 import device_registry as registry
 from cloud_api.records import APPS
 from contracts.messages import DeviceSeen, Reported
-from device_registry import DeviceFilter, Name
+from device_registry import DeviceFilter, Name, Where
+from tests.postgres import Postgres
 
 NOW = 1_790_000_000_000
 WILLOW = Name("柳园", "Willow Garden")
 
 
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Every engine that the registry supports; PostgreSQL joins with the issue that brings it."""
-    return f"sqlite://{tmp_path / 'registry.sqlite'}"
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
+    """Every engine that the registry supports."""
+    if request.param == "sqlite":
+        return f"sqlite://{tmp_path / 'registry.sqlite'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
-def with_registry(url: str, work: Callable[[], Awaitable[None]]) -> None:
+def with_registry(url: Where, work: Callable[[], Awaitable[None]]) -> None:
     async def run() -> None:
         await registry.migrate(url, APPS)
         async with registry.open_database(url, APPS):
@@ -42,15 +46,19 @@ async def set_up() -> None:
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
 
 
-def test_migrations_from_empty_and_again(database: str) -> None:
+def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
-        assert sorted(await registry.migrate(database, APPS)) == ["commands.0001_initial", "registry.0001_initial"]
+        assert sorted(await registry.migrate(database, APPS)) == [
+            "commands.0001_initial",
+            "registry.0001_initial",
+            "registry.0002_place",
+        ]
         assert await registry.migrate(database, APPS) == []
 
     asyncio.run(run())
 
 
-def test_the_migrations_make_what_the_models_say(database: str) -> None:
+def test_the_migrations_make_what_the_models_say(database: Where) -> None:
     async def run() -> None:
         config = registry.config(database, APPS)
         async with TortoiseContext() as context:
@@ -61,7 +69,7 @@ def test_the_migrations_make_what_the_models_say(database: str) -> None:
     asyncio.run(run())
 
 
-def test_what_is_put_twice_is_there_once(database: str) -> None:
+def test_what_is_put_twice_is_there_once(database: Where) -> None:
     async def work() -> None:
         await set_up()
         await set_up()
@@ -71,7 +79,7 @@ def test_what_is_put_twice_is_there_once(database: str) -> None:
     with_registry(database, work)
 
 
-def test_a_gateway_does_not_change_its_community(database: str) -> None:
+def test_a_gateway_does_not_change_its_community(database: Where) -> None:
     async def work() -> None:
         await set_up()
         await registry.put_community("plum", Name("梅园", "Plum Garden"), NOW)
@@ -83,7 +91,7 @@ def test_a_gateway_does_not_change_its_community(database: str) -> None:
     with_registry(database, work)
 
 
-def test_a_seen_device_is_placed_and_named(database: str) -> None:
+def test_a_seen_device_is_placed_and_named(database: Where) -> None:
     async def work() -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
@@ -109,7 +117,7 @@ def test_device_ids_are_stable() -> None:
     assert registry.device_id("gw-a", "b/c") != registry.device_id("gw-a", "b")
 
 
-def test_sightings_may_come_twice_and_in_any_order(database: str) -> None:
+def test_sightings_may_come_twice_and_in_any_order(database: Where) -> None:
     async def work() -> None:
         await set_up()
         newer = seen(at_ms=NOW + 5, profile_version=2, name="A-07b")
@@ -121,7 +129,7 @@ def test_sightings_may_come_twice_and_in_any_order(database: str) -> None:
     with_registry(database, work)
 
 
-def test_a_persons_name_stays(database: str) -> None:
+def test_a_persons_name_stays(database: Where) -> None:
     async def work() -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
@@ -133,7 +141,7 @@ def test_a_persons_name_stays(database: str) -> None:
     with_registry(database, work)
 
 
-def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: str) -> None:
+def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: Where) -> None:
     async def work() -> None:
         assert await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True) is None
         assert await registry.devices(DeviceFilter()) == []
@@ -144,7 +152,7 @@ def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: str
     with_registry(database, work)
 
 
-def test_pending_until_a_person_adopts_it(database: str) -> None:
+def test_pending_until_a_person_adopts_it(database: Where) -> None:
     async def work() -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=False)
@@ -162,7 +170,7 @@ def test_pending_until_a_person_adopts_it(database: str) -> None:
     with_registry(database, work)
 
 
-def test_the_desired_version_grows_only_with_a_change(database: str) -> None:
+def test_the_desired_version_grows_only_with_a_change(database: Where) -> None:
     async def work() -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
@@ -177,7 +185,7 @@ def test_the_desired_version_grows_only_with_a_change(database: str) -> None:
     with_registry(database, work)
 
 
-def test_reports_may_come_late(database: str) -> None:
+def test_reports_may_come_late(database: Where) -> None:
     async def work() -> None:
         await set_up()
         await registry.reported("gw-willow-1", Reported(version=2, applied=True, at_ms=NOW + 2))
@@ -191,7 +199,7 @@ def test_reports_may_come_late(database: str) -> None:
     with_registry(database, work)
 
 
-def test_lists_go_on_after_an_id_and_filter(database: str) -> None:
+def test_lists_go_on_after_an_id_and_filter(database: Where) -> None:
     async def work() -> None:
         await set_up()
         for number in range(5):

@@ -9,24 +9,24 @@ import pytest
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.projections import rebuild
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import AGGREGATES, DuckDbStore, TelemetryStore
+from cloud_api.telemetry import AGGREGATES, TelemetryStore
 from contracts.frame import decode_columns
-from contracts.reading import Quality
+from contracts.reading import Clock, Quality, Reading, Sample
 from tests.integration.frames import T0, frame, opened, reading
+from tests.integration.telemetry_store.engines import ENGINES, fresh, open_duckdb, open_influx
 
 Open = Callable[[], Awaitable[TelemetryStore]]
 SOURCE = ("gw-1", "d")
 ALWAYS = (0, 2**53)
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(params=ENGINES)
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     """Opens the store; again after a close it is the same store."""
-
-    async def opener() -> TelemetryStore:
-        return DuckDbStore(tmp_path / "telemetry.duckdb")
-
-    return opener
+    if request.param == "duckdb":
+        return lambda: open_duckdb(tmp_path)
+    address = fresh(request.getfixturevalue("influx"))
+    return lambda: open_influx(address)
 
 
 def test_every_type_comes_back_as_it_went_in(open_store: Open) -> None:
@@ -68,7 +68,7 @@ def test_samples_of_one_millisecond_are_all_kept_in_order_over_pages(open_store:
         store = await open_store()
         for position in range(1, 4):
             readings = [reading("d", T0, message_count=position * 10 + n) for n in range(5)]
-            await store.apply([opened(position, frame(position, readings))])
+            await store.apply([opened(position, frame(position, readings, before=5 * (position - 1)))])
         expected = [position * 10 + n for position in range(1, 4) for n in range(5)]
         found, after = [], None
         while page := await store.series(SOURCE, "message_count", *ALWAYS, 4, after):
@@ -158,5 +158,94 @@ def test_rebuilt_from_the_log_it_gives_the_same_answers(open_store: Open, tmp_pa
         assert await store.cursor() == position
         await store.close()
         await log.close()
+
+    asyncio.run(scenario())
+
+
+def test_words_and_switches_by_step(open_store: Open) -> None:
+    async def scenario() -> None:
+        store = await open_store()
+        said = [(0, "free", True, "a"), (10, "occupied", False, "b"), (20, None, None, None)]
+        readings = [reading("d", T0 + t, spot_status=s, water_leak=w, tag_id=i) for t, s, w, i in said]
+        await store.apply([opened(1, frame(1, readings))])
+        for metric, last in (("spot_status", "occupied"), ("water_leak", False), ("tag_id", "b")):
+            for aggregate, value in (("count", 2), ("last", last)):
+                (point,) = await store.steps(SOURCE, metric, *ALWAYS, 3_600_000, aggregate, 10)  # type: ignore[arg-type]
+                assert (point.value, type(point.value), point.quality) == (value, type(value), Quality.BAD)
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_step_without_any_value_is_there_and_empty(open_store: Open) -> None:
+    async def scenario() -> None:
+        store = await open_store()
+        await store.apply([opened(1, frame(1, [reading("d", T0, temperature=None)]))])
+        for aggregate, value in (("count", 0), ("sum", None), ("mean", None), ("last", None)):
+            (point,) = await store.steps(SOURCE, "temperature", *ALWAYS, 60_000, aggregate, 10)  # type: ignore[arg-type]
+            assert (point.value, point.quality) == (value, Quality.BAD)
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_no_value_may_have_any_quality(open_store: Open) -> None:
+    async def scenario() -> None:
+        store = await open_store()
+        samples = [(None, Quality.GOOD), (1.5, Quality.SUBSTITUTED), (None, Quality.UNCERTAIN), (2.5, Quality.GOOD)]
+        readings = [
+            Reading("d", T0 + at, T0, Clock.DEVICE, (Sample("temperature", value, quality, "why" if quality else ""),))
+            for at, (value, quality) in enumerate(samples)
+        ]
+        await store.apply([opened(1, frame(1, readings))])
+        points = await store.series(SOURCE, "temperature", *ALWAYS, 10)
+        assert [(point.value, point.quality) for point in points] == samples
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_any_id_is_told_from_any_other(open_store: Open) -> None:
+    """Whatever an external id is made of: its samples come back under it and under no other."""
+    ids = [
+        "d", "d ", " d", "d\\", "d\\\\", "d,", "d=", "d,gateway=gw-2", "d'", "d' OR 1=1 --", 'd"', "d\n", "d\r\n", "d\t",
+        "d%", "d%20", "%", "设备 一", "é", "e\u0301", "\U0001f697", "d/", "/d/", "d\x00", "d\x7f", "$d", "d;", "D", "#d",
+        "d\\,", "\\", ",", "=", " ", "d\u2028", "x" * 128,
+    ]  # fmt: skip
+
+    async def scenario() -> None:
+        store = await open_store()
+        await store.apply([opened(1, frame(1, [reading(name, T0, message_count=n) for n, name in enumerate(ids)]))])
+        for number, name in enumerate(ids):
+            points = await store.series(("gw-1", name), "message_count", *ALWAYS, 10)
+            assert [point.value for point in points] == [number], name
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_any_text_comes_back(open_store: Open) -> None:
+    texts = ["", " ", "\\", '"', '\\"', "a\nb", "\\n", "a,b=c d", "设备", "\U0001f697", "'", "%", "a\\", "\t", "\x01"]
+
+    async def scenario() -> None:
+        store = await open_store()
+        readings = [reading("d", T0 + n, firmware_version=text) for n, text in enumerate(texts)]
+        await store.apply([opened(1, frame(1, readings))])
+        assert [p.value for p in await store.series(SOURCE, "firmware_version", *ALWAYS, 99)] == texts
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_older_is_forgotten_when_asked(open_store: Open) -> None:
+    async def scenario() -> None:
+        store = await open_store()
+        readings = [reading("d", T0 + n, temperature=n, firmware_version=str(n)) for n in range(5)]
+        await store.apply([opened(1, frame(1, readings))])
+        await store.prune(T0 + 3)
+        for metric in ("temperature", "firmware_version"):
+            assert [p.t_ms - T0 for p in await store.series(SOURCE, metric, *ALWAYS, 10)] == [3, 4]
+        assert await store.cursor() == 1
+        await store.close()
 
     asyncio.run(scenario())

@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud_api.live import Hub, LiveState
-from cloud_api.live.latest import LiveValue
+from cloud_api.live.latest import LiveValue, latest_of, newer
 from cloud_api.projections.runner import OpenFrame
 from contracts.frame import decode_columns, encode_frame
 from contracts.reading import Clock, Quality, Reading, Sample
+from tests.property.contracts.strategies import readings
 
 T0 = 1_790_000_000_000
 
 
-def frame(position: int, readings: list[Reading]) -> OpenFrame:
-    payload = encode_frame("gw-1", "0123456789abcdef", "bulk", position, T0, 0, readings, [])
+def frame(position: int, heard: list[Reading]) -> OpenFrame:
+    payload = encode_frame("gw-1", "0123456789abcdef", "bulk", position, T0, 0, heard, [])
     return OpenFrame(position, T0, decode_columns(payload))
 
 
@@ -39,13 +40,13 @@ async def _check(path: Path, batches: list[list[tuple[str, int, int]]]) -> None:
     live = LiveState(path / "live.sqlite", Hub("boot"))
     expected: dict[str, tuple[int, int]] = {}
     for position, batch in enumerate(batches, 1):
-        readings = []
+        heard = []
         for device, minute, value in batch:
             observed = T0 + minute * 60_000
-            readings.append(Reading(device, observed, T0, Clock.DEVICE, (Sample("message_count", value),)))
+            heard.append(Reading(device, observed, T0, Clock.DEVICE, (Sample("message_count", value),)))
             if device not in expected or observed >= expected[device][0]:
                 expected[device] = (observed, value)
-        await live.apply([frame(position, readings)])
+        await live.apply([frame(position, heard)])
     for device, (observed, value) in expected.items():
         seen = live.state(("gw-1", device))["message_count"]
         assert (seen.observed_ms, seen.value) == (observed, value)
@@ -58,6 +59,29 @@ async def _check(path: Path, batches: list[list[tuple[str, int, int]]]) -> None:
         device: value for device, (_, value) in expected.items()
     }
     await again.close()
+
+
+@given(st.lists(readings(), min_size=1, max_size=12))
+def test_the_latest_of_a_frame_are_those_of_its_readings(given_readings: list[Reading]) -> None:
+    whole = frame(1, given_readings).columns
+    expected: dict[tuple[str, str], list[tuple[int, int, Sample]]] = {}
+    for reading in given_readings:
+        for sample in reading.samples:
+            at_ms = (reading.observed_ms, reading.received_ms)
+            expected.setdefault((reading.device, sample.metric), []).append((*at_ms, sample))
+    found: dict[tuple[str, str], LiveValue] = {}
+    for device, metrics in latest_of(whole):
+        for metric, value in metrics.items():
+            if newer(value, found.get((device, metric))):
+                found[device, metric] = value
+    assert found.keys() == expected.keys()
+    for key, samples in expected.items():
+        newest_ms = max(observed_ms for observed_ms, _, _ in samples)
+        assert any(
+            found[key] == LiveValue(sample.value, observed_ms, received_ms, sample.quality, sample.reason)
+            for observed_ms, received_ms, sample in samples
+            if observed_ms == newest_ms
+        )
 
 
 def test_a_slow_watcher_gets_the_latest_and_blocks_nobody() -> None:

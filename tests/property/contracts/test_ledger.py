@@ -100,3 +100,18 @@ def test_coverage_is_the_same_in_any_order(order: list[int], repeats: list[int])
         assert sum(held.samples for held in coverage.ranges) == sum(seen)
     assert all(n in coverage for n in seen)
     assert all(held.samples_before == held.first_seq * (held.first_seq - 1) // 2 for held in coverage.ranges)
+
+
+def test_a_file_that_was_lost_with_everything_counts_what_had_come_before_once() -> None:
+    """Frames 1..27 are in the cloud; the gateway's file, and all word of 1..85 but their sum, is gone."""
+    ledger = lane_ledger([Held(1, 27, 378, 0)], [Drop(1, 85, 1210, "file_damaged")], None)
+    assert (ledger.produced, ledger.stored, ledger.declared_dropped, ledger.unexplained) == (1210, 378, 832, 0)
+
+
+def test_what_a_copied_outbox_holds_beside_the_clouds_frames_is_buffered() -> None:
+    """The cloud holds other frames under the same numbers; ours wait to be framed again."""
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=2, produced=500, oldest_unacked_seq=2, buffered=300, dropped=0
+    )
+    ledger = lane_ledger([Held(1, 2, 200, 0)], [], reported)
+    assert (ledger.produced, ledger.stored, ledger.buffered, ledger.unexplained) == (500, 200, 300, 0)

@@ -1,9 +1,13 @@
 """The send window as a state machine: nothing is forgotten, nothing flies twice, fresh goes first, backlog always drains."""
 
-from hypothesis import settings
+from itertools import pairwise
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from edge_agent.uplink.acks import merged
+from edge_agent.uplink.pace import OVERTAKEN_MS_MIN
 from edge_agent.uplink.window import FrameKey, SendWindow
 
 FRAMES_MAX = 4
@@ -57,15 +61,20 @@ class WindowMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.flying)))
         self.acked.add(key)
         seqs = sorted(each.seq for each in self.acked if each.lane == key.lane)
+        newest_ms = max(at for each, at in self.flying.items() if each in self.acked)
         for _ in range(data.draw(st.integers(1, 2))):  # acks may be doubled
-            self.window.acked(key.lane, [(seq, seq) for seq in seqs])
+            for lost in self.window.acked(key.lane, [(seq, seq) for seq in seqs], self.now_ms).lost:
+                assert lost.lane == key.lane
+                assert self.flying.pop(lost) + OVERTAKEN_MS_MIN < newest_ms, "it may still be on its way"
         self.flying = {each: at for each, at in self.flying.items() if each not in self.acked}
 
     @rule(by_ms=st.integers(1, 1_500))
     def time_passes(self, by_ms: int) -> None:
         self.now_ms += by_ms
+        after_ms = self.window.resend_after_ms
+        assert after_ms >= 1_000
         late = set(self.window.overdue(self.now_ms))
-        assert late == {key for key, at in self.flying.items() if self.now_ms - at >= 1_000}
+        assert late == {key for key, at in self.flying.items() if self.now_ms - at >= after_ms}
         for key in late:
             del self.flying[key]
 
@@ -81,7 +90,7 @@ class WindowMachine(RuleBasedStateMachine):
         while (key := self.window.next(self.now_ms)) is not None:
             assert key not in sent
             sent.add(key)
-            self.window.acked(key.lane, [(key.seq, key.seq)])
+            self.window.acked(key.lane, [(key.seq, key.seq)], self.now_ms)
         assert sent == wanted
 
 
@@ -95,8 +104,13 @@ def test_fresh_goes_before_backlog_and_backlog_has_its_share() -> None:
     window.backlog("bulk", [(1, 50)])
     for seq in range(51, 71):
         window.committed(FrameKey("bulk", seq))
-    first = [window.next(0) for _ in range(12)]
-    from_backlog = [key.seq for key in first if key and key.seq <= 50]
+    first = []
+    for _ in range(12):
+        key = window.next(0)
+        assert key is not None
+        first.append(key)
+        window.acked("bulk", [(key.seq, key.seq)], 1)
+    from_backlog = [key.seq for key in first if key.seq <= 50]
     assert from_backlog == [1, 2, 3], "every fourth place is the backlog's"
 
 
@@ -106,3 +120,25 @@ def test_urgent_goes_before_bulk() -> None:
     window.committed(FrameKey("bulk", 1))
     window.committed(FrameKey("urgent", 1))
     assert window.next(0) == FrameKey("urgent", 1)
+
+
+def test_what_was_overtaken_by_a_round_trip_is_sent_again_at_once() -> None:
+    window = SendWindow(10, 10_000)
+    window.link_up()
+    window.backlog("bulk", [(1, 3)])
+    first = window.next(0)
+    assert window.next(10) == FrameKey("bulk", 2)
+    assert window.next(300) == FrameKey("bulk", 3)
+    assert window.acked("bulk", [(2, 2)], 60).lost == []
+    assert window.acked("bulk", [(2, 3)], 350).lost == [first]
+    assert window.next(351) == first
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)), max_size=12))
+def test_merged_ranges_hold_the_same_seqs_and_neither_overlap_nor_touch(spans: list[tuple[int, int]]) -> None:
+    ranges = [(first, first + more) for first, more in spans]
+    whole = merged(ranges)
+    assert {seq for low, high in whole for seq in range(low, high + 1)} == {
+        seq for low, high in ranges for seq in range(low, high + 1)
+    }
+    assert all(later > last + 1 for (_, last), (later, _) in pairwise(whole))

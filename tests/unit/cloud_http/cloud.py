@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from cloud_api.app import build_app
 from cloud_api.framelog import IncomingFrame
-from cloud_api.program import Stores, build_parts, open_stores
+from cloud_api.program import build_parts
 from cloud_api.projections import rebuild
 from cloud_api.settings import Settings
+from cloud_api.stores import Stores, open_stores
 from contracts.frame import encode_frame, read_header
 from contracts.messages import DeviceSeen, GatewayState, Record
 from contracts.reading import Clock, Reading, Sample
@@ -37,9 +38,9 @@ class Cloud:
         self.seqs["bulk"] += 1
         payload = encode_frame(GATEWAY, EPOCH, "bulk", self.seqs["bulk"], self.now_ms, self.samples, readings, records)
         self.samples += sum(len(reading.samples) for reading in readings)
-        await self.stores.framelog.append([IncomingFrame(read_header(payload), payload, self.now_ms)])
+        await self.stores.durable.framelog.append([IncomingFrame(read_header(payload), payload, self.now_ms)])
         for projection in self.stores.projections():
-            await rebuild(projection, self.stores.framelog, lambda position, end: None)
+            await rebuild(projection, self.stores.durable.framelog, lambda position, end: None)
 
     async def seen(self, device: str, kind: str, verbs: Sequence[str] = (), name: str = "") -> str:
         """The gateway reports a device. Returns its id."""

@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from cloud_api.openapi import COMMITTED, document_text
-from cloud_api.program import ProgramError, only_process
+from cloud_api.process import ProgramError, only_process
 from cloud_api.settings import SettingsError, load_settings
 from tests.unit.cloud_http.cloud import open_cloud
 

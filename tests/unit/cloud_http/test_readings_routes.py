@@ -152,7 +152,7 @@ def test_availability_counts_and_never_says_free_on_an_old_word(tmp_path: Path) 
             )
             found = await cloud.get("availability", community="willow", kind="parking")
             assert found["counts"] == {
-                "free": 1, "occupied": 1, "reserved": 0, "out_of_service": 0, "unknown": 1, "total": 3,
+                "free": 1, "occupied": 1, "blocked": 0, "reserved": 0, "out_of_service": 0, "unknown": 1, "total": 3,
             }  # fmt: skip
             assert [(place["name"]["en"], place["status"]) for place in found["places"]] == [
                 ("p1", "free"),
@@ -172,7 +172,9 @@ def test_ledger_and_quarantine(tmp_path: Path) -> None:
             await cloud.frames([reading("t1", temperature=1.0, humidity=40.0)])
             ledger = await cloud.get("gateways/gw-willow-1/ledger")
             assert (ledger["produced"], ledger["stored"], ledger["balanced"]) == (2, 2, True)
-            await cloud.stores.quarantine.frame_refused("gw-willow-1", "topic", "frame_corrupt", "no", NOW, b"\xc1\x00")
+            await cloud.stores.durable.quarantine.frame_refused(
+                "gw-willow-1", "topic", "frame_corrupt", "no", NOW, b"\xc1\x00"
+            )
             (refused,) = (await cloud.get("quarantine"))["items"]
             assert (refused["reason"], refused["head_base64"], refused["size_bytes"]) == ("frame_corrupt", "wQA=", 2)
 

@@ -175,7 +175,7 @@ export interface paths {
         head?: never;
         /**
          * Rename or move a device
-         * @description Its name, its facility (of the same community and kind), its parameters such as a bin's height.
+         * @description Its name, its facility (of the same community and kind), its parameters such as a bin's height, a charger's place.
          */
         patch: operations["change_device"];
         trace?: never;
@@ -367,6 +367,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/charging-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A pile's charging sessions
+         * @description Those that overlap `start_ms <= t < end_ms` (at most 31 days; the last day unless given), in order of time.
+         *
+         *     Made anew from telemetry at each call, so what comes late is in it.
+         */
+        get: operations["get_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/bins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bins: how full, and when they will be
+         * @description In the order of their ids.
+         */
+        get: operations["list_bins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/emptyings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When a bin was emptied
+         * @description Within `start_ms <= t < end_ms`, the last day unless given; to half an hour, at most the newest 62 days of it.
+         */
+        get: operations["get_emptyings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gateways/{gateway_id}/ledger": {
         parameters: {
             query?: never;
@@ -399,6 +461,26 @@ export interface paths {
          * @description From whom, why and when, newest first. The newest 100,000 entries are kept.
          */
         get: operations["list_quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong with devices
+         * @description Judged now, from the near past of each adopted device, in the order of their ids.
+         */
+        get: operations["list_findings"];
         put?: never;
         post?: never;
         delete?: never;
@@ -571,6 +653,107 @@ export interface components {
             en: string;
         };
         /**
+         * Bin
+         * @description A bin now.
+         *
+         *     `fill_percent` is null where the sensor gives only a distance and the bin's `height_mm` is not among its parameters, or
+         *     when its word is stale. `full_at_ms`: when it will be full at the present pace; null while that can't be said.
+         */
+        Bin: {
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string;
+            name: components["schemas"]["BilingualName"];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "full" | "lid_open" | "moved" | "burning" | "unknown";
+            /**
+             * Fill Percent
+             * @example 63
+             */
+            fill_percent: number | null;
+            /**
+             * Observed At Ms
+             * @example 1790000000000
+             */
+            observed_at_ms: number | null;
+            /**
+             * Full At Ms
+             * @example 1790020000000
+             */
+            full_at_ms: number | null;
+            /**
+             * Emptied At Ms
+             * @example 1789950000000
+             */
+            emptied_at_ms: number | null;
+        };
+        /**
+         * BinPage
+         * @description A page of bins.
+         */
+        BinPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Bin"][];
+        };
+        /**
+         * ChargingSession
+         * @description From a car's coming to its going.
+         *
+         *     `end_ms` is null while it lasts. `energy_wh` is by the register's differences, null without two values; where
+         *     `register_resets` is not 0 it is the least that was charged.
+         */
+        ChargingSession: {
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string;
+            /**
+             * Begin Ms
+             * @example 1790000000000
+             */
+            begin_ms: number;
+            /**
+             * End Ms
+             * @example 1790014400000
+             */
+            end_ms: number | null;
+            /**
+             * Energy Wh
+             * @example 18240
+             */
+            energy_wh: number | null;
+            /**
+             * Charging Ms
+             * @example 9000000
+             */
+            charging_ms: number;
+            /**
+             * Register Resets
+             * @example 0
+             */
+            register_resets: number;
+        };
+        /**
+         * ChargingSessions
+         * @description A pile's sessions.
+         */
+        ChargingSessions: {
+            /** Items */
+            items: components["schemas"]["ChargingSession"][];
+        };
+        /**
          * Command
          * @description A command and every step it has taken. `confirmed` means that telemetry shows the effect.
          */
@@ -729,6 +912,11 @@ export interface components {
              */
             occupied: number;
             /**
+             * Blocked
+             * @default 0
+             */
+            blocked: number;
+            /**
              * Reserved
              * @default 0
              */
@@ -820,6 +1008,12 @@ export interface components {
                 [key: string]: number;
             };
             /**
+             * Place Id
+             * @description Of a charger: the parking place before it
+             * @example null
+             */
+            place_id: string | null;
+            /**
              * Adopted Ms
              * @example 1790000000000
              */
@@ -850,6 +1044,12 @@ export interface components {
             parameters?: {
                 [key: string]: number;
             } | null;
+            /**
+             * Place Id
+             * @description Of a charger: the parking place before it, "" for none
+             * @example dev-5jorrcwmdd7n2hty
+             */
+            place_id?: string | null;
         };
         /**
          * DevicePage
@@ -905,6 +1105,40 @@ export interface components {
              * @example size_cap
              */
             reason: string;
+        };
+        /**
+         * Emptied
+         * @description The proof that a bin was emptied: its level fell by more than 30 points between two looks.
+         */
+        Emptied: {
+            /**
+             * T Ms
+             * @example 1790000000000
+             */
+            t_ms: number;
+            /**
+             * After Ms
+             * @example 1789998200000
+             */
+            after_ms: number;
+            /**
+             * From Percent
+             * @example 88
+             */
+            from_percent: number;
+            /**
+             * To Percent
+             * @example 2
+             */
+            to_percent: number;
+        };
+        /**
+         * Emptyings
+         * @description When a bin was emptied, in the order of time.
+         */
+        Emptyings: {
+            /** Items */
+            items: components["schemas"]["Emptied"][];
         };
         /**
          * Facility
@@ -976,6 +1210,54 @@ export interface components {
             message: string;
         };
         /**
+         * Finding
+         * @description One thing that is wrong with a device.
+         *
+         *     `check`: late, stuck, flapping, leap, zero_drift, covered, battery_weak, fire, reset. `metric` is null when it is about
+         *     the whole device. `since_ms` is as far back as it can be seen.
+         */
+        Finding: {
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string;
+            /**
+             * Check
+             * @example late
+             */
+            check: string;
+            /**
+             * Metric
+             * @example null
+             */
+            metric: string | null;
+            /**
+             * Since Ms
+             * @example 1790000000000
+             */
+            since_ms: number;
+            /**
+             * Detail
+             * @example silent for 190 min, usually every 60.0 min
+             */
+            detail: string;
+        };
+        /**
+         * FindingPage
+         * @description The findings of a page of devices; a page may be empty and yet have a next one.
+         */
+        FindingPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Finding"][];
+        };
+        /**
          * Gap
          * @description Frames first..last that the cloud does not hold.
          */
@@ -1001,7 +1283,8 @@ export interface components {
          * @description A gateway and what is known of it now.
          *
          *     ``online``: it holds its connection and ingest hears it. ``desired_version`` is what it should apply,
-         *     ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty.
+         *     ``reported_version`` what it says it has; ``reported_reason`` why it did not, else empty. ``link``: "up_only" when
+         *     it is heard and says that it hears nothing, so commands do not reach it.
          */
         Gateway: {
             /**
@@ -1017,6 +1300,11 @@ export interface components {
             name: components["schemas"]["BilingualName"];
             /** Online */
             online: boolean;
+            /**
+             * Link
+             * @enum {string}
+             */
+            link: "both" | "up_only" | "none";
             /**
              * Last Seen Ms
              * @example 1790000000000
@@ -1047,6 +1335,8 @@ export interface components {
              * @description When a second gateway under this id was last fenced off
              */
             twin_seen_ms?: number | null;
+            /** @description Null until it has been heard since the cloud's start */
+            last_word?: components["schemas"]["GatewayWord"] | null;
         };
         /**
          * GatewayBody
@@ -1073,6 +1363,43 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Gateway"][];
+        };
+        /**
+         * GatewayWord
+         * @description What a gateway last said of itself; it stays when the gateway is gone.
+         *
+         *     ``outbox_hours_until_full``: at the rate of that moment, null when it did not fill. ``buffered_samples`` had not been
+         *     acknowledged. ``clock_error_ms`` bounds its clock's error, null when it was never measured; ``clock_trusted``: its time
+         *     was possible.
+         */
+        GatewayWord: {
+            /**
+             * Outbox Bytes
+             * @example 1048576
+             */
+            outbox_bytes: number;
+            /**
+             * Outbox Bytes Max
+             * @example 1073741824
+             */
+            outbox_bytes_max: number;
+            /**
+             * Outbox Hours Until Full
+             * @example 31.5
+             */
+            outbox_hours_until_full: number | null;
+            /**
+             * Buffered Samples
+             * @example 96
+             */
+            buffered_samples: number;
+            /** Clock Trusted */
+            clock_trusted: boolean;
+            /**
+             * Clock Error Ms
+             * @example 3
+             */
+            clock_error_ms: number | null;
         };
         /**
          * Ledger
@@ -1253,7 +1580,9 @@ export interface components {
          * @description A parking place or a charger.
          *
          *     `age_ms`: since the newest proof that the word holds. `confidence` 0..1. `reason`: fresh_word, alive_since (an older
-         *     word, and the device still speaks), stale, never_seen, no_valid_value, said_unknown, uncertain_word, clock_ahead, fault.
+         *     word, and the device still speaks), stale, late (it should have spoken by now), stuck, flapping, never_seen,
+         *     no_valid_value, said_unknown, uncertain_word, clock_ahead, fault; of a charger with a place before it also
+         *     car_not_plugged_in, place_unknown, place_reserved, place_out_of_service.
          */
         Place: {
             /**
@@ -1266,7 +1595,7 @@ export interface components {
              * Status
              * @enum {string}
              */
-            status: "free" | "occupied" | "reserved" | "out_of_service" | "unknown";
+            status: "free" | "occupied" | "blocked" | "reserved" | "out_of_service" | "unknown";
             /**
              * Age Ms
              * @example 42000
@@ -1327,7 +1656,7 @@ export interface components {
         };
         /**
          * ProblemDetails
-         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``.
+         * @description RFC 9457. ``type`` is stable; programs decide by it, people read ``detail``. ``request_id`` stands in the logs.
          */
         ProblemDetails: {
             /**
@@ -1356,6 +1685,12 @@ export interface components {
              * @example /api/v1/devices/dev-aaaaaaaaaaaaaaaa
              */
             instance: string;
+            /**
+             * Request Id
+             * @default
+             * @example req-9f3b0c2d4e5a6178
+             */
+            request_id: string;
             /**
              * Errors
              * @default []
@@ -1396,7 +1731,8 @@ export interface components {
         };
         /**
          * RefusedMessage
-         * @description What was refused. `origin`: a device's message, by its gateway; or a gateway's frame, by ingest.
+         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
+         *     logged frame, by the telemetry store.
          *
          *     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
          */
@@ -1410,7 +1746,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "device" | "frame";
+            origin: "device" | "frame" | "store";
             /**
              * Topic
              * @example application/linli/device/70b3d52dd6000a07/event/up
@@ -2201,6 +2537,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_vocabulary: {
@@ -2463,6 +2808,133 @@ export interface operations {
             };
         };
     };
+    get_sessions: {
+        parameters: {
+            query?: {
+                /** @description ms UTC */
+                start_ms?: number | null;
+                /** @description ms UTC */
+                end_ms?: number | null;
+                /** @description At most so many, the newest */
+                newest?: number;
+            };
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargingSessions"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description range_invalid: The time range can't be answered */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_bins: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                community?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BinPage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_emptyings: {
+        parameters: {
+            query?: {
+                /** @description ms UTC */
+                start_ms?: number | null;
+                /** @description ms UTC */
+                end_ms?: number | null;
+            };
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Emptyings"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description range_invalid: The time range can't be answered */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_ledger: {
         parameters: {
             query?: never;
@@ -2525,6 +2997,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantinePage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_findings: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many devices a page looks at */
+                limit?: number;
+                community?: string;
+                kind?: ("parking" | "charging" | "waste" | "building") | null;
+                device?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindingPage"];
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */

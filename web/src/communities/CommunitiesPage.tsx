@@ -1,4 +1,4 @@
-import { Card, SimpleGrid, Text, Title } from "@mantine/core";
+import { Anchor, Card, Group, SimpleGrid, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate } from "react-router";
 import { api, data } from "../api/client";
@@ -23,7 +23,10 @@ export function CommunitiesPage() {
   if (items.length === 1 && items[0]) return <Navigate to={`/communities/${items[0].id}`} replace />;
   return (
     <>
-      <Title order={1} size="h2" mb="md">{texts.communities}</Title>
+      <Group justify="space-between" align="baseline" mb="md">
+        <Title order={1} size="h2">{texts.communities}</Title>
+        <Anchor component={Link} to="/gateways">{texts.gateways.title}</Anchor>
+      </Group>
       <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }}>
         {items.map((community) => (
           <Card key={community.id} component={Link} to={`/communities/${community.id}`} withBorder className="card">

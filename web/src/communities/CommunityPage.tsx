@@ -1,7 +1,7 @@
 import { Anchor, Breadcrumbs, Group, SegmentedControl, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useDeferredValue, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import type { Device } from "../api/client";
+import type { Device, Finding } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { StreamBadge } from "../live/StreamBadge";
 import { useLive, useNow } from "../live/useLive";
@@ -9,7 +9,7 @@ import { useTitle } from "../useTitle";
 import { Empty, Failed, Loading } from "../Notice";
 import { useName, useVocabulary } from "../vocabulary/useVocabulary";
 import { BinCard, ChargerCard, DeviceCard, PlaceTile } from "./cards";
-import { isPlace } from "./present";
+import { isPlace, placeStatus } from "./present";
 import { Summary } from "./Summary";
 import { useCommunity } from "./useCommunity";
 
@@ -27,7 +27,7 @@ export function CommunityPage() {
   const wanted = useDeferredValue(search.trim().toLowerCase());
   const [params, setParams] = useSearchParams();
   const kind = params.get("kind") ?? "all";
-  const { community, devices, gateways } = useCommunity(id);
+  const { community, devices, gateways, findings, bins } = useCommunity(id);
   useTitle(community.data && name(community.data.name));
   if (community.isPending || devices.isPending) return <Loading />;
   if (community.isError) return <Failed error={community.error} retry={() => void community.refetch()} />;
@@ -40,7 +40,12 @@ export function CommunityPage() {
     .sort((a, b) => name(a.name).localeCompare(name(b.name), undefined, { numeric: true }));
   const of = (each: Device["kind"]) => shown.filter((device) => device.kind === each);
   const metrics = (device: Device) => stream?.metrics(device.id);
-  const common = (device: Device) => ({ device, metrics: metrics(device), vocabulary, nowMs });
+  const findingsOf = byDevice(findings.data?.items ?? []);
+  const binOf = new Map(bins.data?.items.map((bin) => [bin.device_id, bin]));
+  const common = (device: Device) => ({ device, metrics: metrics(device), vocabulary, nowMs, findings: findingsOf.get(device.id) });
+  const isLate = (device: string) => findingsOf.get(device)?.some((finding) => finding.check === "late") ?? false;
+  const placeOf = (charger: Device) =>
+    charger.place_id ? placeStatus(stream?.metrics(charger.place_id), vocabulary.metric, nowMs, isLate(charger.place_id)) : undefined;
   const places = of("parking").filter((device) => isPlace(device, metrics(device)));
   const barriers = of("parking").filter((device) => !isPlace(device, metrics(device)));
 
@@ -57,7 +62,7 @@ export function CommunityPage() {
         <Loading />
       ) : (
         <>
-      <Summary devices={all} gateways={gateways.data?.items ?? []} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
+      <Summary community={id} devices={all} gateways={gateways.data?.items ?? []} isLate={isLate} placeOf={placeOf} binOf={binOf} stream={stream} vocabulary={vocabulary} nowMs={nowMs} />
       {all.length === 0 ? (
         <Empty text={texts.noDevices} next={texts.noDevicesNext} />
       ) : (
@@ -83,10 +88,10 @@ export function CommunityPage() {
         <Cards>{barriers.map((device) => <DeviceCard key={device.id} {...common(device)} />)}</Cards>
       </Section>
       <Section title={texts.kind.charging} count={of("charging").length}>
-        <Cards>{of("charging").map((device) => <ChargerCard key={device.id} {...common(device)} />)}</Cards>
+        <Cards>{of("charging").map((device) => <ChargerCard key={device.id} {...common(device)} place={placeOf(device)} />)}</Cards>
       </Section>
       <Section title={texts.kind.waste} count={of("waste").length}>
-        <Cards>{of("waste").map((device) => <BinCard key={device.id} {...common(device)} />)}</Cards>
+        <Cards>{of("waste").map((device) => <BinCard key={device.id} {...common(device)} bin={binOf.get(device.id)} />)}</Cards>
       </Section>
       <Section title={texts.kind.building} count={of("building").length}>
         <Cards>{of("building").map((device) => <DeviceCard key={device.id} {...common(device)} />)}</Cards>
@@ -95,6 +100,12 @@ export function CommunityPage() {
       )}
     </Stack>
   );
+}
+
+function byDevice(findings: Finding[]): Map<string, Finding[]> {
+  const found = new Map<string, Finding[]>();
+  for (const finding of findings) found.set(finding.device_id, [...(found.get(finding.device_id) ?? []), finding]);
+  return found;
 }
 
 function Section({ title, count, children }: { title: string; count: number; children: React.ReactNode }) {

@@ -1,7 +1,7 @@
 import { Badge, Card, Group, Progress, Stack, Text } from "@mantine/core";
 import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
-import type { Device } from "../api/client";
+import type { Bin, Device, Finding } from "../api/client";
 import { useTexts } from "../i18n/language";
 import type { Metrics } from "../live/stream";
 import { TELLING } from "../reading/order";
@@ -15,16 +15,19 @@ interface Props {
   metrics: Metrics | undefined;
   vocabulary: VocabularyOf;
   nowMs: number;
+  findings?: Finding[] | undefined;
 }
 
-const SIGN: Record<PlaceStatus, string> = { free: "○", occupied: "■", reserved: "◐", out_of_service: "✕", unknown: "?" };
-const COLOR: Record<PlaceStatus, string> = { free: "teal", occupied: "gray", reserved: "blue", out_of_service: "red", unknown: "yellow" };
+const isLate = (findings: Finding[] | undefined) => findings?.some((finding) => finding.check === "late") ?? false;
+
+const SIGN: Record<PlaceStatus, string> = { free: "○", occupied: "■", blocked: "⊘", reserved: "◐", out_of_service: "✕", unknown: "?" };
+const COLOR: Record<PlaceStatus, string> = { free: "teal", occupied: "gray", blocked: "orange", reserved: "blue", out_of_service: "red", unknown: "yellow" };
 
 /** A parking place: colour, sign and words say the same. */
-export const PlaceTile = memo(function PlaceTile({ device, metrics, vocabulary, nowMs }: Props) {
+export const PlaceTile = memo(function PlaceTile({ device, metrics, vocabulary, nowMs, findings }: Props) {
   const texts = useTexts();
   const name = useName();
-  const status = placeStatus(metrics, vocabulary.metric, nowMs);
+  const status = placeStatus(metrics, vocabulary.metric, nowMs, isLate(findings));
   const heard = lastHeardMs(metrics, nowMs);
   const age = heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts);
   const label = name(device.name).replace(/^Place |\s*车位$/g, "");
@@ -32,12 +35,12 @@ export const PlaceTile = memo(function PlaceTile({ device, metrics, vocabulary, 
     <Link className="place" data-status={status} to={`/devices/${device.id}`} aria-label={`${name(device.name)}: ${texts.status[status]}, ${age}`} title={age}>
       <Text component="span" fw={600} size="sm" display="block">{label}</Text>
       <Text component="span" size="xs" display="block"><span aria-hidden>{SIGN[status]} </span>{texts.status[status]}</Text>
-      <Text component="span" size="xs" c="dimmed" display="block">{heard === undefined ? "–" : shownDuration(Math.max(0, nowMs - heard), texts)}</Text>
+      <Text component="span" size="xs" c="dimmed" display="block">{heard === undefined ? "–" : shownDuration(Math.max(0, nowMs - heard), texts)}{findings?.length ? <span aria-hidden> ⚑</span> : null}</Text>
     </Link>
   );
 });
 
-function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & { children: ReactNode; badge?: ReactNode }) {
+function Frame({ device, metrics, vocabulary, nowMs, findings, children, badge }: Props & { children: ReactNode; badge?: ReactNode }) {
   const texts = useTexts();
   const name = useName();
   const alarms = alarmsOf(metrics, vocabulary.metric, nowMs);
@@ -50,6 +53,7 @@ function Frame({ device, metrics, vocabulary, nowMs, children, badge }: Props & 
           {badge}
         </Group>
         {alarms.map((alarm) => <Badge key={alarm} color="red" tt="none">⚠ {vocabulary.label(alarm)}</Badge>)}
+        {findings?.map((finding) => <Text key={`${finding.check} ${finding.metric}`} size="xs" className="doubt">⚑ {texts.checks[finding.check] ?? finding.check}</Text>)}
         {children}
         <Text size="xs" c="dimmed" mt="auto">{heard === undefined ? texts.neverHeard : shownAge(nowMs - heard, texts)}</Text>
       </Stack>
@@ -67,11 +71,12 @@ function Line({ name, metrics, vocabulary, nowMs }: { name: string } & Omit<Prop
   );
 }
 
-export const ChargerCard = memo(function ChargerCard(props: Props) {
+/** place: how the place before it is, where one is known. */
+export const ChargerCard = memo(function ChargerCard({ place, ...props }: Props & { place?: PlaceStatus | undefined }) {
   const texts = useTexts();
-  const status = chargerStatus(props.metrics, props.vocabulary.metric, props.nowMs);
+  const status = chargerStatus(props.metrics, props.vocabulary.metric, props.nowMs, isLate(props.findings), place);
   const said = props.metrics?.connector_status?.value;
-  const words = status === "unknown" ? texts.status.unknown : typeof said === "string" ? (texts.members[said] ?? said) : "";
+  const words = status === "unknown" || status === "blocked" ? texts.status[status] : typeof said === "string" ? (texts.members[said] ?? said) : "";
   return (
     <Frame {...props} badge={<Badge color={COLOR[status]} variant="light" tt="none" style={{ flexShrink: 0 }}>{SIGN[status]} {words}</Badge>}>
       <div>
@@ -83,10 +88,12 @@ export const ChargerCard = memo(function ChargerCard(props: Props) {
   );
 });
 
-export const BinCard = memo(function BinCard(props: Props) {
+/** bin: what the cloud makes of its past: level by its height, when it will be full, when it was emptied. */
+export const BinCard = memo(function BinCard({ bin, ...props }: Props & { bin?: Bin | undefined }) {
   const texts = useTexts();
-  const level = fillLevel(props.metrics, props.vocabulary.metric, props.nowMs);
-  const full = isFull(props.metrics, props.vocabulary.metric, props.nowMs);
+  const { nowMs, metrics, vocabulary } = props;
+  const level = fillLevel(metrics, vocabulary.metric, nowMs) ?? bin?.fill_percent ?? undefined;
+  const full = isFull(metrics, vocabulary.metric, nowMs, bin);
   const color = level !== undefined && level >= BIN_FULL ? "orange" : "teal";
   return (
     <Frame {...props} badge={full && <Badge color="orange.9" tt="none">{texts.fullBins}</Badge>}>
@@ -94,12 +101,13 @@ export const BinCard = memo(function BinCard(props: Props) {
         <Text size="sm" c="dimmed">{texts.fillUnknown}</Text>
       ) : (
         <Group gap={8} wrap="nowrap">
-          <Progress value={level} color={color} size="lg" flex={1} aria-label={`${props.vocabulary.label("fill_level")} ${Math.round(level)} %`} />
+          <Progress value={level} color={color} size="lg" flex={1} aria-label={`${vocabulary.label("fill_level")} ${Math.round(level)} %`} />
           <Text size="sm" fw={600} className="steady">{Math.round(level)} %</Text>
         </Group>
       )}
+      {bin?.full_at_ms && bin.full_at_ms > nowMs ? <Text size="sm" c="dimmed">{texts.fullIn(shownDuration(bin.full_at_ms - nowMs, texts))}</Text> : null}
+      {bin?.emptied_at_ms ? <Text size="sm" c="dimmed">{texts.emptied(shownAge(nowMs - bin.emptied_at_ms, texts))}</Text> : null}
       <div>
-        <Line name="fill_distance" {...props} />
         <Line name="compactor_state" {...props} />
         <Line name="temperature" {...props} />
       </div>

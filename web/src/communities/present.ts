@@ -2,11 +2,11 @@
  * What a device is at present, out of its latest values. Past the staleness limit it is unknown. Pure. Places and
  * chargers follow the rule of cloud_api/availability/decision.py, so that a resident and a manager read the same.
  */
-import type { Device, MetricState, MetricWord } from "../api/client";
+import type { Bin, Device, MetricState, MetricWord } from "../api/client";
 import type { Metrics } from "../live/stream";
 import { AHEAD_MS_MAX, isStale } from "../reading/format";
 
-export type PlaceStatus = "free" | "occupied" | "reserved" | "out_of_service" | "unknown";
+export type PlaceStatus = "free" | "occupied" | "blocked" | "reserved" | "out_of_service" | "unknown";
 export type WordOf = (metric: string) => MetricWord | undefined;
 
 const SPOT: Record<string, PlaceStatus> = { free: "free", occupied: "occupied", closed: "out_of_service" };
@@ -47,12 +47,16 @@ function decide(metrics: Metrics | undefined, name: string, of: Record<string, P
   return status === "free" && faulty ? "out_of_service" : status;
 }
 
-export function placeStatus(metrics: Metrics | undefined, word: WordOf, nowMs: number): PlaceStatus {
-  return decide(metrics, "spot_status", SPOT, word, nowMs);
+/** late: it should have spoken by now, so nobody knows. */
+export function placeStatus(metrics: Metrics | undefined, word: WordOf, nowMs: number, late = false): PlaceStatus {
+  return late ? "unknown" : decide(metrics, "spot_status", SPOT, word, nowMs);
 }
 
-export function chargerStatus(metrics: Metrics | undefined, word: WordOf, nowMs: number): PlaceStatus {
-  return decide(metrics, "connector_status", CONNECTOR, word, nowMs);
+/** place: how the place before the charger is; a free charger that no car can reach is not free. */
+export function chargerStatus(metrics: Metrics | undefined, word: WordOf, nowMs: number, late = false, place?: PlaceStatus): PlaceStatus {
+  const status = late ? "unknown" : decide(metrics, "connector_status", CONNECTOR, word, nowMs);
+  if (status !== "free" || place === undefined || place === "free" || place === "unknown") return status;
+  return place === "occupied" ? "blocked" : place;
 }
 
 /** Metric -> the values that are an alarm. */
@@ -91,10 +95,10 @@ export function fillLevel(metrics: Metrics | undefined, word: WordOf, nowMs: num
   return typeof level === "number" ? level : undefined;
 }
 
-/** Must it be emptied? undefined: nobody knows. */
-export function isFull(metrics: Metrics | undefined, word: WordOf, nowMs: number): boolean | undefined {
+/** Must it be emptied? By its own alarm, its own level, or the level that the cloud knows by its height. undefined: nobody knows. */
+export function isFull(metrics: Metrics | undefined, word: WordOf, nowMs: number, bin?: Bin): boolean | undefined {
   const alarm = fresh(metrics, "full_alarm", word, nowMs);
-  const level = fillLevel(metrics, word, nowMs);
+  const level = fillLevel(metrics, word, nowMs) ?? bin?.fill_percent ?? undefined;
   if (alarm === true || (level !== undefined && level >= BIN_FULL)) return true;
   return alarm === false || level !== undefined ? false : undefined;
 }

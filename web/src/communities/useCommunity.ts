@@ -17,5 +17,15 @@ export function useCommunity(id: string) {
     queryFn: () => data(api.GET("/api/v1/gateways", { params: { query: { community: id, limit: 1000 } } })),
     refetchInterval: 10_000,
   });
-  return { community, devices, gateways };
+  const findings = useQuery({
+    queryKey: ["findings", id],
+    queryFn: () => data(api.GET("/api/v1/findings", { params: { query: { community: id, limit: 1000 } } })),
+    refetchInterval: 15_000,
+  });
+  const bins = useQuery({
+    queryKey: ["bins", id],
+    queryFn: () => data(api.GET("/api/v1/bins", { params: { query: { community: id, limit: 1000 } } })),
+    refetchInterval: 60_000,
+  });
+  return { community, devices, gateways, findings, bins };
 }

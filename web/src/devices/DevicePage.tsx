@@ -12,7 +12,10 @@ import { Failed, Loading } from "../Notice";
 import { Age, Reading } from "../reading/Reading";
 import { useName, useVocabulary, type VocabularyOf } from "../vocabulary/useVocabulary";
 import { inOrder } from "../reading/order";
+import { Emptyings } from "./Emptyings";
+import { Findings } from "./Findings";
 import { History } from "./History";
+import { Sessions } from "./Sessions";
 
 /** One device: what it says now, what it said, what it can be told. */
 export function DevicePage() {
@@ -59,13 +62,16 @@ export function DevicePage() {
         <Fact label={texts.externalId} value={device.data.external_id} />
         <Fact label={texts.profile} value={device.data.profile} />
         <Group gap={6}>
-          <Fact label={texts.gateway} value={gateway.data ? name(gateway.data.name) : device.data.gateway_id} />
+          <Fact label={texts.gateway} value={gateway.data ? name(gateway.data.name) : device.data.gateway_id} to={`/gateways/${device.data.gateway_id}`} />
           {online !== undefined && <Badge color={online ? "teal" : "red"} variant="light" tt="none">{online ? texts.online : texts.offline}</Badge>}
         </Group>
       </Group>
       <Grid gap="md">
         <Grid.Col span={{ base: 12, md: 5 }}>
-          <Current metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
+          <Stack gap="md">
+            <Findings key={id} device={id} vocabulary={vocabulary} nowMs={nowMs} />
+            <Current metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
+          </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="md">
@@ -73,6 +79,8 @@ export function DevicePage() {
             <Card withBorder padding="sm" component="section" aria-label={texts.history}>
               <History key={id} device={id} metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
             </Card>
+            {device.data.kind === "charging" && <Sessions key={id} device={id} nowMs={nowMs} />}
+            {device.data.kind === "waste" && <Emptyings key={id} device={id} />}
           </Stack>
         </Grid.Col>
       </Grid>
@@ -80,11 +88,13 @@ export function DevicePage() {
   );
 }
 
-function Fact({ label, value }: { label: string; value: string }) {
+function Fact({ label, value, to }: { label: string; value: string; to?: string }) {
   return (
     <div>
       <Text size="xs" c="dimmed">{label}</Text>
-      <Text size="sm" style={{ overflowWrap: "anywhere" }}>{value}</Text>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+        {to ? <Anchor component={Link} to={to} inherit>{value}</Anchor> : value}
+      </Text>
     </div>
   );
 }
@@ -115,7 +125,7 @@ function Current({ metrics, vocabulary, nowMs }: { metrics: Metrics; vocabulary:
                   <Table.Th scope="row" fw={400}><Text size="sm">{vocabulary.label(metric)}</Text></Table.Th>
                   <Table.Td>
                     <Reading state={state} word={vocabulary.metric(metric)} nowMs={nowMs} size="sm" />
-                    {state.reason && <Text size="xs" className="doubt">{state.reason}</Text>}
+                    {state.reason && <Text size="xs" className="doubt">{texts.checks[state.reason] ?? state.reason}</Text>}
                   </Table.Td>
                   <Table.Td><Age state={state} nowMs={nowMs} /></Table.Td>
                 </Table.Tr>

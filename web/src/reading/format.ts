@@ -22,7 +22,7 @@ export function shownUnit(unit: string | null | undefined): string {
 }
 
 /** A value with its unit, in the reader's words. A missing one is said to be missing, never shown as 0. */
-export function shownValue(value: Value | undefined, word: MetricWord | undefined, texts: Texts): string {
+export function shownValue(value: Value | undefined, word: Pick<MetricWord, "unit" | "decimals"> | undefined, texts: Texts): string {
   if (value === undefined) return texts.valueUnknown;
   if (value === null) return texts.noValue;
   if (typeof value === "boolean") return value ? texts.yes : texts.no;

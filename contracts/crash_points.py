@@ -1,4 +1,4 @@
-"""Named places at which a test may kill the agent as a power cut would. Off unless LINLI_CRASH_AT names one."""
+"""Named places at which a test may kill a program as a power cut would. Off unless LINLI_CRASH_AT names one."""
 
 import os
 import signal

@@ -1,0 +1,40 @@
+"""Who keeps which record of the book."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import device_registry as registry
+from cloud_api.commands import Commands
+from cloud_api.ledger import LedgerBook
+from cloud_api.quarantine import Quarantine
+from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+
+
+def record_handlers(
+    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, clock: Callable[[], int], adopt: bool
+) -> Mapping[type, Callable[..., Awaitable[None]]]:
+    """Who keeps which record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
+
+    async def device_seen(gateway: str, seen: DeviceSeen) -> None:
+        fault = registry.sighting_fault(seen)
+        if not fault:
+            with registry.database_errors():
+                await registry.device_seen(gateway, seen, clock(), adopt)
+            return
+        refused = Refused(topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms)
+        await quarantine.device_refused(gateway, refused)
+
+    async def command_progress(gateway: str, progress: CommandProgress) -> None:
+        with registry.database_errors():
+            await commands.gateway_said(gateway, progress)
+
+    async def reported(gateway: str, report: Reported) -> None:
+        with registry.database_errors():
+            await registry.reported(gateway, report)
+
+    return {
+        DeviceSeen: device_seen,
+        CommandProgress: command_progress,
+        Refused: quarantine.device_refused,
+        Dropped: ledger.dropped,
+        Reported: reported,
+    }

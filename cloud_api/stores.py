@@ -1,0 +1,105 @@
+"""Everything that is kept: opened together, the schema brought up to date, and closed together."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+import device_registry as registry
+from cloud_api.backup import restore_is_unfinished
+from cloud_api.commands import Commands
+from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.ingest import GatewayPresence
+from cloud_api.live import Hub, LiveState
+from cloud_api.process import ProgramError, only_process
+from cloud_api.projections import Book, Projection
+from cloud_api.quality import QualityTracks
+from cloud_api.quarantine import Quarantine
+from cloud_api.record_handlers import record_handlers
+from cloud_api.records import APPS
+from cloud_api.settings import Settings
+from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
+from contracts.messages import Refused
+
+PROJECTIONS = ("telemetry", "live", "quality", "book")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept."""
+
+    durable: Durable
+    telemetry: TelemetryStore
+    live: LiveState
+    quality: QualityTracks
+    presence: GatewayPresence
+    commands: Commands
+    book: Book
+    work: asyncio.Event  # set when the command sender has something new to do
+    refused: Counter
+
+    def projections(self) -> tuple[Projection, ...]:
+        """In the order of PROJECTIONS."""
+        return self.telemetry, self.live, self.quality, self.book
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIterator[Stores]:
+    """Open everything, the schema brought up to date, and close it at the end."""
+    folder = settings.data_dir
+    with only_process(folder):
+        if restore_is_unfinished(folder):
+            raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
+        async with AsyncExitStack() as closing:
+            durable = await closing.enter_async_context(open_durable(settings))
+            await registry.migrate(registry_database(settings), APPS)
+            await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
+            refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
+            telemetry = telemetry_store(settings, durable.quarantine, refused)
+            closing.push_async_callback(telemetry.close)
+            live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
+            closing.push_async_callback(live.close)
+            await live.load()
+            quality = QualityTracks(folder / "quality.sqlite")
+            closing.push_async_callback(quality.close)
+            await quality.load()
+
+            work = asyncio.Event()
+
+            def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
+                live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
+                work.set()
+
+            presence = GatewayPresence(clock, gateway_changed)
+            commands = Commands(
+                clock=clock,
+                new_id=lambda: f"cmd-{secrets.token_hex(8)}",
+                latest=live.latest,
+                announce=live.publish,
+                on_work=work.set,
+            )
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
+            book = Book(durable.cursors, handlers)
+            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
+
+
+def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
+    """The store that the settings choose."""
+    if not settings.telemetry_url:
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+    address = InfluxAddress(
+        settings.telemetry_url,
+        settings.telemetry_database,
+        settings.telemetry_username,
+        settings.telemetry_password.get_secret_value(),
+        settings.telemetry_token.get_secret_value(),
+    )
+
+    async def refuse(gateway: str, samples: Refused) -> None:
+        refused.inc(samples.count)
+        await quarantine.store_refused(gateway, samples)
+
+    return InfluxStore(address, refuse)

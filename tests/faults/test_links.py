@@ -1,0 +1,241 @@
+"""Bad links between agent and cloud, through a proxy: nothing is lost, nothing storms, and it is said what is the matter."""
+
+import itertools
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts import topics
+from edge_agent.uplink.publisher import KEEPALIVE_S
+from tests.bench.load import PROFILE, RawPublisher, payloads
+from tests.faultproxy import PUBACK, PUBLISH, PacketFault
+from tests.faults import LONG, OUTAGE_S
+from tests.faults.test_kills import Load, assert_stored_once
+from tests.probe import running_probe
+from tests.processes import Site, running_site, wait_for
+
+FLAP_S = 600 if LONG else 15
+
+
+def gauge(site: Site, name: str) -> Any:
+    """A number of the agent's status."""
+    return (wait_for(site.agent.status, "the agent's status"))["gauges"][name]
+
+
+def counter(site: Site, name: str) -> int:
+    """A counter of the agent's status."""
+    return int(wait_for(site.agent.status, "the agent's status")["counters"][name])
+
+
+def gateway(site: Site) -> dict[str, Any]:
+    """The gateway as the cloud shows it."""
+    return dict(site.cloud.get(f"gateways/{site.gateway}"))
+
+
+def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> None:
+    """F11. The link that comes back carries 512 kbit/s, so that the drain takes its time."""
+    with running_site(tmp_path, proxied=True, LINLI_TOPIC_MESSAGES_PER_S_MAX="0", LINLI_PROFILES=str(PROFILE)) as site:
+        with running_probe(site.cloud, site.local_broker.port) as probe:
+            load = Load(site.local_broker.port, "outage")
+            wait_for(lambda: load.sent > 200, "some load")
+            site.uplink.refuse()
+            assert site.uplink.cut() >= 1
+            burst = RawPublisher(site.local_broker.port)
+            burst.publish_all(payloads(30_000))
+            began = load.sent
+            wait_for(lambda: load.sent > began + 200 * OUTAGE_S, "the outage to last", OUTAGE_S * 3)
+            backlog = gauge(site, "buffered_samples")
+            assert backlog > 120_000, "there was no outage"
+            site.uplink.links["up"].bytes_per_s = 64_000
+            began_s = time.monotonic()
+            site.uplink.refuse(False)
+            site.agent.wait_ready(cloud=True)
+            wait_for(lambda: gauge(site, "buffered_samples") < 1_000, "the backlog to drain", 60)
+            drained_s = time.monotonic()
+            acked = load.stop()
+            burst.close()
+            wait_for(lambda: len(probe.seen) >= len(probe.sent) - 5, "the probe's last word", 10)
+            p95_s = probe.p95_s(began_s + 1.5, drained_s)
+        print(f"drain of {backlog} samples {drained_s - began_s:.1f} s; live p95 meanwhile {p95_s:.2f} s")
+        assert drained_s - began_s > 3, "the drain was too quick to tell anything"
+        assert p95_s < 2
+        ledger = wait_for(site.balanced, "the ledger to balance", 40)
+        assert ledger["unexplained"] == ledger["declared_dropped"] == 0
+        found = wait_for(lambda: site.cloud.device("outage"), "the device")
+        wait_for(lambda: len(site.cloud.samples(found["id"], "message_count")) >= len(acked), "telemetry", 30, 0.3)
+        stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
+        assert sorted(stored) == sorted(acked)
+        assert ledger["stored"] == ledger["produced"]
+
+
+def test_a_half_open_link_is_offline_within_one_and_a_half_keepalives(tmp_path: Path) -> None:
+    """F12, with heartbeats as in production."""
+    with running_site(tmp_path, proxied=True, LINLI_HEARTBEAT_S="5") as site:
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: gateway(site)["online"], "the gateway to be online")
+        wait_for(lambda: load.sent > 200, "some load")
+        site.uplink.silence()
+        began = time.monotonic()
+        sent, passed = load.sent, site.uplink.counts["bytes_up"]
+        wait_for(lambda: not gateway(site)["online"], "the gateway to be offline", 1.5 * KEEPALIVE_S)
+        offline_s = time.monotonic() - began
+        print(f"offline after {offline_s:.1f} s; the keepalive is {KEEPALIVE_S} s")
+        assert offline_s < 1.5 * KEEPALIVE_S
+        assert load.sent > sent + 500, "there was nothing to say"
+        assert site.uplink.counts["bytes_up"] <= passed + 65_536, "the link was not silent"
+        assert gauge(site, "buffered_samples") > 0
+        site.uplink.heal()
+        wait_for(lambda: gateway(site)["online"], "the gateway to be online again", 30)
+        assert_stored_once(site, "kills", load.stop())
+
+
+@pytest.mark.parametrize("segments", ["single bytes", "coalesced"])
+def test_segments_of_one_byte_and_many_packets_in_one(tmp_path: Path, segments: str) -> None:
+    """F15."""
+    with running_site(tmp_path, proxied=True) as site:
+        for link in (*site.uplink.links.values(), *site.cloud_link.links.values()):
+            link.segment_bytes = 1 if segments == "single bytes" else 0
+            link.coalesce_s = 0 if segments == "single bytes" else 0.15
+        before = site.uplink.counts.copy()
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 600, "some load")
+        assert_stored_once(site, "kills", load.stop())
+        passed, written = (site.uplink.counts[name] - before[name] for name in ("bytes_up", "segments_up"))
+        assert passed > 1_000
+        if segments == "single bytes":
+            assert written == passed, "the link did not take the bytes apart"
+        else:
+            assert passed / written > 300, "the link did not put packets together"
+
+
+def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
+    """F14: 500 ± 400 ms each way and 64 kbit/s. The window finds its size; nothing is sent twice for impatience."""
+    with running_site(tmp_path, proxied=True) as site:
+        for link in site.uplink.links.values():
+            link.latency_s, link.jitter_s, link.bytes_per_s = 0.5, 0.4, 8_000
+        assert site.uplink.cut() >= 1
+        wait_for(lambda: site.uplink.counts["connections"] >= 2, "another session")
+        site.agent.wait_ready(cloud=True)
+        acked_before, sent_before = counter(site, "frames_acked"), counter(site, "frames_sent")
+        connections = site.uplink.counts["connections"]
+        load = Load(site.local_broker.port, "kills")
+        burst = RawPublisher(site.local_broker.port)
+        burst.publish_all(payloads(10_000))
+        took, windows = [], set()
+        began = time.monotonic()
+        while time.monotonic() - began < (120 if LONG else 18):
+            gauges = wait_for(site.agent.status, "status")["gauges"]
+            windows.add(gauges["window_frames"])
+            took.append(gauges["frames_in_flight"])
+            time.sleep(0.2)  # a sample of the window now and then
+        assert counter(site, "frames_acked") > acked_before, "nothing came through"
+        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_sent_again")
+        print(
+            f"{sent} frames sent, {late} called late, windows {sorted(windows)}, in flight {statistics.mean(took):.1f}"
+        )
+        assert late <= sent * 0.05, "a storm of resends"
+        assert max(windows) < 64, "the window has filled a link that takes few frames"
+        assert site.uplink.counts["connections"] == connections, "the session did not hold"
+        acked = load.stop()
+        burst.close()
+        site.uplink.heal()
+        assert_all_stored(site, "kills", acked)
+
+
+def assert_all_stored(site: Site, device: str, acked: list[int]) -> None:
+    """As assert_stored_once, where other devices speak too."""
+    found = wait_for(lambda: site.cloud.device(device), "the device")
+    wait_for(lambda: len(site.cloud.samples(found["id"], "message_count")) >= len(acked), "telemetry", 30, 0.3)
+    stored = [point["value"] for point in site.cloud.samples(found["id"], "message_count")]
+    assert sorted(stored) == sorted(acked)
+    ledger = wait_for(site.balanced, "the ledger to balance", 40)
+    assert ledger["unexplained"] == ledger["declared_dropped"] == 0
+    assert ledger["produced"] == ledger["stored"]
+
+
+def test_a_flapping_link_makes_progress_and_reconnects_with_jitter(tmp_path: Path) -> None:
+    """F16: cut every three seconds."""
+    with running_site(tmp_path, proxied=True) as site:
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 100, "some load")
+        site.uplink.connected_at.clear()
+        site.uplink.flap(3)
+        began, acked = time.monotonic(), [counter(site, "frames_acked")]
+        step_s = 60 if LONG else 5
+        for turn in range(1, FLAP_S // step_s + 1):
+            time.sleep(max(0.0, began + turn * step_s - time.monotonic()))  # progress within each of these steps
+            acked.append(counter(site, "frames_acked"))
+        flaps = site.uplink.counts["flaps"]
+        assert flaps >= FLAP_S // 3 - 1, "the link did not flap"
+        assert all(later > earlier for earlier, later in itertools.pairwise(acked)), f"no progress: {acked}"
+        phases = [(at - began) % 3 for at in site.uplink.connected_at]
+        assert len(phases) >= flaps - 1
+        assert max(phases) - min(phases) > 0.02, "everybody would come back at the same moment"
+        print(f"{flaps} flaps, {len(phases)} connections, phases {[round(phase, 2) for phase in phases[:6]]}, {acked}")
+        site.uplink.heal()
+        assert_stored_once(site, "kills", load.stop())
+
+
+def test_one_direction_only_deletes_nothing_and_is_named(tmp_path: Path) -> None:
+    """F17, up yes, down no: the cloud hears the gateway and shows that the gateway hears nothing."""
+    with running_site(tmp_path, proxied=True, LINLI_RESEND_AFTER_MS="2000") as site:
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 200, "some load")
+        wait_for(lambda: gateway(site)["link"] == "both", "a whole link")
+        site.uplink.silence("down")
+        came_down = site.uplink.counts["bytes_down"]
+        stored = site.cloud.ledger(site.gateway)["stored"]
+        wait_for(lambda: gateway(site)["link"] == "up_only", "the cloud to name the direction", 12)
+        metrics = site.cloud.metrics()
+        assert "linli_gateways_up_only 1.0" in metrics
+        status = wait_for(site.agent.status, "status")
+        assert status["cloud"]["link"] == "silent"
+        assert site.cloud.ledger(site.gateway)["stored"] > stored, "the way up was lost too"
+        assert site.uplink.counts["bytes_down"] <= came_down + 1_024, "the way down was not lost"
+        unacked = gauge(site, "buffered_samples")
+        assert unacked > 0, "frames were let go without an acknowledgement"
+        site.uplink.heal()
+        wait_for(lambda: gateway(site)["link"] == "both", "a whole link again", 40)
+        assert_stored_once(site, "kills", load.stop())
+
+
+@pytest.mark.parametrize("fault", ["drop", "double", "reorder"])
+def test_acknowledgements_and_frames_lost_doubled_and_reordered_on_the_wire(tmp_path: Path, fault: str) -> None:
+    """F18: ingest's acknowledgements, the frames, and (doubled only: MQTT itself has no lost ones) the PUBACKs."""
+    with running_site(tmp_path, proxied=True, LINLI_RESEND_AFTER_MS="1000") as site:
+        ack, up = topics.ack(site.gateway), "/up/bulk"
+        share = {"drop": 0.2, "double": 0.5, "reorder": 0.3}[fault]
+        rules = [
+            PacketFault("down", PUBLISH, ack, seed=1, **{fault: share}),
+            PacketFault("up", PUBLISH, up, seed=2, **{fault: share}),
+        ]
+        if fault == "double":
+            rules.append(PacketFault("down", PUBACK, seed=3, double=0.5))
+        for rule in rules:
+            site.uplink.rule(rule)
+        assert site.uplink.cut() >= 1  # rules see whole packets of connections made from now on
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 1_000, "some load")
+        acked = load.stop()
+        assert_all_stored(site, "kills", acked)
+        for rule in rules:
+            assert rule.dropped + rule.doubled + rule.reordered >= 5, "the fault did not happen"
+
+
+def test_a_frame_and_an_acknowledgement_played_again_change_nothing(tmp_path: Path) -> None:
+    """F18: replay."""
+    with running_site(tmp_path, proxied=True) as site:
+        site.uplink.rule(lambda packet: None)
+        site.uplink.cut()
+        load = Load(site.local_broker.port, "kills")
+        wait_for(lambda: load.sent > 300, "some load")
+        old = [p for p in site.uplink.recorded if p.kind == PUBLISH and p.topic.endswith(("/bulk", "/ack"))]
+        assert {packet.way for packet in old} == {"up", "down"}
+        for packet in old[:20]:
+            site.uplink.replay(packet)
+        assert site.uplink.counts["replayed"] >= 20
+        assert_stored_once(site, "kills", load.stop())
+        assert "linli_ingest_duplicates_total 0.0" not in site.cloud.metrics(), "the copies did not arrive"
