@@ -148,6 +148,7 @@ def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
         wait_for(lambda: len(set(acked) - set(stored())) <= lost_max, "what was acknowledged", 20, 0.3)
         ledger = wait_for(site.balanced, "the ledger to balance", 30)
         assert ledger["unexplained"] == 0
+        wait_for(lambda: 2 * len(stored()) >= ledger["stored"], "telemetry", 20, 0.3)
         there = stored()
         lost = sorted(set(acked) - set(there))
         again = len(there) - len(set(there))

@@ -36,7 +36,7 @@ def gateway(site: Site) -> dict[str, Any]:
 
 
 def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> None:
-    """F11. The link that comes back carries 512 kbit/s, so that the drain takes its time."""
+    """F11. The link that comes back carries 768 kbit/s, so that the drain takes its time."""
     with running_site(tmp_path, proxied=True, LINLI_TOPIC_MESSAGES_PER_S_MAX="0", LINLI_PROFILES=str(PROFILE)) as site:
         with running_probe(site.cloud, site.local_broker.port) as probe:
             load = Load(site.local_broker.port, "outage")
@@ -44,12 +44,12 @@ def test_fresh_data_is_there_at_once_while_a_backlog_drains(tmp_path: Path) -> N
             site.uplink.refuse()
             assert site.uplink.cut() >= 1
             burst = RawPublisher(site.local_broker.port)
-            burst.publish_all(payloads(30_000))
+            burst.publish_all(payloads(40_000))
             began = load.sent
             wait_for(lambda: load.sent > began + 200 * OUTAGE_S, "the outage to last", OUTAGE_S * 3)
             backlog = gauge(site, "buffered_samples")
             assert backlog > 120_000, "there was no outage"
-            site.uplink.links["up"].bytes_per_s = 64_000
+            site.uplink.links["up"].bytes_per_s = 96_000
             began_s = time.monotonic()
             site.uplink.refuse(False)
             site.agent.wait_ready(cloud=True)
