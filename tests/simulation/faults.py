@@ -235,6 +235,7 @@ class Disasters:
 
     def _end_twin(self) -> None:
         assert self._all.twin is not None
+        self._all.load_per_s = 3.0
         self._world.run_for(self._chance.choice([0.0, 5.0, 90.0]))
         self._all.twin.die("switched off")
 
