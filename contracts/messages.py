@@ -88,15 +88,102 @@ class ClockHealed(Message, kw_only=True, tag="clock_healed"):
 
 
 class Reported(Message, kw_only=True, tag="reported"):
-    """The version of the desired state that the gateway applied, or why it did not."""
+    """The version of the desired state that the gateway applied, or why it did not.
+
+    refused  profile id -> why the gateway did not take that version of it; what it had before still holds
+    """
 
     version: int
     applied: bool
     reason: str = ""
+    refused: dict[str, str] = {}
     at_ms: int
 
 
-Record = DeviceSeen | CommandProgress | Refused | Dropped | Reported | EpochBegun | ClockHealed
+class Recovered(Message, kw_only=True, tag="recovered"):
+    """Messages that had been refused were read after all, by a profile that came later; their readings are in frames.
+
+    still  of the messages that the gateway had kept, how many this profile can't read either
+    """
+
+    topic: str
+    profile: str
+    profile_version: int
+    count: int
+    still: int = 0
+    at_ms: int
+
+
+class Proposal(Message, kw_only=True):
+    """A profile that could read what comes on a topic that none is bound to, and what it would read.
+
+    score   0..1: how well it fits; docs/discovery.md says how it is counted
+    values  metric -> value, of the last message
+    """
+
+    profile: str
+    profile_version: int
+    kind: str
+    score: float
+    device: str
+    values: dict[str, bool | int | float | str] = {}
+
+
+class Discovered(Message, kw_only=True, tag="discovered"):
+    """Something speaks on the local broker that no profile reads: the topic, how much came, and who might read it.
+
+    Said whole each time: the last one of a topic counts. ``head`` is the first bytes of the last message, 256 at most.
+    """
+
+    topic: str
+    count: int
+    size_bytes: int
+    head: bytes = b""
+    proposals: list[Proposal] = []  # the best first, 3 at most
+    first_ms: int
+    at_ms: int
+
+
+class ChargingTransaction(Message, kw_only=True, tag="charging_transaction"):
+    """A charging transaction as the gateway knows it, said whole each time: of one id the highest ``seq`` counts.
+
+    transaction  born at the gateway, unique for good
+    device       the connector's external id
+    token        name of the card or app by which it was begun (``DesiredToken.name``), never its number; "" unknown
+    energy_wh    by the difference of the charger's register from its begin
+    ended_ms     0 while it goes on; reason: why it ended, in OCPP's words
+    offline      it was begun, or ended, without connection: the times are the charge point's
+    time_unsure  the charge point's clock was impossible; the times are the gateway's best knowledge
+    """
+
+    transaction: str
+    seq: int
+    device: str
+    charge_point: str
+    token: str = ""
+    started_ms: int
+    meter_start_wh: float
+    meter_wh: float
+    energy_wh: float
+    ended_ms: int = 0
+    reason: str = ""
+    offline: bool = False
+    time_unsure: bool = False
+    at_ms: int
+
+
+Record = (
+    DeviceSeen
+    | CommandProgress
+    | Refused
+    | Dropped
+    | Reported
+    | EpochBegun
+    | ClockHealed
+    | Recovered
+    | Discovered
+    | ChargingTransaction
+)
 
 
 # --- upward, retained ---
@@ -211,11 +298,62 @@ class Command(Message, kw_only=True):
 
 
 class DesiredDevice(Message, kw_only=True):
-    """One device as the registry wants it read: its profile by name, parameters such as a bin's height."""
+    """One device as the registry wants it read: its profile by name, parameters such as a bin's height.
+
+    topics  on which its profile reads it beside the profile's own: a discovered topic that was adopted
+    """
 
     device: str
     profile: str = ""
     parameters: dict[str, float] = {}
+    topics: list[str] = []
+
+
+class DesiredProfile(Message, kw_only=True):
+    """A profile that the registry wants read with, beside those the agent ships; in place of one of the same id.
+
+    document   YAML, as its author wrote it; digest: BLAKE2b-256 of it
+    signature  Ed25519 over profile id, version and digest, see ``contracts.profile_signature``
+    """
+
+    profile: str
+    version: int
+    digest: bytes
+    signature: bytes
+    document: bytes
+
+
+class DesiredToken(Message, kw_only=True):
+    """A card or app that may charge. name: what records call it; id_tag: what the charge point reads, a secret."""
+
+    name: str
+    id_tag: str
+    expires_ms: int = 0  # 0: never
+    blocked: bool = False
+
+
+class DesiredChargePoint(Message, kw_only=True):
+    """A charge point that may connect. password_hash: scrypt, see docs/ocpp.md; "" lets it in without (profile 0)."""
+
+    charge_point: str
+    password_hash: str = ""
+    current_max_a: float = 32
+    phases: int = 3
+
+
+class DesiredCharging(Message, kw_only=True):
+    """A site's charging, as the gateway's central system keeps it with the cloud away.
+
+    fuse_a          the site's fuse, A a phase, that all chargers together stay below
+    fail_safe_a     what a charger may draw on its own when it has lost its link, A a phase; room is kept for it
+    free_for_all    whoever comes may charge: tokens that are not known are accepted
+    """
+
+    fuse_a: float
+    fail_safe_a: float = 6
+    free_for_all: bool = False
+    charge_points: list[DesiredChargePoint] = []
+    tokens: list[DesiredToken] = []
 
 
 class DesiredState(Message, kw_only=True):
@@ -223,3 +361,5 @@ class DesiredState(Message, kw_only=True):
 
     version: int
     devices: list[DesiredDevice] = []
+    profiles: list[DesiredProfile] = []
+    charging: DesiredCharging | None = None
