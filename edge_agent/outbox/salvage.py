@@ -158,7 +158,7 @@ def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int,
         if key[0] in ended:
             records += _lost(key, lanes.get(key, []), ends.get(key, (0, 0)), outbox.now_ms())
     for epoch in sorted(ended):
-        outbox.say_epoch_begun(epoch, "file_damaged")
+        outbox.epochs.say_begun(epoch, "file_damaged")
     for at in range(0, len(records), RECORDS_A_BATCH):
         outbox.commit(Batch(urgent=records[at : at + RECORDS_A_BATCH]))
     return Salvaged(count, len(records))
@@ -179,10 +179,10 @@ def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[
             batch.append((header, payload))
             count += 1
         if len(batch) >= ROWS_A_COMMIT:
-            outbox.bring_over(batch)
+            outbox.epochs.bring_over(batch)
             outbox.checkpoint("in_salvage")
             batch = []
-    outbox.bring_over(batch)
+    outbox.epochs.bring_over(batch)
     outbox.checkpoint("in_salvage")
     return count
 
