@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_agent.outbox.file import files_of, is_full, open_file
+from edge_agent.outbox.file import OutboxDamaged, files_of, is_damage, is_full, open_file
 from edge_agent.outbox.room import Disk
 
 log = logging.getLogger(__name__)
@@ -52,8 +52,11 @@ class Database:
         try:
             self._inode = self.path.stat().st_ino
             self._look_round()
-        except BaseException:
+        except BaseException as error:
             self.connection.close()
+            # The check at opening finds no fault in a page that stands in another table's place.
+            if isinstance(error, TypeError | ValueError) or (isinstance(error, sqlite3.Error) and is_damage(error)):
+                raise OutboxDamaged(str(error)) from error
             raise
         self.is_open = True
 

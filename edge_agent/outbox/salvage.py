@@ -151,8 +151,9 @@ def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int,
             for epoch, lane, last, made in _readable(
                 source, "SELECT e.epoch, l.lane, last_seq, produced FROM lanes l JOIN epochs e ON e.number = l.epoch"
             ):
-                key = (epoch, LANES[lane])
-                ends[key] = max(ends.get(key, (0, 0)), (last, made))
+                if _are((epoch, lane, last, made), (str, int, int, int)) and lane in range(len(LANES)):
+                    key = (epoch, LANES[lane])
+                    ends[key] = max(ends.get(key, (0, 0)), (last, made))
         finally:
             source.close()
     ended = {epoch for epoch, _ in {*lanes, *ends} if epoch != outbox.epoch}
@@ -191,9 +192,8 @@ def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[
 
 
 def _bring_knowledge(source: sqlite3.Connection, outbox: Outbox) -> None:
-    for table in knowledge.TABLES:
-        outbox.bring_rows(table, list(_readable(source, f"SELECT * FROM {table}")))
-    outbox.bring_rows("meta", list(_readable(source, "SELECT * FROM meta")))
+    for table, kinds in knowledge.TABLES.items():
+        outbox.bring_rows(table, [row for row in _readable(source, f"SELECT * FROM {table}") if _are(row, kinds)])
 
 
 def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], at_ms: int) -> list[Record]:
@@ -212,6 +212,11 @@ def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], 
 
 
 # --- reading what can be read ---
+
+
+def _are(row: tuple[Any, ...], kinds: tuple[type, ...]) -> bool:
+    """Whether this is a row of such columns. A page that stands in another's place gives rows of another table."""
+    return tuple([type(cell) for cell in row]) == kinds
 
 
 def _readable(source: sqlite3.Connection, sql: str) -> Generator[tuple[Any, ...]]:
