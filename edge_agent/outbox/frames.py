@@ -1,5 +1,6 @@
 """The outbox's frames and lanes: how they stand in the file, and what is known of them in memory. Everything here blocks."""
 
+import re
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from contracts.topics import LANES
 from edge_agent.outbox.database import Database
 from edge_agent.outbox.framing import Draft, copy_of
 from edge_agent.outbox.room import ranges_of, without
+
+_EPOCH = re.compile(r"[0-9a-f]{16}")
 
 Ranges = Sequence[tuple[int, int]]
 """(first, last) seqs, both included."""
@@ -39,7 +42,7 @@ class Frames:
         self.unsure_run = 0
 
     def look_round(self) -> None:
-        """Read where everything stands: the file has been opened."""
+        """Read where everything stands: the file has been opened. Raises sqlite3.Error, ValueError, TypeError."""
         self.is_new = not self.db.execute("SELECT 1 FROM epochs").fetchone()
         number, epoch = self._living_epoch()
         self.held_bytes = int(self.db.execute("SELECT coalesce(sum(length(payload)), 0) FROM frames").fetchone()[0])
@@ -51,7 +54,11 @@ class Frames:
     def _living_epoch(self) -> tuple[int, str]:
         row = self.db.execute("SELECT number, epoch FROM epochs ORDER BY number DESC LIMIT 1").fetchone()
         if row:
+            if not _EPOCH.fullmatch(row[1]):
+                raise ValueError("what stands in the table of epochs is none")
             return cast(tuple[int, str], row)
+        if self.db.execute("SELECT 1 FROM lanes UNION ALL SELECT 1 FROM frames").fetchone():
+            raise ValueError("the epoch of the frames is gone")
         epoch = secrets.token_hex(8)
         self.db.execute("INSERT INTO epochs (number, epoch) VALUES (1, ?)", (epoch,))
         return 1, epoch
