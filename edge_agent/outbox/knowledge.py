@@ -1,12 +1,20 @@
 """What the gateway must remember beside its frames, in the same file: devices, commands, documents, refused messages."""
 
 import sqlite3
+from collections.abc import Mapping
 
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 
 COMMANDS_KEPT = 10_000
 QUARANTINE_KEPT = 1_000
-TABLES = ("devices", "commands", "quarantine", "deliveries")
+TABLES: Mapping[str, tuple[type, ...]] = {
+    "devices": (str, str, int, str, str, str),
+    "commands": (str, str, str, int),
+    "quarantine": (int, str, bytes, str, int),
+    "deliveries": (int, bytes),
+    "meta": (str, str),
+}
+"""What is remembered, and of what kind its columns are."""
 
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
