@@ -18,11 +18,11 @@ from cloud_api.process import ProgramError, only_process
 from cloud_api.projections import Book, Projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
-from cloud_api.record_handlers import record_handlers
+from cloud_api.record_handlers import devices_handler, record_handlers
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
-from contracts.messages import Refused
+from contracts.messages import DeviceSeen, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
 
@@ -81,8 +81,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
-            book = Book(durable.cursors, handlers)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine)
+            inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
+            book = Book(durable.cursors, handlers, {DeviceSeen: inventory})
             yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
 
 

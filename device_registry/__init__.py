@@ -6,7 +6,7 @@ All queries are in this package, so that scoping to a tenant has one place. Open
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
 """
 
-from device_registry.adoption import adopt_device, device_seen, sighting_fault
+from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
@@ -64,6 +64,7 @@ __all__ = [
     "device_seen",
     "devices",
     "devices_at",
+    "devices_seen",
     "facilities",
     "facility",
     "gateway",

@@ -10,6 +10,11 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS cursors (projection TEXT PRIMARY KEY, posit
 
 Handler = Callable[[str, Any], Awaitable[None]]
 """(gateway, record). Idempotent: after a crash the records of the last batch come again."""
+BatchHandler = Callable[[str, Sequence[Any]], Awaitable[None]]
+"""(gateway, records of one type, in their order). Idempotent as well."""
+
+TOGETHER_MAX = 500
+"""Records that a batch handler is given at once: its transaction holds up others for no longer."""
 
 
 class Book:
@@ -19,9 +24,13 @@ class Book:
     batch_frames = 200
     pace_s = 0.0
 
-    def __init__(self, database: Database, handlers: Mapping[type, Handler]) -> None:
+    def __init__(
+        self, database: Database, handlers: Mapping[type, Handler], together: Mapping[type, BatchHandler] | None = None
+    ) -> None:
+        """together: who keeps all of a type at once, after the records that are kept one by one."""
         self._database = database
         self._handlers = handlers
+        self._together = together or {}
 
     async def cursor(self) -> int:
         """See ``Projection.cursor``."""
@@ -30,11 +39,17 @@ class Book:
 
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
         """See ``Projection.apply``."""
+        together: dict[tuple[type, str], list[Any]] = {}
         for frame in frames:
+            gateway = frame.columns.header.gateway
             for record in frame.columns.records:
-                handler = self._handlers.get(type(record))
-                if handler is not None:
-                    await handler(frame.columns.header.gateway, record)
+                if type(record) in self._together:
+                    together.setdefault((type(record), gateway), []).append(record)
+                elif (handler := self._handlers.get(type(record))) is not None:
+                    await handler(gateway, record)
+        for (kind, gateway), records in together.items():
+            for start in range(0, len(records), TOGETHER_MAX):
+                await self._together[kind](gateway, records[start : start + TOGETHER_MAX])
         await self._database.execute(
             Statement(
                 "INSERT INTO cursors VALUES ($1, $2) "
