@@ -129,6 +129,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         )
         metrics = registry_of(times, figures)
         metrics.register(stores.refused)
+        metrics.register(stores.records_refused)
         checks = readiness(stores, progress)
         if settings.ingest == "own":
             ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)

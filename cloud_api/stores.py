@@ -22,7 +22,7 @@ from cloud_api.record_handlers import devices_handler, record_handlers
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
-from contracts.messages import DeviceSeen, Refused
+from contracts.messages import DeviceSeen, Record, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
 
@@ -39,7 +39,8 @@ class Stores:
     commands: Commands
     book: Book
     work: asyncio.Event  # set when the command sender has something new to do
-    refused: Counter
+    refused: Counter  # samples, by the telemetry store
+    records_refused: Counter  # records, by the book
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -83,8 +84,14 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             )
             handlers = record_handlers(commands, durable.ledger, durable.quarantine)
             inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
-            book = Book(durable.cursors, handlers, {DeviceSeen: inventory})
-            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
+            records_refused = Counter("linli_book_refused_records", "Records the book can't keep", registry=None)
+
+            async def refuse(gateway: str, record: Record, reason: str, detail: str, received_ms: int) -> None:
+                records_refused.inc()
+                await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
+
+            book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
+            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused)
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:

@@ -17,6 +17,7 @@ from device_registry.errors import (
     DatabaseUnavailable,
     NotFound,
     RegistryError,
+    ValueRefused,
     database_errors,
 )
 from device_registry.ids import device_id
@@ -50,6 +51,7 @@ __all__ = [
     "NotFound",
     "PostgresAddress",
     "RegistryError",
+    "ValueRefused",
     "Where",
     "adopt_device",
     "change_device",

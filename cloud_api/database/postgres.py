@@ -34,7 +34,8 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
-        """A connection from the pool. Raises DatabaseUnavailable, also for what goes wrong while it is lent."""
+        """A connection from the pool. Raises DatabaseUnavailable and ValueRefused, also for what goes wrong while it is
+        lent."""
         with database_errors():
             connection = await self._pool.acquire(timeout=ACQUIRE_S)
             try:

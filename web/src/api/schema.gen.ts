@@ -1731,8 +1731,8 @@ export interface components {
         };
         /**
          * RefusedMessage
-         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
-         *     logged frame, by the telemetry store.
+         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; samples of a logged
+         *     frame, by the telemetry store; or a record in one (inventory, command progress, ...), by the book.
          *
          *     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
          */
@@ -1746,7 +1746,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "device" | "frame" | "store";
+            origin: "device" | "frame" | "store" | "record";
             /**
              * Topic
              * @example application/linli/device/70b3d52dd6000a07/event/up
