@@ -42,6 +42,7 @@ from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
 from cloud_api.telemetry import keep_days
@@ -120,7 +121,12 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     """HTTP, ingest, projections, commands and desired state, until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
-    async with open_stores(settings, clock) as stores:
+    async with AsyncExitStack() as closing:
+        stores = await until_there(
+            lambda: closing.enter_async_context(open_stores(settings, clock)), listener, stop, random.SystemRandom()
+        )
+        if stores is None:
+            return
         times = Times(clock)
         progress = Progress(PROJECTIONS, times.applied)
         survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
@@ -174,7 +180,11 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
     async with AsyncExitStack() as closing:
         if not settings.database_url:
             closing.enter_context(only_process(settings.data_dir))
-        durable = await closing.enter_async_context(open_durable(settings))
+        durable = await until_there(
+            lambda: closing.enter_async_context(open_durable(settings)), listener, stop, random.SystemRandom()
+        )
+        if durable is None:
+            return
         times = Times(clock)
         presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
         ingest = build_ingest(settings, durable, presence, clock, times)

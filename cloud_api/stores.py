@@ -56,7 +56,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
         async with AsyncExitStack() as closing:
             durable = await closing.enter_async_context(open_durable(settings))
-            await registry.migrate(registry_database(settings), APPS)
+            with registry.database_errors():
+                await registry.migrate(registry_database(settings), APPS)
             await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
             refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
             telemetry = telemetry_store(settings, durable.quarantine, refused)
