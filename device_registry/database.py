@@ -21,7 +21,7 @@ Where = str | PostgresAddress
 """A database: ``sqlite:///path``, or one on a server."""
 
 WRITING_LOCK = 0x4C4E4C02
-MIGRATING_LOCK = 0x4C4E4C03
+MIGRATING_LOCK = 0x4C4E4C04
 
 
 def config(where: Where, apps: Mapping[str, str] = APPS) -> dict[str, Any]:

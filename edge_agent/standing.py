@@ -118,7 +118,7 @@ class Standing:
                 "frames_sent": uplink.frames_sent,
                 "frames_sent_again": uplink.frames_again,
                 "frames_acked": uplink.frames_acked,
-                "frames_conflicting": uplink.conflicts,
+                "conflicts": uplink.conflicts,
                 "bytes_sent": uplink.bytes_sent,
                 "cloud_sessions": uplink.sessions,
                 "local_sessions": self._southbound.sessions,

@@ -209,9 +209,12 @@ export const en = {
       not_kept: "no longer kept when the cloud asked again",
       quarantined: "unreadable: see the refused messages",
     } as Record<string, string>,
+    conflicts: "Frames under numbers that others have",
+    conflictsText: (n: string) => `${n} frames were kept out: the cloud holds other frames under their numbers. Two outboxes have given the same ones: a disk was copied, or an older image was put back. They are not in the sums above.`,
+    conflictWords: (samples: string, born: string) => `${samples} samples, made ${born}`,
     quarantine: "Refused messages",
     quarantineNone: "Nothing was refused.",
-    origin: { device: "a device's message", frame: "a gateway's frame" } as Record<string, string>,
+    origin: { device: "a device's message", frame: "a gateway's frame", store: "samples, by the telemetry store", record: "a gateway's record" } as Record<string, string>,
     times: (n: number) => `${n} times`,
     refusedReasons: {
       json_invalid: "broken JSON",

@@ -202,9 +202,12 @@ export const zh: Texts = {
       not_kept: "云端再次索取时已不再保存",
       quarantined: "无法读取：见被拒绝的消息",
     },
+    conflicts: "编号冲突的数据帧",
+    conflictsText: (n) => `有 ${n} 个数据帧未被接收：云端在相同编号下已有别的数据帧。两个缓存给出了相同的编号：磁盘被复制，或恢复了旧镜像。它们不计入上面的合计。`,
+    conflictWords: (samples, born) => `${samples} 个样本，生成于 ${born}`,
     quarantine: "被拒绝的消息",
     quarantineNone: "没有被拒绝的消息。",
-    origin: { device: "设备消息", frame: "网关数据帧" },
+    origin: { device: "设备消息", frame: "网关数据帧", store: "时序库拒收的样本", record: "网关记录" },
     times: (n) => `${n} 次`,
     refusedReasons: {
       json_invalid: "JSON 格式错误",
