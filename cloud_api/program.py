@@ -154,7 +154,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
                 tasks.create_task(connection, name="broker"),
-                tasks.create_task(stores.presence.watch(), name="who is silent"),
+                tasks.create_task(stores.presence.watch(stores.durable.instances.keep), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
@@ -186,17 +186,21 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
         if durable is None:
             return
         times = Times(clock)
-        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None, await durable.instances.load())
         ingest = build_ingest(settings, durable, presence, clock, times)
         metrics = registry_of(times, IngestFigures(ingest))
         server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(ingest.run(), name="ingest")
+            running = [
+                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(presence.watch(durable.instances.keep), name="who is silent"),
+            ]
             if listener is not None:
                 tasks.create_task(server.serve([listener]), name="http")
             await stop.wait()
             server.should_exit = True
-            running.cancel()
+            for task in running:
+                task.cancel()
 
 
 async def migrate(settings: Settings) -> list[str]:

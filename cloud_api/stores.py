@@ -75,7 +75,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
                 work.set()
 
-            presence = GatewayPresence(clock, gateway_changed)
+            presence = GatewayPresence(clock, gateway_changed, await durable.instances.load())
             commands = Commands(
                 clock=clock,
                 new_id=lambda: f"cmd-{secrets.token_hex(8)}",

@@ -33,7 +33,7 @@ ASK_HEARTBEATS = 6
 ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
 """A cloud that does not answer in this time is an older one: frames go without its word."""
-FENCED_S = 60.0
+FENCED_S = 15.0
 PUBLISH_S = 20.0
 """The broker's PUBACK may take so long, and longer where answers do: then the link is given up."""
 LATE_LOOK_MS_MAX = 4_000
@@ -229,7 +229,11 @@ class Uplink:
             except asyncio.CancelledError:
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(1):
-                        await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
+                        # With the time, unlike the will: this one leaves, so another instance need not wait for it.
+                        leaves = GatewayState(online=False, session=session, at_ms=self._state().at_ms)
+                        await client.publish(
+                            topics.state(self.gateway), self._encoder.encode(leaves), qos=1, retain=True
+                        )
                 raise
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:

@@ -89,3 +89,14 @@ def test_cursor(open_again: Open) -> None:
         assert await book.cursor() == 0
 
     twice(open_again, write, read)
+
+
+def test_whose_instance_it_is(open_again: Open) -> None:
+    async def write(durable: Durable) -> None:
+        await durable.instances.keep({"gw-1": "first", "gw-2": "other"}, T0)
+        await durable.instances.keep({"gw-1": "twin"}, T0 + 1)
+
+    async def read(durable: Durable) -> None:
+        assert await durable.instances.load() == {"gw-1": "twin", "gw-2": "other"}
+
+    twice(open_again, write, read)

@@ -1409,6 +1409,12 @@ export interface components {
              */
             reported_reason: string;
             /**
+             * Instance
+             * @description Which machine and folder is this gateway now; a copied one has another
+             * @default
+             */
+            instance: string;
+            /**
              * Twin Seen Ms
              * @description When a second gateway under this id was last fenced off
              */

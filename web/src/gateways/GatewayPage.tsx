@@ -104,6 +104,7 @@ function Facts({ gateway }: { gateway: Gateway }) {
   const isApplied = gateway.desired_version === gateway.reported_version;
   const facts: [string, string][] = [
     [words.id, gateway.id],
+    ...(gateway.instance ? [[words.instance, gateway.instance] as [string, string]] : []),
     [words.agent, gateway.agent_version || "–"],
     [words.configuration, isApplied ? words.applied(gateway.reported_version) : words.notApplied(gateway.desired_version, gateway.reported_version)],
     [words.clock, error == null ? words.clockUnmeasured : words.clockGood(error < 1000 ? `${error} ms` : `${(error / 1000).toFixed(1)} s`)],

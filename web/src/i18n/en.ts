@@ -157,6 +157,7 @@ export const en = {
     none: "There is no gateway yet.",
     noneNext: "An administrator makes one with PUT /api/v1/gateways/{id}.",
     id: "Gateway id",
+    instance: "Machine",
     agent: "Agent version",
     neverThere: "Not heard since the cloud's start",
     lastWord: (age: string) => `Last word ${age}`,
