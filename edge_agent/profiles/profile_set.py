@@ -102,9 +102,11 @@ class ProfileSet:
                 if not topics:
                     raise ProfileError(name, where, "no topics")
                 try:
-                    message = CompiledMessage(profile, spec, envelope.open)
-                    for topic in topics:
-                        self._trie.add(Template(topic), message)
+                    templates = [Template(topic) for topic in topics]
+                    captured = {name for template in templates for name in template.names}
+                    message = CompiledMessage(profile, spec, envelope.open, captured)
+                    for template in templates:
+                        self._trie.add(template, message)
                 except (ValueError, re.error) as error:  # also PathError and ExpressionError
                     raise ProfileError(name, where, str(error)) from error
         for verb, command in profile.commands.items():
