@@ -10,6 +10,7 @@ from edge_agent.profiles.codecs import compile_codec
 from edge_agent.profiles.envelopes import Message, Open
 from edge_agent.profiles.errors import CodecRefused, Undecodable
 from edge_agent.profiles.expressions import compile_expression, expression_names
+from edge_agent.profiles.guard import CUT_NS
 from edge_agent.profiles.metrics import compile_metric, metric_names
 from edge_agent.profiles.paths import compile_path
 from edge_agent.profiles.templates import compile_template, template_names
@@ -47,8 +48,15 @@ _ReadReading = Callable[[Any, Names, int], list[Reading]]
 class CompiledMessage:
     """A MessageSpec, ready to try on messages."""
 
-    def __init__(self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str] = frozenset()) -> None:
-        """Compile. captured: names that topics may capture. Raises ValueError when the specification is wrong."""
+    def __init__(
+        self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str], work_ns: Callable[[], int]
+    ) -> None:
+        """Compile. Raises ValueError when the specification is wrong.
+
+        captured  names that topics may capture
+        work_ns   this thread's time on the processor
+        """
+        self.work_ns = work_ns
         self.profile = profile
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
@@ -142,6 +150,7 @@ class CompiledMessage:
         read_all = compile_path(spec.metrics_from) if spec.metrics_from else None
         device_of = compile_template(spec.device or self.profile.identity.device)
         each = compile_path(spec.each) if spec.each else None
+        work_ns = self.work_ns
         new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
@@ -173,7 +182,10 @@ class CompiledMessage:
             if len(pairs) > READINGS_MAX:
                 raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", header.id)
             readings: list[Reading] = []
+            began_ns = work_ns()
             for index, (key, element) in enumerate(pairs):
+                if not index & 7 and work_ns() - began_ns > CUT_NS:
+                    raise Undecodable("profile_too_slow", f"cut off after {index} records of {len(pairs)}", header.id)
                 inner = {**names, **element} if type(element) is dict else {**names, "x": element}
                 inner["key"] = key
                 inner["index"] = index

@@ -223,7 +223,7 @@ def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
         return lambda raw, root: bool(raw & mask) if type(raw) is int else None
     if spec.contains:
         word = spec.contains
-        return lambda raw, root: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", str(raw)))
+        return lambda raw, root: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", _key(raw) or ""))
     if metric.type == "number":
         return _compile_number(metric, spec)
     if metric.type == "boolean":
