@@ -10,7 +10,7 @@ from edge_agent.profiles.codecs import compile_codec
 from edge_agent.profiles.envelopes import Message, Open
 from edge_agent.profiles.errors import CodecRefused, Undecodable
 from edge_agent.profiles.expressions import compile_expression, expression_names
-from edge_agent.profiles.guard import CUT_NS
+from edge_agent.profiles.guard import Guard
 from edge_agent.profiles.metrics import compile_metric, metric_names
 from edge_agent.profiles.paths import compile_path
 from edge_agent.profiles.templates import compile_template, template_names
@@ -48,15 +48,14 @@ _ReadReading = Callable[[Any, Names, int], list[Reading]]
 class CompiledMessage:
     """A MessageSpec, ready to try on messages."""
 
-    def __init__(
-        self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str], work_ns: Callable[[], int]
-    ) -> None:
+    def __init__(self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str], guard: Guard) -> None:
         """Compile. Raises ValueError when the specification is wrong.
 
         captured  names that topics may capture
-        work_ns   this thread's time on the processor
+        guard     says when a message of many records is to be given up
         """
-        self.work_ns = work_ns
+        self.id = profile.profile.id
+        self.guard = guard
         self.profile = profile
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
@@ -150,7 +149,7 @@ class CompiledMessage:
         read_all = compile_path(spec.metrics_from) if spec.metrics_from else None
         device_of = compile_template(spec.device or self.profile.identity.device)
         each = compile_path(spec.each) if spec.each else None
-        work_ns = self.work_ns
+        guard = self.guard
         new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
@@ -182,9 +181,9 @@ class CompiledMessage:
             if len(pairs) > READINGS_MAX:
                 raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", header.id)
             readings: list[Reading] = []
-            began_ns = work_ns()
+            began_ns = guard.steady_ns()
             for index, (key, element) in enumerate(pairs):
-                if not index & 7 and work_ns() - began_ns > CUT_NS:
+                if not index & 7 and guard.is_overdue(began_ns):
                     raise Undecodable("profile_too_slow", f"cut off after {index} records of {len(pairs)}", header.id)
                 inner = {**names, **element} if type(element) is dict else {**names, "x": element}
                 inner["key"] = key

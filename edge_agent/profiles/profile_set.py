@@ -109,7 +109,7 @@ class ProfileSet:
                 try:
                     templates = [Template(topic) for topic in topics]
                     captured = {name for template in templates for name in template.names}
-                    message = CompiledMessage(profile, spec, envelope.open, captured, self.guard.work_ns)
+                    message = CompiledMessage(profile, spec, envelope.open, captured, self.guard)
                     for template in templates:
                         self._trie.add(template, message)
                 except (ValueError, re.error) as error:  # also PathError and ExpressionError
@@ -146,37 +146,20 @@ class ProfileSet:
     ) -> tuple[Decoded, ...] | None:
         """Within the guard of the profile. Raises Undecodable, and nothing else."""
         guard = self.guard
-        if guard.watched and target.profile.profile.id in guard.watched:
-            return self._decode_watched(target, message, captures, received_ms)
-        began_ns = guard.steady_ns()
+        if guard.rests and (left_s := guard.rests_s(target.id)):
+            raise Undecodable("profile_suspended", f"it was too slow; it is tried again in {left_s} s", target.id)
+        began_ns = guard.begin()
         try:
             return target.decode(message, captures, received_ms)
         except Undecodable:
             raise
-        except Exception as error:
-            raise _failed(target, error) from error
+        except Exception as error:  # a mistake of ours; it costs this message and no other
+            log.exception("a decoder failed", extra={"profile": target.id})
+            raise Undecodable("profile_failed", f"{type(error).__name__}: {error}"[:200], target.id) from error
         finally:
-            if guard.steady_ns() - began_ns > SLOW_NS:
-                guard.looked_slow(target.profile.profile.id)
-
-    def _decode_watched(
-        self, target: CompiledMessage, message: Message, captures: dict[str, str], received_ms: int
-    ) -> tuple[Decoded, ...] | None:
-        guard, profile = self.guard, target.profile.profile.id
-        if left_s := guard.rests_s(profile):
-            raise Undecodable("profile_suspended", f"it was too slow; it is tried again in {left_s} s", profile)
-        began_ns = guard.work_ns()
-        try:
-            return target.decode(message, captures, received_ms)
-        except Undecodable:
-            raise
-        except Exception as error:
-            raise _failed(target, error) from error
-        finally:
-            took_ns = guard.work_ns() - began_ns
-            if took_ns > SLOW_NS:
-                guard.strike(profile)
-                took = {"profile": profile, "took_ms": took_ns // 1_000_000, "rests_s": guard.rests_s(profile)}
+            if guard.steady_ns() - began_ns > SLOW_NS and (took_ns := guard.worked_ns(began_ns)) > SLOW_NS:
+                guard.strike(target.id)
+                took = {"profile": target.id, "took_ms": took_ns // 1_000_000, "rests_s": guard.rests_s(target.id)}
                 log.error("a profile takes too long", extra=took)
 
     def _ask_all(self, message: Message, received_ms: int) -> tuple[Decoded, ...]:
@@ -219,12 +202,6 @@ class ProfileSet:
         if command is None:
             raise ActionRefused("verb_unsupported", f"{profile} can't {verb}")
         return make_action(command, device, verb, args)
-
-
-def _failed(target: CompiledMessage, error: Exception) -> Undecodable:
-    """A mistake of ours; it costs this message and no other."""
-    log.exception("a decoder failed", extra={"profile": target.profile.profile.id})
-    return Undecodable("profile_failed", f"{type(error).__name__}: {error}"[:200], target.profile.profile.id)
 
 
 def _several(words: str | list[str] | Envelope) -> Sequence[str | Envelope]:
