@@ -60,6 +60,9 @@ def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
 
 
 def document(db: sqlite3.Connection, name: str) -> bytes:
-    """A document kept beside the frames (the desired state), or b"" when there is none."""
+    """A document kept beside the frames (the desired state), or b"" when there is none, or a damaged disk spoilt it."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return bytes.fromhex(row[0]) if row else b""
+    try:
+        return bytes.fromhex(row[0]) if row else b""
+    except (ValueError, TypeError):
+        return b""

@@ -138,6 +138,19 @@ def test_a_file_cut_short(tmp_path: Path, keep: int) -> None:
     assert not list(tmp_path.glob("outbox-damaged*")), "what is salvaged is put away"
 
 
+def test_a_table_whose_description_is_spoilt(tmp_path: Path) -> None:
+    """The first page says what the tables are; a letter of it may be another without any check that notices."""
+    outbox = filled(tmp_path)
+    epoch = outbox.epoch
+    keep_hint(outbox)
+    outbox.close()
+    file = tmp_path / "outbox.sqlite"
+    content = file.read_bytes()
+    assert content.count(b"dropped INTEGER") == 1
+    file.write_bytes(content.replace(b"dropped INTEGER", b"drapped INTEGER"))
+    check(opened(tmp_path), epoch)
+
+
 def test_a_salvage_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     outbox = filled(tmp_path)
     epoch = outbox.epoch
