@@ -48,6 +48,7 @@ class CompiledMessage:
     def __init__(self, profile: Profile, spec: MessageSpec, open_: Open) -> None:
         """Compile. Raises ValueError when the specification is wrong."""
         self.profile = profile
+        self.captures: set[str] = set()  # what its topics' templates capture
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None

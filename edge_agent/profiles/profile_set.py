@@ -75,6 +75,7 @@ class ProfileSet:
     def __init__(self, profiles: Iterable[Profile]) -> None:
         """Compile. Raises ProfileError naming the profile and the place."""
         self.profiles = {profile.profile.id: profile for profile in profiles}
+        self.readers: list[CompiledMessage] = []
         self._trie: Trie[CompiledMessage] = Trie()
         self._spoken: Trie[str] = Trie()
         self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
@@ -104,7 +105,10 @@ class ProfileSet:
                 try:
                     message = CompiledMessage(profile, spec, envelope.open)
                     for topic in topics:
-                        self._trie.add(Template(topic), message)
+                        template = Template(topic)
+                        message.captures |= template.names
+                        self._trie.add(template, message)
+                    self.readers.append(message)
                 except (ValueError, re.error) as error:  # also PathError and ExpressionError
                     raise ProfileError(name, where, str(error)) from error
         for verb, command in profile.commands.items():
