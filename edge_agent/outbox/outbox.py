@@ -13,7 +13,7 @@ from contracts.frame import FrameError, decode_frame, read_header
 from contracts.messages import DeviceSeen, Dropped, EpochBegun, Lane, Record
 from contracts.topics import LANES
 from edge_agent.outbox import knowledge
-from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
+from edge_agent.outbox.batch import Batch, CommandEntry, KeptMessage, SeenDevice
 from edge_agent.outbox.epochs import EarlierFrame, Epochs
 from edge_agent.outbox.frames import CommittedFrame, copy_of, disk_of
 from edge_agent.outbox.room import ACKED_SHARE, AGE_LOOK_MS, merged, ranges_of, room_bytes, too_much, without
@@ -308,6 +308,10 @@ class Outbox(Epochs):
     def commands_in(self, state: str) -> list[CommandEntry]:
         """The commands whose last word is this state."""
         return knowledge.commands_in(self._db, state)
+
+    def kept_messages(self) -> list[KeptMessage]:
+        """The refused messages that are kept, in the order in which they came."""
+        return knowledge.kept_messages(self._db)
 
     def document(self, name: str) -> bytes:
         """A document kept beside the frames (the desired state), or b"" when there is none."""

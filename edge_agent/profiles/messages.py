@@ -1,6 +1,6 @@
 """One kind of message of a profile, compiled: does it fit, what does it decode to, which readings does it give."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from contracts.profile import MessageSpec, Profile, ReadingSpec
@@ -45,9 +45,15 @@ _ReadReading = Callable[[Any, Names, int], list[Reading]]
 class CompiledMessage:
     """A MessageSpec, ready to try on messages."""
 
-    def __init__(self, profile: Profile, spec: MessageSpec, open_: Open) -> None:
-        """Compile. Raises ValueError when the specification is wrong."""
+    def __init__(
+        self, profile: Profile, spec: MessageSpec, open_: Open, parameters: Mapping[str, Mapping[str, float]]
+    ) -> None:
+        """Compile. parameters: device -> its own in place of the profile's; looked up at each message.
+
+        Raises ValueError when the specification is wrong.
+        """
         self.profile = profile
+        self.parameters = parameters
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None
@@ -134,6 +140,8 @@ class CompiledMessage:
         each = compile_path(spec.each) if spec.each else None
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
+            if self.parameters and self.profile.parameters and (own := self.parameters.get(device_of(names))):
+                names = {**names, **own}
             samples = [sample for metric in metrics if (sample := metric(root, names)) is not None]
             if read_all is not None:
                 samples += _own_vocabulary(read_all(root), header.id)
