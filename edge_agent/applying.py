@@ -25,14 +25,14 @@ class Applying:
     """The desired state of one gateway, of which the newest document is applied. ``run`` runs beside the intake.
 
     own      the profiles that came with the agent and the site's own
-    keys     whose signature on a travelling profile counts; none: such profiles are refused
+    keys     whose signature on a travelling profile counts, asked for at each document; none: all are refused
     applied  called with a document once it is in use
     """
 
     def __init__(
         self,
         own: ProfileSet,
-        keys: Sequence[Ed25519PublicKey],
+        keys: Callable[[], Sequence[Ed25519PublicKey]],
         writer: OutboxWriter,
         intake: Intake,
         executor: Executor,
@@ -57,8 +57,8 @@ class Applying:
         taken = self._kept_profiles()
         if taken or self.desired.profiles:
             before = {travelled.profile: travelled for travelled in taken}
-            known = apply_profiles(self._own, {}, taken, keys).taken
-            self.now = apply_profiles(self._own, known, self.desired.profiles, keys)
+            known = apply_profiles(self._own, {}, taken, keys()).taken
+            self.now = apply_profiles(self._own, known, self.desired.profiles, keys())
             for name in (before.keys() - self.now.taken.keys()) | self.now.refused.keys():
                 log.error("profile can't be used", extra={"profile": name, "reason": self.now.refused.get(name, "")})
         self._use()
@@ -107,9 +107,8 @@ class Applying:
         before = self.now
         try:
             async with asyncio.timeout(APPLY_S_MAX):
-                return await asyncio.to_thread(
-                    apply_profiles, self._own, before.taken, desired.profiles, self._keys
-                )  # fmt: skip
+                keys = self._keys()
+                return await asyncio.to_thread(apply_profiles, self._own, before.taken, desired.profiles, keys)
         except TimeoutError:
             late = [each for each in desired.profiles if before.taken.get(each.profile) != each]
             return before._replace(refused={each.profile: f"took more than {APPLY_S_MAX:.0f} s" for each in late})

@@ -36,7 +36,7 @@ from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
 from edge_agent.quota import Quota
-from edge_agent.settings import Settings, SettingsError
+from edge_agent.settings import Settings
 from edge_agent.shut_door import ShutDoor, say_where
 from edge_agent.southbound import Southbound
 from edge_agent.standing import Standing
@@ -148,7 +148,7 @@ class Agent:
             mqtt,
         )
         self.applying = Applying(
-            self.profiles, profile_keys(settings), self.writer, self.intake, self.executor, self.now_ms, checkpoint,
+            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.now_ms, checkpoint,
             self.on_applied,
         )  # fmt: skip
         self.standing = Standing(
@@ -294,13 +294,16 @@ class Agent:
 
 
 def profile_keys(settings: Settings) -> list[Ed25519PublicKey]:
-    """Whose profiles are taken from the cloud; nobody's without a setting. Raises SettingsError."""
+    """Whose profiles are taken from the cloud: nobody's without the file. Read anew, so that keys can be changed."""
     if not settings.profile_key_file:
         return []
     try:
         return public_keys(Path(settings.profile_key_file).read_bytes())
     except (OSError, ValueError) as error:
-        raise SettingsError(f"LINLI_PROFILE_KEY_FILE = {settings.profile_key_file!r}: {error}") from error
+        log.error(
+            "LINLI_PROFILE_KEY_FILE can't be used", extra={"file": settings.profile_key_file, "error": str(error)}
+        )
+        return []
 
 
 async def opened(settings: Settings) -> Agent:

@@ -12,7 +12,8 @@ import pytest
 from contracts.profile import Profile
 from contracts.reading import Clock, Sample
 from edge_agent.profiles import ActionRefused, Decoded, ProfileError, ProfileSet, Undecodable
-from edge_agent.profiles.check import check_files, check_profile, load_with_own
+from edge_agent.profiles.check import check_profile, load_with_own
+from edge_agent.profiles.faults import check_files
 
 NOW_MS = 1_790_000_000_000
 JSON_TOPIC = "made-up/dev-1/state"
