@@ -89,7 +89,7 @@ def test_an_unknown_device_is_read_after_all(tmp_path: Path, crash: str) -> None
             "readings",
         )
         assert [point["value"] for point in points] == [10, 11, 12, 13, 14]
-        taken_ms = [point["observed_ms"] for point in points]
+        taken_ms = [point["t_ms"] for point in points]
         assert taken_ms[0] == first_ms and taken_ms == sorted(taken_ms)
         assert max(taken_ms) - first_ms < 5_000
         known = wait_for(lambda: (refused(site, "h1") or {}).get("recovered"), "the quarantine to say so")
