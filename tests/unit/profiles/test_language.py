@@ -424,9 +424,9 @@ examples: [{topic: made-up/dev-1/state, payload: {t: 20}, expect: {temperature: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("t: 20}", "t: 21}"), "$.examples[0]: temperature is 21, not 20"),
-        (GOOD.replace("path: t", "pth: t"), "$.messages[0].readings[0].metrics"),
-        (GOOD.replace("kind: building", "kind: garden"), "$.profile.kind"),
+        (GOOD.replace("t: 20}", "t: 21}"), "examples[0]: temperature is 21, not 20"),
+        (GOOD.replace("path: t", "pth: t"), "messages[0].readings[0].metrics.temperature.pth: there is no key"),
+        (GOOD.replace("kind: building", "kind: garden"), ":2: profile.kind"),
         (GOOD.replace("expect: {temperature: 20}", "refused: no_profile"), "is not refused as no_profile"),
         (GOOD.replace(", expect: {temperature: 20}", ""), "expects nothing"),
         (GOOD.replace("payload: {t: 20}", 'hex: "0g"'), "hexadecimal"),

@@ -146,7 +146,7 @@ function Faults({ faults, text }: { faults: Fault[]; text: string }) {
       <Stack gap="xs" component="ul" className="plain">
         {faults.map((fault) => (
           <li key={`${fault.where} ${fault.message}`}>
-            <Text size="sm" fw={600}>{words.line(fault.line)}{fault.key && ` · ${fault.key}`}</Text>
+            <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }}>{words.line(fault.line)}{fault.key && ` · ${fault.key}`}</Text>
             <Text size="sm" ff="monospace" style={{ overflowX: "auto", whiteSpace: "pre" }}>{lines[fault.line - 1]}</Text>
             <Text size="sm" style={{ overflowWrap: "anywhere" }}>{fault.message}</Text>
           </li>
