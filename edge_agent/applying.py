@@ -122,8 +122,7 @@ class Applying:
     async def _read_again(self) -> None:
         await self._writer.flushed()  # what was refused until now is on disk, and can be counted on
         kept = await self._writer.insist(self._writer.outbox.kept_messages)
-        if kept:
-            self._intake.read_again(kept)
+        if kept and self._intake.read_again(kept):
             self._checkpoint("before_recovery")
             await self._writer.flushed()
             self._checkpoint("after_recovery")

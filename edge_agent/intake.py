@@ -134,10 +134,10 @@ class Intake:
             ):
                 self._see(device, part, known, now_ms, batch)
 
-    def read_again(self, kept: list[KeptMessage]) -> None:
+    def read_again(self, kept: list[KeptMessage]) -> int:
         """Try refused messages once more. What can be read now goes, with the time at which it came, into one batch.
 
-        Nothing of a message may be pending already: it would be read twice.
+        Nothing of a message may be pending already: it would be read twice. Returns how many could be read.
         """
         now_ms = self._now_ms()
         batch = self._writer.pending
@@ -163,6 +163,7 @@ class Intake:
         if recovered:
             log.info("refused messages are read after all", extra={"messages": len(batch.read_after_all)})
             self._writer.wake(at_once=True)
+        return sum(recovered.values())
 
     def _see(self, device: str, part: Decoded, known: SeenDevice | None, now_ms: int, batch: Batch) -> None:
         name = part.name or (known.name if known else "")
