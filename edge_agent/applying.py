@@ -57,8 +57,7 @@ class Applying:
         taken = self._kept_profiles()
         if taken or self.desired.profiles:
             before = {travelled.profile: travelled for travelled in taken}
-            known = apply_profiles(self._own, {}, taken, keys()).taken
-            self.now = apply_profiles(self._own, known, self.desired.profiles, keys())
+            self.now = apply_profiles(self._own, before, self.desired.profiles, keys())
             for name in (before.keys() - self.now.taken.keys()) | self.now.refused.keys():
                 log.error("profile can't be used", extra={"profile": name, "reason": self.now.refused.get(name, "")})
         self._use()

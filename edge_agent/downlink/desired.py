@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.messages import DesiredProfile
 from contracts.profile import Profile
-from contracts.profile_signature import fault_of_signature
+from contracts.profile_signature import digest_of, fault_of_signature
 from edge_agent.profiles import ProfileError, ProfileSet
 from edge_agent.profiles.check import check_profile
 from edge_agent.profiles.profile_set import parse_profile
@@ -49,24 +49,26 @@ def apply_profiles(
             fault = f"version_older: {known.version} is in use"
         elif known is not None and travelling.version == known.version and travelling.digest != known.digest:
             fault = f"version_reused: {known.version} is another document"
+        elif fault := fault_of_signature(travelling, keys):
+            pass
         else:
-            fault, profile = _read(travelling, keys)
+            fault, profile = _read(travelling)
         if fault:
             refused[name] = fault[:REASON_LENGTH_MAX]
             if known is None:
                 continue
             travelling = known
-            _, profile = _read(known, keys)
+            _, profile = _read(known)  # it was believed when it came: a key that has gone since changes nothing
         if profile is not None:
             taken[name], parsed[name] = travelling, profile
     profiles = {profile.profile.id: profile for profile in own} | parsed
     return Applied(taken, refused, ProfileSet(profiles.values()))
 
 
-def _read(travelling: DesiredProfile, keys: Sequence[Ed25519PublicKey]) -> tuple[str, Profile | None]:
-    """(fault, profile); the fault is empty when signature, schema and examples hold."""
-    if fault := fault_of_signature(travelling, keys):
-        return fault, None
+def _read(travelling: DesiredProfile) -> tuple[str, Profile | None]:
+    """(fault, profile); the fault is empty when digest, schema and examples hold."""
+    if digest_of(travelling.document) != travelling.digest:
+        return "digest_wrong", None
     try:
         profile = parse_profile(travelling.document, travelling.profile)
         if (profile.profile.id, profile.profile.version) != (travelling.profile, travelling.version):
