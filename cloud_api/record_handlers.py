@@ -6,7 +6,7 @@ import device_registry as registry
 from cloud_api.commands import Commands
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
-from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+from contracts.messages import CommandProgress, DeviceSeen, Dropped, Recovered, Refused, Reported
 
 
 def devices_handler(
@@ -44,7 +44,12 @@ def record_handlers(
         with registry.database_errors():
             await registry.reported(gateway, report)
 
+    async def recovered(gateway: str, word: Recovered) -> None:
+        with registry.database_errors():
+            await registry.recovered(gateway, word)
+
     return {
+        Recovered: recovered,
         CommandProgress: command_progress,
         Refused: quarantine.device_refused,
         Dropped: ledger.dropped,

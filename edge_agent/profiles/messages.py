@@ -1,6 +1,6 @@
 """One kind of message of a profile, compiled: does it fit, what does it decode to, which readings does it give."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, NamedTuple
 
 from contracts.profile import MessageSpec, Profile, ReadingSpec
@@ -48,16 +48,21 @@ _ReadReading = Callable[[Any, Names, int], list[Reading]]
 class CompiledMessage:
     """A MessageSpec, ready to try on messages."""
 
-    def __init__(self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str], guard: Guard) -> None:
+    def __init__(
+        self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str],
+        parameters: Mapping[str, Mapping[str, float]], guard: Guard,
+    ) -> None:  # fmt: skip
         """Compile. Raises ValueError when the specification is wrong.
 
-        captured  names that topics may capture
-        guard     says when a message of many records is to be given up
+        captured    names that topics may capture
+        parameters  device -> its own in place of the profile's; looked up at each message
+        guard       says when a message of many records is to be given up
         """
         self.id = profile.profile.id
         self.guard = guard
         self.profile = profile
         self.captures = captured
+        self.parameters = parameters
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None
@@ -154,6 +159,8 @@ class CompiledMessage:
         new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
+            if self.parameters and self.profile.parameters and (own := self.parameters.get(device_of(names))):
+                names = {**names, **own}
             samples = []
             for metric in metrics:
                 if (sample := metric(root, names)) is not None:
