@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -62,11 +63,11 @@ def profiles() -> ProfileSet:
 
 def agent_of(folder: Path, profiles: ProfileSet, clocks: Clocks, mqtt: Any = None, **more: Any) -> Agent:
     """The agent of one folder, in one and the same boot of its machine."""
-    checkpoint = more.pop("checkpoint", None)
+    checkpoint, jitter = more.pop("checkpoint", None), more.pop("jitter", random.Random)
     settings = Settings(gateway_id=GATEWAY, data_dir=str(folder), disk_free_bytes_min=0, heartbeat_s=0.2, **more)
     return Agent(
-        settings, profiles, lambda: clocks.wall_ms, lambda: clocks.steady_ms, mqtt=mqtt, boot="boot-1",
-        checkpoint=checkpoint or (lambda place: None),
+        settings, profiles, lambda: clocks.wall_ms, lambda: clocks.steady_ms, jitter, mqtt, "boot-1",
+        checkpoint or (lambda place: None),
     )  # fmt: skip
 
 
@@ -282,6 +283,37 @@ async def test_a_frame_altered_on_disk_is_dropped_and_declared_and_the_next_one_
     assert [frame.header.seq for frame in frames if frame.header.lane == "bulk"] == [1, 3]
     (dropped,) = [record for frame in frames for record in frame.records if isinstance(record, Dropped)]
     assert (dropped.lane, dropped.first_seq, dropped.last_seq, dropped.reason) == ("bulk", 2, 2, "frame_damaged")
+
+
+class Lot(random.Random):
+    """Notes the bounds it is asked for, and lets nobody wait."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.bounds: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.bounds.append((a, b))
+        return 0.0
+
+
+class Nowhere(Cloud):
+    """There is no broker."""
+
+    async def __aenter__(self) -> "Cloud":
+        raise OSError("nobody listens")
+
+
+@on_a_loop
+async def test_pauses_between_attempts_are_drawn_from_all_of_a_growing_bounded_span(
+    tmp_path: Path, profiles: ProfileSet
+) -> None:
+    lot = Lot()
+    agent = agent_of(tmp_path, profiles, Clocks(TRUE_MS), Nowhere(), jitter=lambda: lot, reconnect_s_max=1.5)
+    async with on_line(agent):
+        while len(lot.bounds) < 6:
+            await asyncio.sleep(0)
+    assert lot.bounds[:6] == [(0, 0.2), (0, 0.4), (0, 0.8), (0, 1.5), (0, 1.5), (0, 1.5)]
 
 
 @on_a_loop
