@@ -1,16 +1,19 @@
 """Many gateways in one process: the real protocol (contracts, MQTT 3.1.1), without outbox, profiles or devices.
 
-`python -m tests.light_gateways PORT COUNT` connects them, then does what lines on standard input say: "cut" resets every
-connection and tells, when all are back, how long each took; "quit" leaves. What happens is told as JSON, an object a line.
+`python -m tests.light_gateways PORT COUNT [TLS]` connects them (TLS: folder of their certificates and keys), then does what
+lines on standard input say: "cut" resets every connection and tells, when all are back, how long each took; "quit" leaves.
+What happens is told as JSON, an object a line.
 """
 
 import asyncio
 import contextlib
 import json
 import random
+import ssl
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -42,6 +45,13 @@ def connect(client_id: str, will_topic: str, will: bytes) -> bytes:
     for part in (client_id.encode(), will_topic.encode(), will):
         body += len(part).to_bytes(2, "big") + part
     return packets._packet(0x10, body)
+
+
+def client_tls(folder: Path, name: str) -> ssl.SSLContext:
+    """One gateway's."""
+    context = ssl.create_default_context(cafile=folder / "services-ca.pem")
+    context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+    return context
 
 
 class Line(asyncio.Protocol):
@@ -81,13 +91,14 @@ class Line(asyncio.Protocol):
 class LightGateway:
     """One gateway. Its frames are made when they are due; ``unacked`` is its outbox."""
 
-    def __init__(self, port: int, name: str, chance: random.Random) -> None:
+    def __init__(self, port: int, name: str, chance: random.Random, tls: Path | None = None) -> None:
         self.name = name
         self.welcomed = asyncio.Event()
         self.unacked: dict[int, bytes] = {}
         self.back_at = 0.0
         self.acked_frames = 0
         self._port = port
+        self._tls = client_tls(tls, name) if tls else None
         self._chance = chance
         self._seq = 0
         self._samples = 0
@@ -109,7 +120,9 @@ class LightGateway:
             self._line = line = Line(self)
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_S):
-                    await asyncio.get_running_loop().create_connection(lambda line=line: line, "127.0.0.1", self._port)
+                    await asyncio.get_running_loop().create_connection(
+                        lambda line=line: line, "127.0.0.1", self._port, ssl=self._tls
+                    )
                     await line.connected.wait()
                 attempt = 0
                 await self._stay(line)
@@ -233,8 +246,10 @@ class LightGateway:
 class Fleet:
     """All of them."""
 
-    def __init__(self, port: int, count: int, seed: int = 1) -> None:
-        self.gateways = [LightGateway(port, f"light-{n:05d}", random.Random(seed * 100_000 + n)) for n in range(count)]
+    def __init__(self, port: int, count: int, tls: Path | None = None, seed: int = 1) -> None:
+        self.gateways = [
+            LightGateway(port, name, random.Random(seed * 100_000 + n), tls) for n, name in enumerate(fleet_ids(count))
+        ]
 
     async def run(self, lines: asyncio.StreamReader) -> None:
         """Connect, then do what the lines say."""
@@ -276,11 +291,11 @@ class Fleet:
         print(json.dumps(what), flush=True)
 
 
-async def main(port: int, count: int) -> None:
+async def main(port: int, count: int, tls: Path | None = None) -> None:
     """Run a fleet, told by standard input."""
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    await Fleet(port, count).run(lines)
+    await Fleet(port, count, tls).run(lines)
 
 
 def fleet_ids(count: int) -> Iterator[str]:
@@ -289,4 +304,4 @@ def fleet_ids(count: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:])))
