@@ -1,12 +1,20 @@
 """What the gateway must remember beside its frames, in the same file: devices, commands, documents, refused messages."""
 
 import sqlite3
+from collections.abc import Mapping
 
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 
 COMMANDS_KEPT = 10_000
 QUARANTINE_KEPT = 1_000
-TABLES = ("devices", "commands", "quarantine", "deliveries")
+TABLES: Mapping[str, tuple[type, ...]] = {
+    "devices": (str, str, int, str, str, str),
+    "commands": (str, str, str, int),
+    "quarantine": (int, str, bytes, str, int),
+    "deliveries": (int, bytes),
+    "meta": (str, str),
+}
+"""What is remembered, and of what kind its columns are."""
 
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
@@ -52,6 +60,9 @@ def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
 
 
 def document(db: sqlite3.Connection, name: str) -> bytes:
-    """A document kept beside the frames (the desired state), or b"" when there is none."""
+    """A document kept beside the frames (the desired state), or b"" when there is none, or a damaged disk spoilt it."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return bytes.fromhex(row[0]) if row else b""
+    try:
+        return bytes.fromhex(row[0]) if row else b""
+    except (ValueError, TypeError):
+        return b""

@@ -10,7 +10,7 @@ import pytest
 
 from contracts import topics
 from contracts.frame import read_header
-from edge_agent.uplink.publisher import KEEPALIVE_S
+from edge_agent.uplink.session import KEEPALIVE_S
 from tests.bench.load import PROFILE, RawPublisher, payloads
 from tests.faultproxy import PUBACK, PUBLISH, Packet, PacketFault
 from tests.faults import LONG, OUTAGE_S
