@@ -19,9 +19,10 @@ import msgspec
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
-from contracts.messages import Command, DesiredState, GatewayState, Reported
+from contracts.messages import Command, DesiredState, Discovered, GatewayState, Reported
 from contracts.mqtt_client import MqttClient
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
+from edge_agent.discovery import Discovery, Proposer
 from edge_agent.downlink import Executor
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
@@ -113,6 +114,7 @@ class Agent:
             self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
+        self.discovery = Discovery(Proposer(self.profiles), self.on_discovered, self.now_ms)
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -125,6 +127,7 @@ class Agent:
             self.executor.observe,
             self.southbound.pause,
             self.southbound.resume,
+            self.discovery.catalogue.note,
         )
         self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
         self.uplink = Uplink(
@@ -198,6 +201,11 @@ class Agent:
         """The outbox was damaged and begun anew."""
         self.uplink.renewed()
 
+    def on_discovered(self, found: Discovered) -> None:
+        """There is something new about a topic that no profile reads."""
+        self.writer.pending.bulk.append(found)
+        self.writer.wake()
+
     def on_command(self, command: Command) -> None:
         """A command from the cloud."""
         self.executor.submit(command)
@@ -242,11 +250,14 @@ class Agent:
                     tasks.create_task(self.executor.run(), name="commands")
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
+                    tasks.create_task(self.discovery.run(), name="discovery")
                     tasks.create_task(self._keep_house(), name="keep house")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         metrics = figures(self.standing.status, self.commit_seconds)
-                        serving = serve_health(*door, self.standing.look, metrics, self._listening)
+                        serving = serve_health(
+                            *door, self.standing.look, self.discovery.listed, metrics, self._listening
+                        )
                         tasks.create_task(serving, name="health")
             finally:
                 writer.cancel()
