@@ -1,0 +1,1 @@
+"""Charge points that speak OCPP: the gateway's central system."""
