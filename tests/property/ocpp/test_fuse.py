@@ -75,7 +75,7 @@ class Outlet:
 CHARGERS = st.lists(
     st.tuples(st.sampled_from([6.0, 10.0, 16.0, 32.0]), st.sampled_from([(1,), (2,), (3,), PHASES])),
     min_size=1,
-    max_size=7,
+    max_size=5,
 )
 SITES = st.builds(
     Site, st.sampled_from([10.0, 25.0, 40.0, 63.5, 100.0]), st.sampled_from([0.0, 6.0, 8.0]), st.just(FALL_BACK_MS)
@@ -94,7 +94,7 @@ def plan(site: Site, known: list[Charger], now_ms: int) -> dict[str, float]:
     return changes(site, known, share(site, known, now_ms), now_ms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(site=SITES, chargers=CHARGERS, seed=st.integers(0, 2**32))
 def test_never_more_than_the_fuse_whatever_is_lost(
     site: Site, chargers: list[tuple[float, tuple[int, ...]]], seed: int
@@ -106,16 +106,17 @@ def test_never_more_than_the_fuse_whatever_is_lost(
     before = drawn(all_of_them)
     for _ in range(100):
         outlet = random.choice(all_of_them)
-        what = random.choice(("time", "want", "plan", "plan", "read", "read", "read", "cut", "notice", "back", "fall"))
+        what = random.choice(("time", "want", "want", "plan", "plan", "read", "read", "cut", "notice", "back", "fall"))
         if what == "time":
             now_ms += random.choice((100, 20_000, FALL_BACK_MS, TURN_MS))
         elif what == "want":
-            outlet.known = outlet.known.wants(random.choice((0, 6, 13, 32)), now_ms)
+            for one in random.sample(all_of_them, random.randint(1, len(all_of_them))):
+                one.known = one.known.wants(random.choice((0, 6, 13, 32)), now_ms)
         elif what == "plan":
             known = [one.known for one in all_of_them]
             send = plan(site, known, now_ms)
             for one in all_of_them:
-                if one.known.id in send and random.random() < 0.8:
+                if one.known.id in send and one.known.lost_ms is None and random.random() < 0.8:
                     one.send("limit", send[one.known.id])
             for name, amps in fail_safes(site, [one.known for one in all_of_them], now_ms).items():
                 next(one for one in all_of_them if one.known.id == name).send("fail_safe", amps)
@@ -157,7 +158,7 @@ def settle(site: Site, all_of_them: list[Outlet], now_ms: int) -> int:
 
 
 @settings(max_examples=150, deadline=None)
-@given(site=SITES, chargers=CHARGERS, wants=st.lists(st.sampled_from([0.0, 7.0, 32.0]), min_size=7, max_size=7))
+@given(site=SITES, chargers=CHARGERS, wants=st.lists(st.sampled_from([0.0, 7.0, 32.0]), min_size=5, max_size=5))
 def test_it_is_fair_and_comes_to_rest(
     site: Site, chargers: list[tuple[float, tuple[int, ...]]], wants: list[float]
 ) -> None:
