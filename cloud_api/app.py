@@ -57,6 +57,7 @@ def build_app(parts: Parts) -> FastAPI:
         commands.router,
         availability.router,
         charging.router,
+        charging.site_router,
         bins.router,
         ledger_routes.router,
         quarantine_routes.router,

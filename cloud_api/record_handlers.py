@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 import device_registry as registry
+from cloud_api.charging import transaction_fault, transaction_said
 from cloud_api.commands import Commands
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
-from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+from contracts.messages import ChargingTransaction, CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 
 def record_handlers(
@@ -31,7 +32,18 @@ def record_handlers(
         with registry.database_errors():
             await registry.reported(gateway, report)
 
+    async def charging_transaction(gateway: str, said: ChargingTransaction) -> None:
+        fault = transaction_fault(said)
+        if not fault:
+            with registry.database_errors():
+                await transaction_said(gateway, said)
+            return
+        detail = f"{said.transaction[:60]} {said.device[:60]}"
+        refused = Refused(topic="charging_transaction", reason=fault, detail=detail, size_bytes=0, at_ms=said.at_ms)
+        await quarantine.device_refused(gateway, refused)
+
     return {
+        ChargingTransaction: charging_transaction,
         DeviceSeen: device_seen,
         CommandProgress: command_progress,
         Refused: quarantine.device_refused,

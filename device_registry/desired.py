@@ -1,19 +1,23 @@
-"""The desired state: one versioned document a gateway, made from its adopted devices."""
+"""The desired state: one versioned document a gateway, made from its adopted devices and its site's charging."""
 
-from contracts.messages import DesiredDevice, DesiredState, Reported
-from device_registry.models import Desired, Device, Gateway
+import msgspec
+
+from contracts.messages import DesiredCharging, DesiredDevice, DesiredState, Reported
+from device_registry.models import Desired, Device, Gateway, SiteCharging
 
 
 async def write_desired(gateway_id: str, now_ms: int) -> None:
     """Make the gateway's document again; its version grows only when it really changed. Call within a transaction."""
     rows = await Device.filter(gateway_id=gateway_id, status="adopted").order_by("external_id")
     devices = [{"device": row.external_id, "profile": row.profile, "parameters": row.parameters} for row in rows]
+    site = await SiteCharging.get_or_none(gateway_id=gateway_id)
+    charging = site.charging if site is not None else None
     current = await Desired.get_or_none(gateway_id=gateway_id)
     if current is None:
-        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, changed_ms=now_ms)
-    elif current.devices != devices:
+        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, charging=charging, changed_ms=now_ms)
+    elif (current.devices, current.charging) != (devices, charging):
         current.version += 1
-        current.devices, current.changed_ms = devices, now_ms
+        current.devices, current.charging, current.changed_ms = devices, charging, now_ms
         await current.save()
 
 
@@ -24,7 +28,8 @@ async def desired_states(after_version: dict[str, int]) -> list[tuple[str, Desir
         if version > after_version.get(gateway_id, 0):
             row = await Desired.get(gateway_id=gateway_id)
             devices = [DesiredDevice(**device) for device in row.devices]
-            changed.append((gateway_id, DesiredState(version=row.version, devices=devices)))
+            charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
+            changed.append((gateway_id, DesiredState(version=row.version, devices=devices, charging=charging)))
     return changed
 
 

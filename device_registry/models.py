@@ -123,10 +123,22 @@ class Desired(Model):
     gateway_id = fields.CharField(max_length=63, primary_key=True)
     version = fields.BigIntField()
     devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters}
+    charging: Any = fields.JSONField(null=True)  # contracts.messages.DesiredCharging
     changed_ms = fields.BigIntField()
 
     class Meta:
         table = "desired"
+
+
+class SiteCharging(Model):
+    """How a gateway's site charges: its fuse, its charge points and who may charge. Secrets stand in it."""
+
+    gateway_id = fields.CharField(max_length=63, primary_key=True)
+    charging: Any = fields.JSONField()  # contracts.messages.DesiredCharging
+    changed_ms = fields.BigIntField()
+
+    class Meta:
+        table = "site_charging"
 
 
 class Sighting(Model):

@@ -43,7 +43,7 @@ export function Sessions({ device, nowMs }: { device: string; nowMs: number }) {
                 </Table.Td>
                 <Table.Td>
                   <Text size="sm" fw={600}>
-                    {session.register_resets > 0 && `${texts.atLeast} `}
+                    {(session.register_resets ?? 0) > 0 && `${texts.atLeast} `}
                     {session.energy_wh === null ? texts.valueUnknown : shownValue(session.energy_wh, { unit: "W.h", decimals: 0 }, texts)}
                   </Text>
                 </Table.Td>
