@@ -5,13 +5,14 @@ import contextlib
 import gc
 import logging
 import random
+import secrets
 import signal
 import sqlite3
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 import msgspec
@@ -22,7 +23,7 @@ from contracts.frame import decode_columns, frame_name
 from contracts.messages import Command, DesiredState, GatewayState, Reported
 from contracts.mqtt_client import MqttClient
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
-from edge_agent.downlink import Executor
+from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
@@ -41,6 +42,9 @@ from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
 from edge_agent.uplink.publisher import CloudAddress
 from edge_agent.uplink.tls import client_context
+
+if TYPE_CHECKING:
+    from edge_agent.ocpp.central import Central
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +110,7 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            self.profiles, self.writer, devices, self._tell, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
         self.intake = Intake(
@@ -145,12 +149,15 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.central = self._central_system(jitter()) if settings.ocpp_port else None
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
             lambda: self.desired.version,
         )  # fmt: skip
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
+        if self.central is not None:
+            self.central.apply(self.desired.charging)
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
         """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
@@ -194,6 +201,22 @@ class Agent:
         """The outbox was damaged and begun anew."""
         self.uplink.renewed()
 
+    def _central_system(self, chance: random.Random) -> "Central":
+        """The central system for charge points."""
+        from edge_agent.ocpp.central import central_system  # 20 MB that only such sites pay
+
+        return central_system(
+            self.settings, self.writer, self.intake, self.now_ms, self._monotonic_ms,
+            lambda: self.clock.sure or self.clock.possible, secrets.token_hex, chance, self.checkpoint,
+        )  # fmt: skip
+
+    async def _tell(self, topic: str, payload: bytes, qos: int, retain: bool) -> Outcome | None:
+        """Tell a device something: a charge point through its own connection, all others through the local broker."""
+        if self.central is not None and topic.startswith("ocpp/"):
+            return await self.central.tell(topic, payload)
+        await self.southbound.publish(topic, payload, qos, retain)
+        return None
+
     def on_command(self, command: Command) -> None:
         """A command from the cloud."""
         self.executor.submit(command)
@@ -203,6 +226,8 @@ class Agent:
         if desired.version == self.desired.version:
             return
         self.desired = desired
+        if self.central is not None:
+            self.central.apply(desired.charging)
         self.writer.pending.documents["desired"] = document
         self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self.now_ms()))
         self.writer.wake()
@@ -239,6 +264,8 @@ class Agent:
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
                     tasks.create_task(self._keep_house(), name="keep house")
+                    if self.central is not None:
+                        tasks.create_task(self.central.run(), name="charge points")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         metrics = figures(self.standing.status, self.commit_seconds)

@@ -1,1 +1,1 @@
-"""Charge points that speak OCPP: the gateway's central system."""
+"""The central system for charge points (OCPP 1.6J and 2.0.1). ``central`` is imported only where LINLI_OCPP_PORT is set."""

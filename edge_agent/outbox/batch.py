@@ -59,7 +59,7 @@ class Batch:
     seen: list[SeenDevice] = field(default_factory=list)
     commands: list[CommandEntry] = field(default_factory=list)
     raw: list[RawMessage] = field(default_factory=list)
-    documents: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)  # b"": forget it
     session_new: bool = False
     messages: int = 0
     number: int = 1
@@ -69,5 +69,5 @@ class Batch:
         """Nothing to commit and nothing to acknowledge."""
         return not (
             self.messages or self.readings or self.urgent_readings or self.bulk or self.urgent or self.commands
-            or self.session_new
+            or self.session_new or self.documents
         )  # fmt: skip

@@ -313,6 +313,10 @@ class Outbox(Epochs):
         """A document kept beside the frames (the desired state), or b"" when there is none."""
         return knowledge.document(self._db, name)
 
+    def documents(self, prefix: str) -> dict[str, bytes]:
+        """The documents whose names begin so, by the rest of their names."""
+        return knowledge.documents(self._db, prefix)
+
 
 def _shortened(records: Sequence[Record]) -> list[Record]:
     """Of each device the last word, of drops as few ranges as say the same."""
