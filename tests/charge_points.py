@@ -17,6 +17,8 @@ import msgspec
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ClientOf16
 from ocpp.v16 import call_result as result16
+from ocpp.v201 import ChargePoint as ClientOf201
+from ocpp.v201 import call_result as result201
 from websockets.asyncio.client import connect
 
 from contracts.frame import decode_frame
@@ -101,68 +103,71 @@ def charging_site(folder: Path, charging: DesiredCharging | None, **settings: st
         broker.stop()
 
 
-class Charger16(ClientOf16):
-    """A charge point of 1.6 that obeys; ``asked`` holds what it was asked, ``word`` what it answers to it."""
+class _Obedient:
+    """What a charge point was ``asked``, and the ``word`` that it answers to it."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.word: dict[str, str] = {}
+    asked: list[tuple[str, dict[str, Any]]]
+    word: dict[str, str]
 
-    def _obey(self, action: str, payload: dict[str, Any], word: str = "Accepted") -> str:
+    def obey(self, action: str, payload: dict[str, Any], word: str = "Accepted") -> str:
+        """Note what is asked; the answer's status."""
         self.asked.append((action, payload))
         return self.word.get(action, word)
 
-    @on("RemoteStartTransaction")
-    def remote_start(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.RemoteStartTransaction(status=self._obey("RemoteStartTransaction", payload))
+    def of(self, action: str) -> list[dict[str, Any]]:
+        """What it was asked under this name."""
+        return [payload for name, payload in self.asked if name == action]
 
-    @on("RemoteStopTransaction")
-    def remote_stop(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.RemoteStopTransaction(status=self._obey("RemoteStopTransaction", payload))
 
-    @on("UnlockConnector")
-    def unlock(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.UnlockConnector(status=self._obey("UnlockConnector", payload, "Unlocked"))
+def _obeys(action: str, results: Any, word: str = "Accepted", **more: Any) -> Any:
+    @on(action)
+    def handler(self: Any, **payload: Any) -> Any:
+        if action == "GetLocalListVersion":
+            self.obey(action, payload)
+            return results.GetLocalListVersion(**more)
+        return getattr(results, action)(status=self.obey(action, payload, word), **more)
 
-    @on("Reset")
-    def reset(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.Reset(status=self._obey("Reset", payload))
+    return handler
 
-    @on("ChangeAvailability")
-    def availability(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.ChangeAvailability(status=self._obey("ChangeAvailability", payload))
 
-    @on("ReserveNow")
-    def reserve(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.ReserveNow(status=self._obey("ReserveNow", payload))
+class Charger16(_Obedient, ClientOf16):
+    """A charge point of 1.6 that obeys."""
 
-    @on("CancelReservation")
-    def cancel_reservation(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.CancelReservation(status=self._obey("CancelReservation", payload))
+    def __init__(self, *arguments: Any) -> None:
+        self.asked, self.word = [], {}
+        super().__init__(*arguments)
 
-    @on("SetChargingProfile")
-    def set_charging_profile(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.SetChargingProfile(status=self._obey("SetChargingProfile", payload))
+    remote_start = _obeys("RemoteStartTransaction", result16)
+    remote_stop = _obeys("RemoteStopTransaction", result16)
+    unlock = _obeys("UnlockConnector", result16, "Unlocked")
+    reset = _obeys("Reset", result16)
+    availability = _obeys("ChangeAvailability", result16)
+    reserve = _obeys("ReserveNow", result16)
+    cancel_reservation = _obeys("CancelReservation", result16)
+    limit = _obeys("SetChargingProfile", result16)
+    clear_limit = _obeys("ClearChargingProfile", result16)
+    list_version = _obeys("GetLocalListVersion", result16, list_version=0)
+    local_list = _obeys("SendLocalList", result16)
 
-    @on("GetLocalListVersion")
-    def local_list_version(self, **payload: Any) -> Any:
-        """See OCPP."""
-        self._obey("GetLocalListVersion", payload)
-        return result16.GetLocalListVersion(list_version=0)
 
-    @on("SendLocalList")
-    def send_local_list(self, **payload: Any) -> Any:
-        """See OCPP."""
-        return result16.SendLocalList(status=self._obey("SendLocalList", payload))
+class Charger201(_Obedient, ClientOf201):
+    """A charge point of 2.0.1 that obeys."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.asked, self.word = [], {}
+        super().__init__(*arguments)
+
+    remote_start = _obeys("RequestStartTransaction", result201)
+    remote_stop = _obeys("RequestStopTransaction", result201)
+    unlock = _obeys("UnlockConnector", result201, "Unlocked")
+    reset = _obeys("Reset", result201)
+    availability = _obeys("ChangeAvailability", result201)
+    reserve = _obeys("ReserveNow", result201)
+    cancel_reservation = _obeys("CancelReservation", result201)
+    limit = _obeys("SetChargingProfile", result201)
+    clear_limit = _obeys("ClearChargingProfile", result201)
+    list_version = _obeys("GetLocalListVersion", result201, version_number=0)
+    local_list = _obeys("SendLocalList", result201)
 
 
 @asynccontextmanager
@@ -171,6 +176,15 @@ async def charger16(
 ) -> AsyncIterator[Charger16]:
     """A charge point that is connected."""
     async with _connected(Charger16, "ocpp1.6", url, password, tls) as client:
+        yield client
+
+
+@asynccontextmanager
+async def charger201(
+    url: str, password: str | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Charger201]:
+    """A charge point that is connected."""
+    async with _connected(Charger201, "ocpp2.0.1", url, password, tls) as client:
         yield client
 
 

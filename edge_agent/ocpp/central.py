@@ -8,7 +8,7 @@ import random
 import re
 import ssl
 import urllib.parse
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,9 @@ from edge_agent.downlink import Outcome
 from edge_agent.intake import Intake
 from edge_agent.ocpp.calls import Link, NotAnswered
 from edge_agent.ocpp.doors import Lockout, Passwords, login_of
+from edge_agent.ocpp.session import Session
 from edge_agent.ocpp.session16 import Session16
+from edge_agent.ocpp.session201 import Session201
 from edge_agent.ocpp.site import Site
 from edge_agent.ocpp.validation import CallRefused
 from edge_agent.outbox.writer import OutboxWriter
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 
 CHARGE_POINT = re.compile(r"^[A-Za-z0-9._:=*|@-]{1,48}$")
 """OCPP's identifiers, without + (which means something in topics)."""
-PROTOCOLS = {"ocpp1.6": Session16}
+PROTOCOLS: Mapping[str, type[Session]] = {"ocpp1.6": Session16, "ocpp2.0.1": Session201}
 MESSAGE_BYTES_MAX = 65_536
 CALLS_PER_S, CALLS_BURST = 5.0, 200
 PENDING_MAX = 16
@@ -60,7 +62,7 @@ class Central:
         self.site = site
         self.failing = "not listening yet"
         self.links: dict[str, Link] = {}
-        self.sessions: dict[str, Session16] = {}
+        self.sessions: dict[str, Session] = {}
         self.calls = 0
         self.refused: dict[str, int] = {}
         self._address = address
@@ -195,7 +197,7 @@ class Central:
                 del self.links[charge_point], self.sessions[charge_point]
             log.info("charge point left", extra={"charge_point": charge_point})
 
-    def _answering(self, session: Session16) -> Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]:
+    def _answering(self, session: Session) -> Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]:
         async def answer(action: str, payload: dict[str, Any]) -> dict[str, Any]:
             self.calls += 1
             if action != "BootNotification" and not self.site.is_registered(session.charge_point):
@@ -214,7 +216,7 @@ class Central:
 
         return answer
 
-    def _refused(self, session: Session16, data: bytes, code: str, reason: str) -> None:
+    def _refused(self, session: Session, data: bytes, code: str, reason: str) -> None:
         self._count(code)
         self.site.refuse_call(session.version, session.charge_point, data, code, reason)
 
