@@ -1,0 +1,30 @@
+"""Two times: the wall clock's, which the central system lives in, and the simulated, ``speed`` times as fast."""
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+
+class Scale(NamedTuple):
+    """At ``wall_ms`` it was ``virtual_ms``. What charge points say of time is virtual; what they are told is the wall's."""
+
+    wall_ms: int
+    virtual_ms: int
+    speed: float
+
+    def at(self, wall_ms: int) -> int:
+        """The simulated time at this time of the wall clock."""
+        return self.virtual_ms + int((wall_ms - self.wall_ms) * self.speed)
+
+    def read(self, text: str) -> int:
+        """A time that the central system says (RFC 3339), simulated."""
+        said = datetime.fromisoformat(text)
+        return self.at(round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000))
+
+    def last(self, seconds: float) -> int:
+        """So many seconds of the wall clock, in simulated ms."""
+        return int(seconds * 1000 * self.speed)
+
+
+def written(at_ms: int) -> str:
+    """A time as OCPP writes it."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

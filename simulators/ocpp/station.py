@@ -1,0 +1,377 @@
+"""A charge point as it works, whichever version it speaks: cars, cards, the queue of what must be said, orders. No I/O.
+
+It survives what real ones do: its link is cut, it starts again, its clock is wrong until it is told the time. What belongs to
+a transaction waits in a queue, with the times at which it was, and is repeated until it is answered; a restart keeps it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+from uuid import UUID
+
+from simulators.ocpp.limits import Limits, Profile
+from simulators.ocpp.notices import Kind, Meter, Notice
+from simulators.ocpp.outlet import Outlet, Session
+from simulators.world.agenda import Agenda
+from simulators.world.rhythms import MINUTE_MS
+
+WORDS_MAX = 200
+"""What does not belong to a transaction waits so much at most, while there is a link."""
+CLOCK_AT_POWER_ON_MS = 0
+"""A clock that has lost its time begins in 1970."""
+
+
+class Habits(NamedTuple):
+    """How the charge points of a site behave. meter_ms: how often a meter is read while a car charges."""
+
+    connectors: int = 1
+    meter_ms: int = 15 * MINUTE_MS
+    amps_max: float = 16.0
+
+
+class Station:
+    """queue: what belongs to transactions, the oldest first. words: what else is to be said.
+
+    drawn      told (phases, from, to) when a connector's current changes
+    ended      told of each session that has ended
+    on_change  called when there may be something to send
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        agenda: Agenda,
+        random: Random,
+        habits: Habits,
+        drawn: Callable[[int, float, float], None],
+        ended: Callable[["Station", Session], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.agenda = agenda
+        self.random = random
+        self.habits = habits
+        self.limits = Limits()
+        self.local_list: dict[str, str] = {}
+        self.list_version = 0
+        self.queue: deque[Notice] = deque()
+        self.words: deque[Notice] = deque(maxlen=WORDS_MAX)
+        self.powered = self.online = False
+        self.clock_error_ms = 0
+        self.inoperative: set[int] = set()
+        self.reserved: dict[int, tuple[int, str, int]] = {}  # connector -> reservation, token, until
+        self.reported: dict[int, str] = {}
+        self._ended = ended
+        self._open = True
+        self.on_change = on_change
+        self.refusals = 0  # of what belongs to transactions: each is a session that is not told rightly
+        self._life = 0  # what was planned before a restart is void
+        phases = 3 if random.random() < 0.7 else 1
+        self.outlets = {
+            number: Outlet(
+                f"{name}-{number}", number, phases, habits.amps_max, agenda, random,
+                lambda connector: self.limits.amps(connector, agenda.now_ms),
+                lambda before, after: drawn(phases, before, after),
+            )
+            for number in range(1, habits.connectors + 1)
+        }  # fmt: skip
+        for outlet in self.outlets.values():
+            agenda.after(random.uniform(0.05, 1) * outlet.next_car_ms(), name, lambda outlet=outlet: self._come(outlet))  # type: ignore[misc]
+
+    @property
+    def said_ms(self) -> int:
+        """Now, by its own clock."""
+        return self.agenda.now_ms + self.clock_error_ms
+
+    # --- power and link ---
+
+    def power_on(self) -> None:
+        """It starts."""
+        self.powered = True
+        self._life += 1
+        self.reported.clear()
+        for outlet in self.outlets.values():
+            if outlet.session is not None:
+                outlet.close(True)
+                self._plan_meter(outlet)
+        self.on_change()
+
+    def power_off(self, clock_lost: bool) -> None:
+        """It stops, at once. 2.0.1 goes on with its transactions when it starts again; 1.6 ends them then."""
+        self.powered = self.online = False
+        self._life += 1
+        for outlet in self.outlets.values():
+            outlet.close(False)
+            if outlet.session is not None and self.version == "1.6":
+                self._end(outlet, "PowerLoss")
+        self.limits.power_lost()
+        self.words.clear()
+        self.on_change()
+        if clock_lost:
+            self.clock_error_ms = CLOCK_AT_POWER_ON_MS - self.agenda.now_ms
+
+    def linked(self, time_ms: int) -> None:
+        """The central system has accepted it, and says what time it is."""
+        self.online = True
+        self.clock_error_ms = time_ms - self.agenda.now_ms
+        self.reported.clear()
+        for connector in (0, *self.outlets):
+            self._report(connector)
+        self.on_change()
+
+    def unlinked(self) -> None:
+        """The link is lost. What does not belong to a transaction is not said late."""
+        self.online = False
+        self.words.clear()
+
+    # --- cars and cards ---
+
+    def _come(self, outlet: Outlet) -> None:
+        if not self._open:
+            return
+        reserved = self.reserved.get(outlet.connector)
+        if not self.powered or outlet.connector in self.inoperative or (reserved and reserved[2] > self.agenda.now_ms):
+            self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
+            return
+        stay_ms = outlet.plug()
+        self._report(outlet.connector)
+        life = self._life
+        self.agenda.after(self.random.uniform(8_000, 40_000), self.name, lambda: self._card(outlet, life))
+        self.agenda.after(stay_ms, self.name, lambda: self._go(outlet))
+
+    def card(self, connector: int) -> str:
+        """The card of who charges here."""
+        return f"CARD-{self.name}"[:18] + f"-{connector}"
+
+    def _card(self, outlet: Outlet, life: int) -> None:
+        """Someone holds a card before it. Without a link its own list decides, and who is not in it may charge."""
+        if outlet.car is None or outlet.session is not None or not self.powered or life != self._life:
+            return
+        token = self.card(outlet.connector)
+        if self.online:
+            self._word("authorize", connector=outlet.connector, token=token)
+        elif self.local_list.get(token, "Accepted") == "Accepted":
+            self.begin(outlet.connector, token)
+
+    def _go(self, outlet: Outlet) -> None:
+        if not self._open:
+            return
+        if outlet.session is not None:
+            self._end(outlet, "EVDisconnected")
+        outlet.unplug()
+        self._report(outlet.connector)
+        self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
+
+    def close_down(self) -> None:
+        """The day is over: all cars go, and none comes any more."""
+        self._open = False
+        for outlet in self.outlets.values():
+            if outlet.session is not None:
+                self._end(outlet, "EVDisconnected")
+            outlet.unplug()
+            self._report(outlet.connector)
+
+    # --- transactions ---
+
+    def authorized(self, connector: int, token: str, accepted: bool) -> None:
+        """The answer about a card."""
+        if accepted:
+            self.begin(connector, token)
+
+    def begin(self, connector: int, token: str) -> bool:
+        """Begin to charge. False: no car, or something is against it."""
+        outlet = self.outlets.get(connector)
+        if outlet is None or outlet.car is None or outlet.session is not None or connector in self.inoperative:
+            return False
+        if not self.powered or not self._open:
+            return False
+        outlet.look()
+        session = outlet.session = Session(
+            str(UUID(int=self.random.getrandbits(128), version=4)), connector, token, self.agenda.now_ms
+        )
+        self.reserved.pop(connector, None)
+        self._event("begin", outlet, session, token=token)
+        outlet.close(True)
+        self._report(connector)
+        self._plan_meter(outlet)
+        return True
+
+    def refused(self, session: Session) -> None:
+        """The central system knows the transaction and does not want it."""
+        outlet = self.outlets[session.connector]
+        if outlet.session is session:
+            self._end(outlet, "DeAuthorized")
+            self._report(session.connector)
+
+    def stop(self, session: Session | None, reason: str) -> bool:
+        """End a transaction by order. False: it does not go on."""
+        if session is None or session.end_ms:
+            return False
+        self._end(self.outlets[session.connector], reason)
+        self._report(session.connector)
+        return True
+
+    def session(self, named: Callable[[Session], bool]) -> Session | None:
+        """The session that goes on and is named so."""
+        return next((one.session for one in self.outlets.values() if one.session and named(one.session)), None)
+
+    def _end(self, outlet: Outlet, reason: str) -> None:
+        session = outlet.session
+        assert session is not None
+        outlet.close(False)
+        session.end_ms, session.reason = self.agenda.now_ms, reason
+        self._event("end", outlet, session, word=reason)
+        outlet.session = None
+        self.limits.transaction_ended(outlet.connector)
+        self._ended(self, session)
+
+    def _plan_meter(self, outlet: Outlet) -> None:
+        session, life = outlet.session, self._life
+
+        def read() -> None:
+            if outlet.session is session and life == self._life and session is not None:
+                outlet.look()
+                self._event("meter", outlet, session)
+                self._report(outlet.connector)
+                self.agenda.after(self.habits.meter_ms, self.name, read)
+
+        self.agenda.after(self.habits.meter_ms * self.random.uniform(0.3, 1), self.name, read)
+
+    def reset_register(self, outlet: Outlet) -> None:
+        """The meter begins at zero again, just after it was read: what it had counted is known."""
+        outlet.look()
+        if outlet.session is not None:
+            self._event("meter", outlet, outlet.session)
+        outlet.register_wh = 0
+
+    def _event(self, kind: Kind, outlet: Outlet, session: Session, word: str = "", token: str = "") -> None:
+        self.queue.append(
+            Notice(
+                kind, self.said_ms, outlet.connector, session,
+                Meter(outlet.register_wh, outlet.amps, outlet.car.voltage_v if outlet.car else 230.0, outlet.phases),
+                word, token, not self.online, session.turn, self.status(outlet.connector),
+            )
+        )  # fmt: skip
+        session.turn += 1
+        self.on_change()
+
+    # --- what it says of itself ---
+
+    def status(self, connector: int) -> str:
+        """In the words of 1.6."""
+        if connector in self.inoperative:
+            return "Unavailable"
+        outlet = self.outlets.get(connector)
+        if outlet is None or outlet.car is None:
+            return "Reserved" if connector in self.reserved else "Available"
+        if outlet.session is None:
+            return "Preparing"
+        if outlet.full:
+            return "SuspendedEV"
+        return "Charging" if outlet.amps else "SuspendedEVSE"
+
+    def _report(self, connector: int) -> None:
+        status = self.status(connector)
+        if self.online and self.reported.get(connector) != status:
+            self.reported[connector] = status
+            self._word("status", connector=connector, word=status)
+
+    def say(self, kind: Kind, connector: int = 0) -> None:
+        """Say it now because somebody asked for it."""
+        if kind == "status":
+            self.reported.pop(connector, None)
+            self._report(connector)
+        elif kind == "meter" and (outlet := self.outlets.get(connector)) is not None and outlet.session is not None:
+            outlet.look()
+            self._event("meter", outlet, outlet.session)
+        else:
+            self._word(kind)
+
+    def _word(self, kind: Kind, connector: int = 0, word: str = "", token: str = "") -> None:
+        self.words.append(Notice(kind, self.said_ms, connector, word=word, token=token))
+        self.on_change()
+
+    # --- orders ---
+
+    def set_limit(self, profile: Profile | None) -> bool:
+        """Keep a charging profile; it holds at once."""
+        if profile is None or (profile.connector and profile.connector not in self.outlets):
+            return False
+        self.limits.set(profile)
+        self.look()
+        return True
+
+    def look(self) -> None:
+        """Bring all up to now, and say what has changed."""
+        for outlet in self.outlets.values():
+            outlet.look()
+            if self.powered and outlet.session is not None:
+                self._report(outlet.connector)
+
+    def change_availability(self, connector: int, operative: bool) -> str:
+        """Accepted, or Scheduled where a transaction goes on: then it holds from its end."""
+        numbers = [connector] if connector else list(self.outlets)
+        busy = any(self.outlets[number].session for number in numbers if number in self.outlets)
+        if not operative and busy:
+            for number in numbers:
+                self._when_free(number, lambda number=number: self.change_availability(number, False))  # type: ignore[misc]
+            return "Scheduled"
+        change = self.inoperative.difference_update if operative else self.inoperative.update
+        change(numbers)
+        for number in numbers:
+            self._report(number)
+        return "Accepted"
+
+    def _when_free(self, connector: int, act: Callable[[], object]) -> None:
+        outlet = self.outlets[connector]
+
+        def check() -> None:
+            if outlet.session is None:
+                act()
+            else:
+                self.agenda.after(MINUTE_MS, self.name, check)
+
+        check()
+
+    def unlock(self, connector: int) -> str:
+        """The connector is let go; a transaction ends first."""
+        if connector not in self.outlets:
+            return "NotSupported"
+        self.stop(self.outlets[connector].session, "UnlockCommand")
+        return "Unlocked"
+
+    def reserve(self, connector: int, reservation: int, token: str, until_ms: int) -> str:
+        """Keep the connector for one token."""
+        status = self.status(connector)
+        if connector not in self.outlets or status not in ("Available", "Reserved"):
+            return {"Unavailable": "Unavailable", "Faulted": "Faulted"}.get(status, "Occupied")
+        self.reserved[connector] = reservation, token, until_ms
+        self._report(connector)
+        return "Accepted"
+
+    def cancel_reservation(self, reservation: int) -> bool:
+        """False: there is no such one."""
+        for connector, kept in list(self.reserved.items()):
+            if kept[0] == reservation:
+                del self.reserved[connector]
+                self._report(connector)
+                return True
+        return False
+
+    def restart(self, reason: str, off_ms: float) -> None:
+        """Ends all transactions, and starts again after ``off_ms``."""
+        for outlet in self.outlets.values():
+            self.stop(outlet.session, reason)
+        self.agenda.after(1_000, self.name, lambda: self.power_off(clock_lost=False))
+        self.agenda.after(1_000 + off_ms, self.name, self.power_on)
+
+    def go_through(self, kind: Kind, words: tuple[str, ...]) -> None:
+        """Say one after the other what an update, or an upload, comes to."""
+        for number, word in enumerate(words):
+            self.agenda.after(
+                number * MINUTE_MS + 1_000, self.name,
+                lambda word=word: self._word(kind, word=word) if self.online else None,  # type: ignore[misc]
+            )  # fmt: skip
