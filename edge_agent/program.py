@@ -152,7 +152,7 @@ class Agent:
         self.central = self._central_system(jitter()) if settings.ocpp_port else None
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
-            lambda: self.desired.version,
+            lambda: self.desired.version, self.central,
         )  # fmt: skip
         kept = self.outbox.document("desired")
         self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)

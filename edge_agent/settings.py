@@ -40,6 +40,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ocpp_port: Port = 0  # 0: no central system for charge points
     ocpp_tls_cert: str = ""  # with it: TLS, and never plain text
     ocpp_tls_key: str = ""
+    ocpp_lease_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = (
+        900  # so long a charge point keeps its limit without us
+    )
     ocpp_connections_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 256
     outbox_bytes_max: Annotated[int, msgspec.Meta(ge=1_048_576)] = 1_073_741_824
     outbox_age_ms_max: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: however old; else older frames are given up

@@ -119,15 +119,27 @@ class _Obedient:
         return [payload for name, payload in self.asked if name == action]
 
 
-def _obeys(action: str, results: Any, word: str = "Accepted", **more: Any) -> Any:
-    @on(action)
-    def handler(self: Any, **payload: Any) -> Any:
-        if action == "GetLocalListVersion":
-            self.obey(action, payload)
-            return results.GetLocalListVersion(**more)
-        return getattr(results, action)(status=self.obey(action, payload, word), **more)
+def _teach(kind: Any, results: Any, words: dict[str, str], versions: dict[str, int]) -> None:
+    """Give a client a handler for each action; the package finds it by its name."""
 
-    return handler
+    def add(action: str, word: str) -> None:
+        def handler(self: Any, **payload: Any) -> Any:
+            status = self.obey(action, payload, word)
+            if action == "GetLocalListVersion":
+                return results.GetLocalListVersion(**versions)
+            return getattr(results, action)(status=status)
+
+        handler.__name__ = action
+        setattr(kind, action, on(action)(handler))
+
+    for action, word in words.items():
+        add(action, word)
+
+
+ASKED = dict.fromkeys(
+    ("Reset", "ChangeAvailability", "ReserveNow", "CancelReservation", "SetChargingProfile", "SendLocalList"),
+    "Accepted",
+) | {"UnlockConnector": "Unlocked", "GetLocalListVersion": ""}
 
 
 class Charger16(_Obedient, ClientOf16):
@@ -137,18 +149,6 @@ class Charger16(_Obedient, ClientOf16):
         self.asked, self.word = [], {}
         super().__init__(*arguments)
 
-    remote_start = _obeys("RemoteStartTransaction", result16)
-    remote_stop = _obeys("RemoteStopTransaction", result16)
-    unlock = _obeys("UnlockConnector", result16, "Unlocked")
-    reset = _obeys("Reset", result16)
-    availability = _obeys("ChangeAvailability", result16)
-    reserve = _obeys("ReserveNow", result16)
-    cancel_reservation = _obeys("CancelReservation", result16)
-    limit = _obeys("SetChargingProfile", result16)
-    clear_limit = _obeys("ClearChargingProfile", result16)
-    list_version = _obeys("GetLocalListVersion", result16, list_version=0)
-    local_list = _obeys("SendLocalList", result16)
-
 
 class Charger201(_Obedient, ClientOf201):
     """A charge point of 2.0.1 that obeys."""
@@ -157,17 +157,15 @@ class Charger201(_Obedient, ClientOf201):
         self.asked, self.word = [], {}
         super().__init__(*arguments)
 
-    remote_start = _obeys("RequestStartTransaction", result201)
-    remote_stop = _obeys("RequestStopTransaction", result201)
-    unlock = _obeys("UnlockConnector", result201, "Unlocked")
-    reset = _obeys("Reset", result201)
-    availability = _obeys("ChangeAvailability", result201)
-    reserve = _obeys("ReserveNow", result201)
-    cancel_reservation = _obeys("CancelReservation", result201)
-    limit = _obeys("SetChargingProfile", result201)
-    clear_limit = _obeys("ClearChargingProfile", result201)
-    list_version = _obeys("GetLocalListVersion", result201, version_number=0)
-    local_list = _obeys("SendLocalList", result201)
+
+_teach(
+    Charger16, result16, ASKED | {"RemoteStartTransaction": "Accepted", "RemoteStopTransaction": "Accepted"},
+    {"list_version": 0},
+)  # fmt: skip
+_teach(
+    Charger201, result201, ASKED | {"RequestStartTransaction": "Accepted", "RequestStopTransaction": "Accepted"},
+    {"version_number": 0},
+)  # fmt: skip
 
 
 @asynccontextmanager

@@ -33,11 +33,13 @@ class Authorisation:
         token = self._tokens.get(id_tag.casefold())
         if token is None:
             return Decision("Accepted" if self._free_for_all else "Invalid")
-        if token.blocked:
-            return Decision("Blocked", token.name, token.expires_ms)
-        if token.expires_ms and token.expires_ms <= now_ms:
-            return Decision("Expired", token.name, token.expires_ms)
-        return Decision("Accepted", token.name, token.expires_ms)
+        return decide(token, now_ms)
+
+
+def decide(token: DesiredToken, now_ms: int) -> Decision:
+    """What holds for a token of the list."""
+    expired = token.expires_ms and token.expires_ms <= now_ms
+    return Decision("Blocked" if token.blocked else "Expired" if expired else "Accepted", token.name, token.expires_ms)
 
 
 def remote_token(secret: bytes, charge_point: str) -> str:

@@ -48,17 +48,17 @@ class Link:
         refused: Callable[[bytes, str, str], None],
         quota: Quota,
         steady_ms: Callable[[], int],
-        since_ms: int,
     ) -> None:
         self.charge_point = charge_point
         self.version = version
-        self.since_ms = since_ms
         self.heard_ms = steady_ms()
         self._connection = connection
         self._answer = answer
         self._refused = refused
         self._quota = quota
         self._steady_ms = steady_ms
+        self.spoke = asyncio.Event()
+        """It has said something that was answered: from now on it may be asked."""
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -108,6 +108,7 @@ class Link:
             await self._refuse(data, unique_id, error.code, str(error))
         else:
             await self._send([RESULT, unique_id, answer])
+            self.spoke.set()
 
     async def _refuse(self, data: bytes, unique_id: str, code: str, reason: str) -> None:
         self._refused(data, code, reason)

@@ -1,25 +1,25 @@
-"""The central system: the door for charge points, who is connected, and what becomes of what they say."""
+"""The central system: who is connected, what becomes of what they say, and what they are told."""
 
 import asyncio
 import contextlib
-import http
 import logging
 import random
-import re
 import ssl
-import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from websockets import Headers, Request, Response, Subprotocol
+from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection, serve
 
-from contracts.messages import DesiredCharging
+from contracts.messages import DesiredChargePoint, DesiredCharging
 from edge_agent.downlink import Outcome
 from edge_agent.intake import Intake
 from edge_agent.ocpp.calls import Link, NotAnswered
-from edge_agent.ocpp.doors import Lockout, Passwords, login_of
+from edge_agent.ocpp.door import Door, charge_point_of
+from edge_agent.ocpp.limits import Limits
+from edge_agent.ocpp.lists import give_list
+from edge_agent.ocpp.logins import Passwords
 from edge_agent.ocpp.session import Session
 from edge_agent.ocpp.session16 import Session16
 from edge_agent.ocpp.session201 import Session201
@@ -31,13 +31,9 @@ from edge_agent.settings import Settings
 
 log = logging.getLogger(__name__)
 
-CHARGE_POINT = re.compile(r"^[A-Za-z0-9._:=*|@-]{1,48}$")
-"""OCPP's identifiers, without + (which means something in topics)."""
 PROTOCOLS: Mapping[str, type[Session]] = {"ocpp1.6": Session16, "ocpp2.0.1": Session201}
 MESSAGE_BYTES_MAX = 65_536
 CALLS_PER_S, CALLS_BURST = 5.0, 200
-PENDING_MAX = 16
-"""Charge points that nobody has registered may be connected at once, to be seen."""
 OPEN_S, CLOSE_S, PING_S = 10.0, 2.0, 30.0
 BIND_AGAIN_S = 2.0
 
@@ -54,6 +50,7 @@ class Central:
         address: tuple[str, int],
         tls: ssl.SSLContext | None,
         connections_max: int,
+        lease_ms: int,
         passwords: Passwords,
         steady_ms: Callable[[], int],
         checkpoint: Callable[[str], None],
@@ -63,31 +60,42 @@ class Central:
         self.failing = "not listening yet"
         self.links: dict[str, Link] = {}
         self.sessions: dict[str, Session] = {}
+        self.limits = Limits(site, self.links, self.sessions, steady_ms, lease_ms)
         self.calls = 0
         self.refused: dict[str, int] = {}
         self._address = address
         self._tls = tls
-        self._connections_max = connections_max
+        self._door = Door(site, self.links.keys(), connections_max, passwords, steady_ms, self._count)
         self._steady_ms = steady_ms
         self._checkpoint = checkpoint
         self._chance = chance
         self._quota = Quota(CALLS_PER_S, CALLS_BURST)
-        self._lockout = Lockout()
-        self._passwords = passwords
-        self._hashing = asyncio.Lock()
-        self._connections = 0
+        self._closing: set[asyncio.Task[None]] = set()
 
     def apply(self, charging: DesiredCharging | None) -> None:
-        """The desired state says how this site charges."""
+        """The desired state says how this site charges. Whoever came in by another word must come in again."""
+        before = self.site.points
         self.site.apply(charging)
+        self.limits.apply()
+        for name, link in self.links.items():
+            if _admitted_by(before.get(name)) != _admitted_by(self.site.points.get(name)):
+                closing = asyncio.ensure_future(link.close("registered anew"))
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+            self.sessions[name].list_due.set()
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.limits.run(), name="limits")
+            tasks.create_task(self._listen(), name="charge points' door")
+
+    async def _listen(self) -> None:
         host, port = self._address
         while True:
             try:
                 async with serve(
-                    self._serve, host, port, ssl=self._tls, process_request=self._admit, select_subprotocol=_choose,
+                    self._serve, host, port, ssl=self._tls, process_request=self._door.admit, select_subprotocol=_choose,
                     compression=None, max_size=MESSAGE_BYTES_MAX, open_timeout=OPEN_S, close_timeout=CLOSE_S,
                     ping_interval=PING_S, ping_timeout=PING_S, server_header=None, logger=_quiet(),
                 ) as server:  # fmt: skip
@@ -110,92 +118,89 @@ class Central:
             return Outcome("failed", "charge_point_not_connected")
         if not self.site.is_registered(charge_point):
             return Outcome("failed", "charge_point_not_registered")
-        session = self.sessions[charge_point]
+        args = msgspec.json.decode(payload)
         try:
-            return await session.act(link, verb, int(connector), msgspec.json.decode(payload))
+            outcome = await self.sessions[charge_point].act(link, verb, int(connector), args)
         except CallRefused as error:
             return Outcome("failed", f"{error.code}: {error}" if str(error) else error.code)
         except NotAnswered:
             return Outcome("unknown", "no_answer")
+        if verb == "set_current_limit" and outcome.state == "succeeded":
+            self.limits.caps[device] = args["current"]
+            self.limits.look()
+        return outcome
 
-    # --- who may come in ---
+    def hindrance(self) -> str:
+        """Why charging is not as it should be, "" when it is."""
+        if self.failing:
+            return self.failing
+        if away := [name for name in self.site.points if name not in self.links]:
+            return f"{len(away)} of {len(self.site.points)} charge points are not connected: {', '.join(away[:5])}"
+        if refused := [name for name in self.limits.refused if name in self.site.points]:
+            return f"{len(refused)} charge points do not take the limit of the fuse: {', '.join(refused[:5])}"
+        return ""
 
-    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        address = str(connection.remote_address[0])
-        charge_point = _charge_point(request)
-        if not CHARGE_POINT.match(charge_point):
-            return _no(http.HTTPStatus.NOT_FOUND)
-        if self._connections >= self._connections_max:
-            return self._turn_away(http.HTTPStatus.SERVICE_UNAVAILABLE, charge_point, address, "too many connections")
-        point = self.site.points.get(charge_point)
-        if point is None:
-            pending = sum(name not in self.site.points for name in self.links)
-            return _no(http.HTTPStatus.SERVICE_UNAVAILABLE) if pending >= PENDING_MAX else None
-        if not point.password_hash:
-            return None
-        if self._lockout.is_shut(address, self._steady_ms()):
-            return self._turn_away(http.HTTPStatus.TOO_MANY_REQUESTS, charge_point, address, "locked out")
-        login = login_of(request.headers.get("Authorization"))
-        if (
-            login
-            and login.user == charge_point
-            and await self._is_right(login.password, charge_point, point.password_hash)
-        ):
-            self._lockout.passed(address)
-            return None
-        self._lockout.failed(address, self._steady_ms())
-        return self._turn_away(http.HTTPStatus.UNAUTHORIZED, charge_point, address, "wrong password")
+    def status(self) -> list[dict[str, Any]]:
+        """Each charge point, those that nobody has registered too."""
+        return [self._status(name) for name in sorted({*self.site.points, *self.links})]
 
-    async def _is_right(self, password: bytes, charge_point: str, password_hash: str) -> bool:
-        if self._passwords.is_known(charge_point, password, password_hash):
-            return True
-        async with self._hashing:  # one at a time: each takes 16 MB
-            return await asyncio.to_thread(self._passwords.is_right, charge_point, password, password_hash)
-
-    def _turn_away(self, status: http.HTTPStatus, charge_point: str, address: str, reason: str) -> Response:
-        log.warning(
-            "charge point turned away", extra={"charge_point": charge_point, "address": address, "reason": reason}
-        )
-        self._count(reason.replace(" ", "_"))
-        return _no(status)
+    def _status(self, name: str) -> dict[str, Any]:
+        link, session, charger = self.links.get(name), self.sessions.get(name), self.limits.chargers.get(name)
+        return {
+            "charge_point": name,
+            "registered": self.site.is_registered(name),
+            "version": link.version if link else None,
+            "silent_ms": self._steady_ms() - link.heard_ms if link else None,
+            "connectors": session.statuses if session else {},
+            "notes": session.notes if session else {},
+            "transactions": [one.transaction for one in self.site.book.open if one.charge_point == name],
+            "limit_a": charger.confirmed_a if charger else None,
+            "fail_safe_a": charger.fail_safe_a if charger else None,
+            "limit_refused": self.limits.refused.get(name, ""),
+        }
 
     def _count(self, reason: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1
 
-    # --- who is here ---
-
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
-        charge_point = _charge_point(connection.request)
+        charge_point = charge_point_of(connection.request)
         kind = PROTOCOLS.get(connection.subprotocol or "")
         if kind is None:
+            self._count("version_unknown")
             log.warning("charge point speaks no version of ours", extra={"charge_point": charge_point})
-            await connection.close(1002, "ocpp1.6 or ocpp2.0.1")
+            await connection.close(1002, " or ".join(PROTOCOLS))
             return
         session = kind(self.site, charge_point, self.site.now_ms(), self._chance)
         link = Link(
             charge_point, session.version, connection, self._answering(session),
             lambda data, code, reason: self._refused(session, data, code, reason), self._quota, self._steady_ms,
-            self.site.now_ms(),
         )  # fmt: skip
         earlier = self.links.get(charge_point)
         self.links[charge_point], self.sessions[charge_point] = link, session
-        self._connections += 1
-        extra = {
-            "charge_point": charge_point,
-            "version": session.version,
-            "registered": self.site.is_registered(charge_point),
-        }
-        log.info("charge point connected", extra=extra)
+        greeting = asyncio.create_task(self._greet(link, session))
+        log.info("charge point connected", extra={"charge_point": charge_point, "version": session.version})
         try:
             if earlier is not None:  # it has called again before its old connection was known to be gone
                 await earlier.close("connected anew")
             await link.serve()
         finally:
-            self._connections -= 1
+            greeting.cancel()
             if self.links.get(charge_point) is link:
                 del self.links[charge_point], self.sessions[charge_point]
+            self.limits.look()
             log.info("charge point left", extra={"charge_point": charge_point})
+
+    async def _greet(self, link: Link, session: Session) -> None:
+        """Once it has spoken it is told its limits, and whom it may let charge; that again when it changes."""
+        await link.spoke.wait()
+        while True:
+            if self.site.is_registered(link.charge_point):
+                self.limits.look()
+                with contextlib.suppress(NotAnswered):
+                    await give_list(link, session, self.site.charging.tokens)
+            session.list_due.clear()
+            await session.list_due.wait()
 
     def _answering(self, session: Session) -> Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]:
         async def answer(action: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +213,8 @@ class Central:
                 log.exception("a call could not be worked on", extra={"action": action})
                 raise CallRefused("InternalError", "it could not be worked on") from error
             finally:
-                self.site.keep()
+                if self.site.keep():
+                    self.limits.look()
             if action in session.recorded:
                 await self.site.writer.flushed()
                 self._checkpoint("before_ocpp_answer")
@@ -221,20 +227,13 @@ class Central:
         self.site.refuse_call(session.version, session.charge_point, data, code, reason)
 
 
-def _charge_point(request: Request) -> str:
-    return urllib.parse.unquote(request.path.partition("?")[0].rpartition("/")[2])
+def _admitted_by(point: DesiredChargePoint | None) -> str | None:
+    return point.password_hash if point is not None else None
 
 
 def _choose(connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """The first of the charge point's list that is ours; None: it is told so after the handshake, as OCPP has it."""
     return next((name for name in offered if name in PROTOCOLS), None)
-
-
-def _no(status: http.HTTPStatus) -> Response:
-    headers = Headers({"Content-Length": "0", "Connection": "close"})
-    if status == http.HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Basic realm="ocpp"'
-    return Response(status.value, status.phrase, headers)
 
 
 def _quiet() -> logging.Logger:
@@ -257,17 +256,22 @@ def central_system(
 ) -> Central:
     """The central system of these settings. token: secret random bytes, in hexadecimal. Raises OSError (certificate)."""
     tls = server_context(settings.ocpp_tls_cert, settings.ocpp_tls_key) if settings.ocpp_tls_cert else None
-    site = Site(writer, intake, now_ms, is_sure, lambda: token(12))
-    address = settings.ocpp_host, settings.ocpp_port
-    passwords = Passwords(token(32).encode())
-    return Central(site, address, tls, settings.ocpp_connections_max, passwords, steady_ms, checkpoint, chance)
+    return Central(
+        Site(writer, intake, now_ms, is_sure, lambda: token(12)),
+        (settings.ocpp_host, settings.ocpp_port),
+        tls,
+        settings.ocpp_connections_max,
+        int(settings.ocpp_lease_s * 1_000),
+        Passwords(token(32).encode()),
+        steady_ms,
+        checkpoint,
+        chance,
+    )
 
 
 def server_context(cert: str, key: str) -> ssl.SSLContext:
     """TLS for security profile 2. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with contextlib.suppress(AttributeError):
-        context.options |= ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(cert, key)
     return context

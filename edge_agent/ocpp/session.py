@@ -1,9 +1,11 @@
 """What one charge point says and is told, as far as it is the same in all versions of OCPP."""
 
+import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from contracts.messages import DesiredToken
 from edge_agent.downlink import Outcome
 from edge_agent.ocpp.calls import Link
 from edge_agent.ocpp.moments import Moment, written
@@ -37,6 +39,7 @@ class Session:
     """One charge point, connected.
 
     since_ms  when its connection began: what it says of before was without connection
+    list_due  set when the list of tokens may have changed
     statuses  of its connectors, as last said; notes: the last word on firmware, diagnostics, security
     """
 
@@ -50,6 +53,7 @@ class Session:
         self.since_ms = since_ms
         self.statuses: dict[int, str] = {}
         self.notes: dict[str, str] = {}
+        self.list_due = asyncio.Event()
         self.chance = chance
         self._handlers = self.handlers()
 
@@ -59,6 +63,18 @@ class Session:
 
     def request(self, verb: str, connector: int, args: Payload) -> Request:
         """The call that a verb is. Raises Refusal."""
+        raise NotImplementedError
+
+    def whole_limit(self, number: int, stack: int, amps: float, **valid: str) -> Request:
+        """The call that bounds the whole charge point; valid: validFrom and validTo."""
+        raise NotImplementedError
+
+    def list_version(self, answer: Payload) -> int:
+        """The version of the list that it keeps: 0 none yet, below 0 it keeps none."""
+        raise NotImplementedError
+
+    def list_update(self, version: int, update: str, tokens: Sequence[DesiredToken]) -> Payload:
+        """The list, or a part of it."""
         raise NotImplementedError
 
     def answer(self, action: str, payload: Payload) -> Payload:

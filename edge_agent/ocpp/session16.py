@@ -1,8 +1,9 @@
 """OCPP 1.6: what a charge point says becomes readings and transactions, and what it is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from edge_agent.ocpp.authorisation import Decision
+from contracts.messages import DesiredToken
+from edge_agent.ocpp.authorisation import Decision, decide
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import (
     NUMBER_MAX,
@@ -17,6 +18,8 @@ from edge_agent.ocpp.session import (
 from edge_agent.ocpp.site import digest_of
 from edge_agent.ocpp.transactions import Begin, Transaction
 from edge_agent.ocpp.values import registers
+
+ID_TAG_LENGTH_MAX = 20
 
 
 class Session16(Session):
@@ -70,6 +73,24 @@ class Session16(Session):
             case "cancel_reservation":
                 return Request("CancelReservation", {"reservationId": reservation(connector)})
         raise Refusal("verb_unsupported")
+
+    def whole_limit(self, number: int, stack: int, amps: float, **valid: str) -> Request:
+        """See Session."""
+        profile = limit_profile(number, "ChargePointMaxProfile", amps, stackLevel=stack, **valid)
+        return Request("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+
+    def list_version(self, answer: Payload) -> int:
+        """See Session."""
+        return int(answer.get("listVersion", -1))
+
+    def list_update(self, version: int, update: str, tokens: Sequence[DesiredToken]) -> Payload:
+        """See Session."""
+        entries = [
+            {"idTag": token.id_tag, "idTagInfo": _info(decide(token, self.site.now_ms()))}
+            for token in tokens
+            if len(token.id_tag) <= ID_TAG_LENGTH_MAX
+        ]
+        return {"listVersion": version, "updateType": update, "localAuthorizationList": entries}
 
     def _status(self, payload: Payload) -> Payload:
         self.statuses[payload["connectorId"]] = payload["status"]

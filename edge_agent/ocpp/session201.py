@@ -1,9 +1,10 @@
 """OCPP 2.0.1: what a charge point says becomes readings and transactions, and what it is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge_agent.ocpp.authorisation import Decision
+from contracts.messages import DesiredToken
+from edge_agent.ocpp.authorisation import Decision, decide
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import (
     NUMBER_MAX,
@@ -76,6 +77,30 @@ class Session201(Session):
             case "cancel_reservation":
                 return Request("CancelReservation", {"reservationId": reservation(connector)})
         raise Refusal("verb_unsupported")
+
+    def whole_limit(self, number: int, stack: int, amps: float, **valid: str) -> Request:
+        """See Session."""
+        profile = limit_profile(number, "ChargingStationMaxProfile", amps, stackLevel=stack, **valid)
+        return Request("SetChargingProfile", {"evseId": 0, "chargingProfile": profile})
+
+    def list_version(self, answer: Payload) -> int:
+        """See Session."""
+        return int(answer.get("versionNumber", -1))
+
+    def list_update(self, version: int, update: str, tokens: Sequence[DesiredToken]) -> Payload:
+        """See Session."""
+        entries = [
+            {
+                "idToken": {"idToken": token.id_tag, "type": "ISO14443"},
+                "idTokenInfo": _info(decide(token, self.site.now_ms())),
+            }
+            for token in tokens
+        ]
+        return {
+            "versionNumber": version,
+            "updateType": update,
+            **({"localAuthorizationList": entries} if entries else {}),
+        }
 
     def _status(self, payload: Payload) -> Payload:
         self.statuses[payload["evseId"]] = payload["connectorStatus"]

@@ -118,8 +118,11 @@ class Site:
         self.writer.wake()
         return False
 
-    def keep(self) -> None:
-        """Put what has changed in the book into the pending batch: records for the cloud, and our own memory."""
+    def keep(self) -> bool:
+        """Put what has changed in the book into the pending batch: records for the cloud, and our own memory.
+
+        Returns whether anything has.
+        """
         changes = self.book.take_changes()
         batch = self.writer.pending
         for name, one in changes.keep.items():
@@ -128,8 +131,10 @@ class Site:
             batch.documents[TRANSACTIONS + name] = b""
         at_ms = self.now_ms()
         batch.urgent += [one.record(at_ms) for one in changes.say.values()]
-        if changes.keep or changes.forget:
-            self.writer.wake()
+        if not changes.keep and not changes.forget:
+            return False
+        self.writer.wake()
+        return True
 
     def is_registered(self, charge_point: str) -> bool:
         """Whether the desired state names it."""
