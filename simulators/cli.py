@@ -119,8 +119,6 @@ def _ocpp(args: argparse.Namespace) -> int:
 
     if not args.url.startswith(("ws://", "wss://")):
         raise ValueError(f"--url {args.url!r} is not ws:// or wss://")
-    if args.speed != 1 and args.hours is None:
-        raise ValueError("--speed needs --hours: the simulated time may not overtake the wall clock")
     plan = ChargePoints(
         args.url, args.charge_points, args.versions, args.connectors, args.prefix, args.seed, args.speed, args.hours,
         args.meter_s, args.amps_max, args.troubles,

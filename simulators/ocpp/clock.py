@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Scale(NamedTuple):
-    """At ``wall_ms`` it was ``virtual_ms``. What charge points say of time is virtual; what they are told is the wall's."""
+    """At ``wall_ms`` it was ``virtual_ms``. Cars live in simulated time; on the wire all times are the wall clock's."""
 
     wall_ms: int
     virtual_ms: int
@@ -15,14 +15,23 @@ class Scale(NamedTuple):
         """The simulated time at this time of the wall clock."""
         return self.virtual_ms + int((wall_ms - self.wall_ms) * self.speed)
 
+    def wall(self, virtual_ms: int) -> int:
+        """The wall clock's time at this simulated one."""
+        return self.wall_ms + int((virtual_ms - self.virtual_ms) / self.speed)
+
     def read(self, text: str) -> int:
         """A time that the central system says (RFC 3339), simulated."""
-        said = datetime.fromisoformat(text)
-        return self.at(round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000))
+        return self.at(read(text))
 
     def last(self, seconds: float) -> int:
         """So many seconds of the wall clock, in simulated ms."""
         return int(seconds * 1000 * self.speed)
+
+
+def read(text: str) -> int:
+    """A time as OCPP writes it (RFC 3339), ms UTC."""
+    said = datetime.fromisoformat(text)
+    return round((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def written(at_ms: int) -> str:

@@ -10,7 +10,7 @@ from ocpp.exceptions import OCPPError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from simulators.ocpp.clock import Scale
+from simulators.ocpp.clock import Scale, read
 from simulators.ocpp.speech16 import Speech16
 from simulators.ocpp.speech201 import Speech201
 from simulators.ocpp.station import Station
@@ -123,7 +123,7 @@ class Link:
             if answer.status == "Accepted":
                 break
             await asyncio.sleep(min(AGAIN_S_MAX, answer.interval))
-        self.station.linked(self._scale.read(answer.current_time))
+        self.station.linked(read(answer.current_time))
         while self.station.powered and not self.silent:
             if self.station.queue:
                 await self._tell_first(speech)

@@ -12,11 +12,11 @@ from simulators.ocpp.clock import Scale
 from simulators.ocpp.site import Site
 from simulators.ocpp.station import Habits
 from simulators.ocpp.troubles import Troubles
-from simulators.program import wall_ms
+from simulators.program import WORLD_START_MS, wall_ms
 from simulators.world.rhythms import HOUR_MS
 
-LAG_MS = 10_000
-"""Faster than the wall clock, the last words are said so long after the end at most: their times are past, too."""
+BEGIN_MS = WORLD_START_MS + 6 * HOUR_MS
+"""A Monday morning, whenever it is run: a seed says everything about who comes when."""
 
 
 class ChargePoints(NamedTuple):
@@ -40,12 +40,9 @@ async def play_charge_points(
 ) -> None:
     """Charge points against a central system; ends when its time is over and everything is told, or when cancelled.
 
-    Faster than the wall clock, the simulated time begins so long ago that it never overtakes it: times to come would not
-    be believed.
+    The simulated day runs ``speed`` times as fast as the wall clock, in which all times on the wire are.
     """
-    begin_ms = wall_ms()
-    span_ms = int((plan.hours or 0) * HOUR_MS)
-    scale = Scale(begin_ms, begin_ms - int(span_ms * (1 - 1 / plan.speed) + LAG_MS * (plan.speed - 1)), plan.speed)
+    scale = Scale(wall_ms(), BEGIN_MS, plan.speed)
     names = [
         (f"{plan.prefix}{number:03d}", plan.versions[number % len(plan.versions)])
         for number in range(1, plan.charge_points + 1)
@@ -63,7 +60,7 @@ async def play_charge_points(
         if ready_file is not None:
             ready_file.write_text("ready\n")  # noqa: ASYNC240 (a local file, once)
         try:
-            await site.run(scale.virtual_ms + span_ms if plan.hours is not None else None)
+            await site.run(BEGIN_MS + int(plan.hours * HOUR_MS) if plan.hours is not None else None)
         finally:
             report.update(site.report())
-            note({"at_ms": site.agenda.now_ms, "event": "report", **report})
+            note({"at_ms": wall_ms(), "event": "report", **report})

@@ -20,11 +20,15 @@ PHASES_FIRST = (1,)
 
 
 class Load:
-    """What all connectors draw together, A a phase, at every moment; and the most that it ever was."""
+    """What all connectors draw together, A a phase, at every moment, and the most that it ever was.
+
+    busy_peak  how many cars that were not full charged at once, at most
+    """
 
     def __init__(self) -> None:
         self.now_a = {1: 0.0, 2: 0.0, 3: 0.0}
         self.peak_a = 0.0
+        self.busy_peak = 0
 
     def drawn(self, phases: int, before: float, after: float) -> None:
         """A connector's current changes."""
@@ -34,7 +38,7 @@ class Load:
 
 
 class Site:
-    """note: told each event of the truth, as a JSON object with ``at_ms`` and ``event``."""
+    """note: told each event of the truth, as a JSON object with ``at_ms`` (the wall clock's) and ``event``."""
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Site:
         self.links: list[Link] = []
         for name, version in names:
             station = Station(
-                name, version, self.agenda, Random(f"{seed} {name}"), habits, self.load.drawn, self._session_ended,
+                name, version, self.agenda, Random(f"{seed} {name}"), scale, habits, self.load.drawn, self._session_ended,
                 lambda: None,
             )  # fmt: skip
             link = Link(station, url, passwords.get(name, ""), Random(f"{seed} {name} link"), scale, self.tick)
@@ -87,6 +91,8 @@ class Site:
         """Bring every meter up to now."""
         for station in self.stations:
             station.look()
+        outlets = [outlet for station in self.stations for outlet in station.outlets.values()]
+        self.load.busy_peak = max(self.load.busy_peak, sum(bool(one.session) and not one.full for one in outlets))
 
     async def run(self, until_ms: int | None) -> None:
         """Play until that simulated time, then let all cars go and wait until everything is said; None: no end."""
@@ -111,6 +117,7 @@ class Site:
             "sessions": len(self.ended),
             "energy_wh": sum(session.energy_wh for _, session in self.ended),
             "peak_a": round(self.load.peak_a, 3),
+            "busy_peak": self.load.busy_peak,
             "untold": sum(len(station.queue) for station in self.stations),
             "refused": sum(station.refusals for station in self.stations),
             "troubles": self.troubled,
@@ -137,9 +144,10 @@ class Site:
         self.ended.append((station, session))
         self._note(
             {
-                "at_ms": self.agenda.now_ms, "event": "session", "charge_point": station.name,
+                "at_ms": self._scale.wall(self.agenda.now_ms), "event": "session", "charge_point": station.name,
                 "version": station.version, "connector": session.connector, "session": session.id,
-                "token": session.token, "begin_ms": session.begin_ms, "end_ms": session.end_ms,
+                "token": session.token, "begin_ms": self._scale.wall(session.begin_ms),
+                "end_ms": self._scale.wall(session.end_ms),
                 "energy_wh": session.energy_wh, "reason": session.reason,
             }
         )  # fmt: skip
@@ -156,7 +164,9 @@ class Site:
             if self._over:
                 return  # the day is over
             self.troubled[kind] += 1
-            self._note({"at_ms": self.agenda.now_ms, "event": kind, "charge_point": link.station.name})
+            self._note(
+                {"at_ms": self._scale.wall(self.agenda.now_ms), "event": kind, "charge_point": link.station.name}
+            )
             self._trouble(kind, link)
             self._plan(kind, link, a_day)
 

@@ -5,7 +5,7 @@ from typing import Any
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
 
-from simulators.ocpp.clock import Scale, written
+from simulators.ocpp.clock import Scale, read, written
 from simulators.ocpp.limits import TRANSACTION, read_profile
 from simulators.ocpp.notices import Meter, Notice
 from simulators.ocpp.station import Station
@@ -49,7 +49,7 @@ class Speech16(ChargePoint):  # type: ignore[misc]
             if answer.id_tag_info["status"] != "Accepted":
                 self.station.refused(notice.session)
         elif notice.kind == "heartbeat":
-            self.station.clock_error_ms = self.scale.read(answer.current_time) - self.station.agenda.now_ms
+            self.station.set_clock(read(answer.current_time))
 
     def _payload(self, notice: Notice) -> Any:
         at, session = written(notice.said_ms), notice.session

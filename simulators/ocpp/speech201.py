@@ -5,7 +5,7 @@ from typing import Any
 from ocpp.routing import on
 from ocpp.v201 import ChargePoint, call, call_result
 
-from simulators.ocpp.clock import Scale, written
+from simulators.ocpp.clock import Scale, read, written
 from simulators.ocpp.limits import DEFAULT, POINT, TRANSACTION, read_profile
 from simulators.ocpp.notices import Notice
 from simulators.ocpp.station import Station
@@ -59,7 +59,7 @@ class Speech201(ChargePoint):  # type: ignore[misc]
             if (answer.id_token_info or {}).get("status", "Accepted") != "Accepted":
                 self.station.refused(notice.session)
         elif notice.kind == "heartbeat":
-            self.station.clock_error_ms = self.scale.read(answer.current_time) - self.station.agenda.now_ms
+            self.station.set_clock(read(answer.current_time))
 
     def _payload(self, notice: Notice) -> Any:
         if notice.kind in _EVENT:

@@ -10,6 +10,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
+from simulators.ocpp.clock import Scale
 from simulators.ocpp.limits import Limits, Profile
 from simulators.ocpp.notices import Kind, Meter, Notice
 from simulators.ocpp.outlet import Outlet, Session
@@ -44,6 +45,7 @@ class Station:
         version: str,
         agenda: Agenda,
         random: Random,
+        scale: Scale,
         habits: Habits,
         drawn: Callable[[int, float, float], None],
         ended: Callable[["Station", Session], None],
@@ -64,6 +66,7 @@ class Station:
         self.inoperative: set[int] = set()
         self.reserved: dict[int, tuple[int, str, int]] = {}  # connector -> reservation, token, until
         self.reported: dict[int, str] = {}
+        self._scale = scale
         self._ended = ended
         self._open = True
         self.on_change = on_change
@@ -83,8 +86,8 @@ class Station:
 
     @property
     def said_ms(self) -> int:
-        """Now, by its own clock."""
-        return self.agenda.now_ms + self.clock_error_ms
+        """Now, by its own clock, as it is written on the wire: the wall clock's time, if it is right."""
+        return self._scale.wall(self.agenda.now_ms) + self.clock_error_ms
 
     # --- power and link ---
 
@@ -111,12 +114,16 @@ class Station:
         self.words.clear()
         self.on_change()
         if clock_lost:
-            self.clock_error_ms = CLOCK_AT_POWER_ON_MS - self.agenda.now_ms
+            self.set_clock(CLOCK_AT_POWER_ON_MS)
+
+    def set_clock(self, time_ms: int) -> None:
+        """Its clock shows this time now."""
+        self.clock_error_ms = time_ms - self._scale.wall(self.agenda.now_ms)
 
     def linked(self, time_ms: int) -> None:
         """The central system has accepted it, and says what time it is."""
         self.online = True
-        self.clock_error_ms = time_ms - self.agenda.now_ms
+        self.set_clock(time_ms)
         self.reported.clear()
         for connector in (0, *self.outlets):
             self._report(connector)
@@ -241,11 +248,13 @@ class Station:
         self.agenda.after(self.habits.meter_ms * self.random.uniform(0.3, 1), self.name, read)
 
     def reset_register(self, outlet: Outlet) -> None:
-        """The meter begins at zero again, just after it was read: what it had counted is known."""
+        """The meter begins at zero again. It is read just before and just after: what it had counted is known."""
         outlet.look()
         if outlet.session is not None:
             self._event("meter", outlet, outlet.session)
         outlet.register_wh = 0
+        if outlet.session is not None:
+            self._event("meter", outlet, outlet.session)
 
     def _event(self, kind: Kind, outlet: Outlet, session: Session, word: str = "", token: str = "") -> None:
         self.queue.append(
