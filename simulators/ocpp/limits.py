@@ -1,8 +1,10 @@
-"""Charging profiles of a charge point, of either version, and the limit that follows from them. Pure; times are virtual."""
+"""Charging profiles of a charge point, of either version, and the limit that follows. Pure; times by its own clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from simulators.ocpp.clock import read
 
 VOLTAGE_V = 230.0
 POINT, DEFAULT, TRANSACTION = "point", "default", "transaction"
@@ -33,30 +35,28 @@ class Profile:
         return [amps for after_ms, amps in self.periods if self.start_ms + after_ms <= now_ms][-1]
 
 
-def read_profile(
-    document: Mapping[str, Any], connector: int, now_ms: int, at: Callable[[str], int], last: Callable[[float], int]
-) -> Profile | None:
-    """A profile as a central system sets it, with snake_case keys; None when this charge point can't keep it.
-
-    at    a time on the wire -> virtual ms.   last  seconds on the wire -> virtual ms
-    """
+def read_profile(document: Mapping[str, Any], connector: int, now_ms: int) -> Profile | None:
+    """A profile as a central system sets it, with snake_case keys; None when this charge point can't keep it."""
     purpose = _PURPOSES.get(document["charging_profile_purpose"])
     schedules = document["charging_schedule"]
     schedule = schedules[0] if isinstance(schedules, list) else schedules
     if purpose is None or document["charging_profile_kind"] == "Recurring":
         return None
-    starts = schedule.get("start_schedule") or document.get("valid_from")
-    start_ms = at(starts) if starts else now_ms
-    ends = [at(document["valid_to"])] if "valid_to" in document else []
-    ends += [start_ms + last(schedule["duration"])] if "duration" in schedule else []
+    starts = [read(said) for said in (schedule.get("start_schedule"), document.get("valid_from")) if said]
+    start_ms = max(starts, default=now_ms)
+    ends = [read(document["valid_to"])] if "valid_to" in document else []
+    ends += [start_ms + int(schedule["duration"]) * 1000] if "duration" in schedule else []
     watts = schedule["charging_rate_unit"] == "W"
     periods = tuple(
-        (last(one["start_period"]), one["limit"] / (VOLTAGE_V * one.get("number_phases", 3)) if watts else one["limit"])
+        (
+            int(one["start_period"]) * 1000,
+            float(one["limit"]) / (VOLTAGE_V * int(one.get("number_phases", 3)) if watts else 1),
+        )
         for one in schedule["charging_schedule_period"]
     )
     return Profile(
         document.get("charging_profile_id", document.get("id", 0)), purpose, connector, document["stack_level"],
-        min(start_ms, now_ms), min(ends, default=None), periods,
+        start_ms if starts else 0, min(ends, default=None), periods,
     )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ class Limits:
         self.clear(lambda one: one.purpose == TRANSACTION and one.connector == connector)
 
     def power_lost(self) -> None:
-        """What has an end is not kept: after a restart the clock may be wrong, and it would not end."""
-        self.clear(lambda one: one.purpose == TRANSACTION or one.end_ms is not None)
+        """Profiles of transactions are gone; all others are kept."""
+        self.clear(lambda one: one.purpose == TRANSACTION)
 
     def amps(self, connector: int, now_ms: int) -> float:
         """The limit at a connector, A a phase; infinite without one."""

@@ -35,7 +35,7 @@ class Session:
 
 
 class Outlet(Thing):
-    """limit_a: asked at each look. drawn: told how the current in each phase changes, from what to what."""
+    """limit_a: asked at each look, for this connector. drawn: told how the current in each phase changes, from what to what."""
 
     def __init__(
         self,

@@ -162,8 +162,7 @@ class Speech201(ChargePoint):  # type: ignore[misc]
         return call_result.SetChargingProfile(_yes(self._keep(charging_profile, evse_id)))
 
     def _keep(self, document: Payload, connector: int) -> bool:
-        now_ms = self.station.agenda.now_ms
-        return self.station.set_limit(read_profile(document, connector, now_ms, self.scale.read, self.scale.last))
+        return self.station.set_limit(read_profile(document, connector, self.station.said_ms))
 
     @on("ClearChargingProfile")
     def clear_charging_profile(

@@ -76,7 +76,7 @@ class Station:
         self.outlets = {
             number: Outlet(
                 f"{name}-{number}", number, phases, habits.amps_max, agenda, random,
-                lambda connector: self.limits.amps(connector, agenda.now_ms),
+                lambda connector: self.limits.amps(connector, self.said_ms),
                 lambda before, after: drawn(phases, before, after),
             )
             for number in range(1, habits.connectors + 1)
