@@ -216,6 +216,7 @@ class Central:
                 if self.site.keep():
                     self.limits.look()
             if action in session.recorded:
+                self._checkpoint("before_ocpp_commit")
                 await self.site.writer.flushed()
                 self._checkpoint("before_ocpp_answer")
             return answered

@@ -4,12 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from ocpp.v16 import call
 
 from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from tests.charge_points import charger16, charging_site
-from tests.processes import wait_for
 
 CHARGING = DesiredCharging(
     fuse_a=63,
@@ -56,48 +54,3 @@ def test_a_charging_session_from_boot_to_stop(tmp_path: Path) -> None:
         assert site.values("CP-1-1", "energy_active_import_register") == [1_000, 1_400, 1_750]
         assert site.values("CP-1-1", "session_energy") == [0, 400, 750]
         assert site.values("CP-1-0", "firmware_version") == ["1.2.3"]
-
-
-@pytest.mark.parametrize("place", ["before_commit", "after_commit", "before_ocpp_answer"])
-def test_killed_before_the_answer_the_charge_point_repeats_and_there_is_one_transaction(
-    tmp_path: Path, place: str
-) -> None:
-    """The agent dies while it works on the start, and again while it works on the stop."""
-    start = call.StartTransaction(1, "SECRET7", 1_000, _time(-2))
-    answers: list[int] = []
-
-    async def say(url: str, what: object) -> object:
-        async with charger16(url) as point:
-            return await point.call(what)
-
-    async def say_in_vain(url: str, what: object) -> None:
-        async with charger16(url) as point:
-            saying = asyncio.create_task(point.call(what))
-            await point._connection.wait_closed()
-            assert not saying.done(), "it was answered: the fault did not happen"
-            saying.cancel()
-
-    def die_at(what: object) -> None:
-        site.agent.stop()
-        site.agent.start(LINLI_CRASH_AT=place)
-        site.agent.wait_ready()
-        asyncio.run(say_in_vain(site.url("CP-1"), what))
-        wait_for(lambda: not site.agent.alive, f"the agent to die at {place}")
-        assert site.agent.process.returncode == -9
-        site.agent.start()
-        site.agent.wait_ready()
-
-    with charging_site(tmp_path, CHARGING) as site:
-        asyncio.run(say(site.url("CP-1"), BOOT))
-        die_at(start)
-        on_disk = len(site.transactions())
-        assert on_disk == (0 if place == "before_commit" else 1)
-        answers += [asyncio.run(say(site.url("CP-1"), start)).transaction_id for _ in range(2)]
-        stop = call.StopTransaction(1_750, _time(-1), answers[0], "Local")
-        die_at(stop)
-        for _ in range(2):
-            asyncio.run(say(site.url("CP-1"), stop))
-        assert len(set(answers)) == 1
-        (one,) = site.transactions().values()
-        assert (one.energy_wh, one.reason, one.offline) == (750, "Local", True)
-        assert site.values("CP-1-1", "session_energy") == [0, 750]
