@@ -131,7 +131,9 @@ def _ocpp(args: argparse.Namespace) -> int:
         print(json.dumps(report), file=where)
     else:
         print(f"{report['sessions']} sessions, {report['energy_wh']} Wh, at most {report['peak_a']} A", file=where)
-    return 1 if report["refused"] else 0
+    if report["refused"] or (report["untold"] and args.hours):
+        raise ValueError(f"{report['refused']} messages of transactions were refused, {report['untold']} not answered")
+    return 0
 
 
 def _demo(args: argparse.Namespace) -> int:

@@ -136,8 +136,9 @@ class Session201(Session):
         if evse and not one.connector:
             one.connector = evse
         self._authorise_event(payload, one, number)
-        self._go_on(payload, one)
-        if not one.seen or number > one.seen[-1][1]:
+        in_order = not one.seen or number > one.seen[-1][1]
+        self._go_on(payload, one, in_order)
+        if in_order:
             one.state = info.get("chargingState", one.state)
         one.see(number)
         self.site.book.note(one)
@@ -176,11 +177,13 @@ class Session201(Session):
         one.token = one.token or decision.name
         one.answers = dict([*one.answers.items(), (str(number), decision.status)][-ANSWERS_KEPT:])
 
-    def _go_on(self, payload: Payload, one: Transaction) -> None:
+    def _go_on(self, payload: Payload, one: Transaction, in_order: bool) -> None:
+        """in_order: it is later than all that came, whatever its time: a clock may have been set back since."""
         book, now_ms = self.site.book, self.site.now_ms()
         for register in registers(payload.get("meterValue"), now_ms):
-            if one.goes_on or register.moment.at_ms <= one.ended_ms:
-                book.meter(one, register.wh, register.moment.at_ms)
+            at_ms = max(register.moment.at_ms, one.metered_ms) if in_order else register.moment.at_ms
+            if one.goes_on or at_ms <= one.ended_ms:
+                book.meter(one, register.wh, at_ms)
         if payload["eventType"] == "Ended" and one.goes_on:
             reason = payload["transactionInfo"].get("stoppedReason", "Local")
             book.end(one, self.site.moment(payload["timestamp"]), None, reason, payload.get("offline", False))

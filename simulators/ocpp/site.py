@@ -15,6 +15,7 @@ from simulators.world.rhythms import DAY_MS, MINUTE_MS
 
 NAP_S_MAX = 0.25
 NAP_S_MIN = 0.005
+TELL_MS_MAX = 60_000
 PHASES_FIRST = (1,)
 """A charger of one phase is on the first: where it matters, the fullest."""
 
@@ -95,7 +96,10 @@ class Site:
         self.load.busy_peak = max(self.load.busy_peak, sum(bool(one.session) and not one.full for one in outlets))
 
     async def run(self, until_ms: int | None) -> None:
-        """Play until that simulated time, then let all cars go and wait until everything is said; None: no end."""
+        """Play until that simulated time, then let all cars go and wait until everything is said, a minute at most.
+
+        None: no end.
+        """
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(link.run(), name=f"link {link.station.name}") for link in self.links]
             try:
@@ -104,7 +108,8 @@ class Site:
                     self.look()
                     await asyncio.sleep(self._nap_s())
                 self._close()
-                while not self.told():
+                given_up_ms = self._wall_ms() + TELL_MS_MAX
+                while not self.told() and self._wall_ms() < given_up_ms:
                     self.tick()
                     await asyncio.sleep(NAP_S_MAX)
             finally:

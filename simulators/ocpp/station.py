@@ -19,6 +19,7 @@ from simulators.world.rhythms import MINUTE_MS
 
 WORDS_MAX = 200
 """What does not belong to a transaction waits so much at most, while there is a link."""
+CLOCK_TOLERANCE_MS = 5_000
 CLOCK_AT_POWER_ON_MS = 0
 """A clock that has lost its time begins in 1970."""
 
@@ -117,8 +118,10 @@ class Station:
             self.set_clock(CLOCK_AT_POWER_ON_MS)
 
     def set_clock(self, time_ms: int) -> None:
-        """Its clock shows this time now."""
-        self.clock_error_ms = time_ms - self._scale.wall(self.agenda.now_ms)
+        """It is told the time. It sets its clock when that is clearly wrong, not for the time the answer took."""
+        error_ms = time_ms - self._scale.wall(self.agenda.now_ms)
+        if abs(error_ms - self.clock_error_ms) > CLOCK_TOLERANCE_MS:
+            self.clock_error_ms = error_ms
 
     def linked(self, time_ms: int) -> None:
         """The central system has accepted it, and says what time it is."""

@@ -13,14 +13,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from tests.brokers import free_port, wait_until_listening
 from tests.faults import LONG
 from tests.processes import BIN, Site, running_site, wait_for
 
 SEED = 20_261_125
 POINTS = 50
-FUSE_A, AMPS_MAX = 350.0, 16.0
-HOURS, SPEED, KILLS = (24, 60, 40) if LONG else (24, 5_400, 3)
+AMPS_MAX = 16.0
+FUSES_A = (350.0, 200.0) if LONG else (200.0,)
+"""350 A carry the fail-safe of 6 A of all fifty at once; with 200 A one that has lost its link has to pause."""
+HOURS, SPEED, KILLS = (24, 600, 30) if LONG else (24, 5_400, 3)
 CLOCK_MS = 3_000  # what an answer that says the time may take on a loaded machine
 PASSWORD = "a-password-of-ours"
 TROUBLES = "cuts=3,lost_answers=4,reboots=1,clocks=0.5,resets=1,away_s=2"
@@ -35,13 +39,13 @@ class Truth(NamedTuple):
     end_ms: int
 
 
-def set_up(site: Site) -> None:
+def set_up(site: Site, fuse_a: float) -> None:
     names = [f"SIM-{number:03d}" for number in range(1, POINTS + 1)]
     points: list[dict[str, Any]] = [{"charge_point": name, "current_max_a": AMPS_MAX} for name in names]
     for point in points[:4]:
         point["password"] = PASSWORD
     tokens = [{"name": f"flat {name}", "id_tag": f"CARD-{name}-1"} for name in names]
-    body = {"fuse_a": FUSE_A, "fail_safe_a": 6, "charge_points": points, "tokens": tokens}
+    body = {"fuse_a": fuse_a, "fail_safe_a": 6, "charge_points": points, "tokens": tokens}
     status, answer = site.cloud.send("PUT", f"gateways/{site.gateway}/charging", body)
     assert status == 200, answer
     version = site.cloud.get(f"gateways/{site.gateway}")["desired_version"]
@@ -89,11 +93,12 @@ def assert_times(found: list[dict[str, Any]], truth: list[Truth]) -> None:
         ), one
 
 
-def test_a_day_of_fifty_charge_points(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fuse_a", FUSES_A)
+def test_a_day_of_fifty_charge_points(tmp_path: Path, fuse_a: float) -> None:
     chance, port = random.Random(SEED), free_port()
-    settings = {"LINLI_OCPP_HOST": "127.0.0.1", "LINLI_OCPP_PORT": str(port)}
+    settings = {"LINLI_OCPP_HOST": "127.0.0.1", "LINLI_OCPP_PORT": str(port), "LINLI_OCPP_LEASE_S": "5"}
     with running_site(tmp_path, **settings) as site:
-        set_up(site)
+        set_up(site, fuse_a)
         wait_until_listening(port)
         simulation = simulate(tmp_path, port)
         try:
@@ -132,7 +137,5 @@ def test_a_day_of_fifty_charge_points(tmp_path: Path) -> None:
         assert told == was, f"only told: {told - was}; only true: {was - told}"
         assert sum(one["energy_wh"] for one in found) == sum(one.energy_wh for one in truth) == report["energy_wh"]
         assert_times(found, truth)
-        assert {one["charge_point"] for one in found} == {f"SIM-{number:03d}" for number in range(1, POINTS + 1)}
-
-        assert report["busy_peak"] * AMPS_MAX > 1.2 * FUSE_A, "the fuse was never in danger"
-        assert report["peak_a"] <= FUSE_A + 1e-6, "the site's fuse has blown"
+        assert report["busy_peak"] * AMPS_MAX > 1.4 * fuse_a, "the fuse was never in danger"
+        assert report["peak_a"] <= fuse_a + 1e-6, "the site's fuse has blown"
