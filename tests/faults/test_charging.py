@@ -9,7 +9,7 @@ import pytest
 from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
-from contracts.messages import DesiredCharging, DesiredChargePoint, DesiredToken
+from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from tests.charge_points import charger16, charger201, charging_site
 from tests.processes import wait_for
 
@@ -43,7 +43,13 @@ def _messages(version: str) -> tuple[Any, Any, Any]:
         "Started", _ago(9), "Authorized", 0, {"transaction_id": "a"}, _meter(1_000, 9), id_token=token, **more
     )
     end201 = call201.TransactionEvent(
-        "Ended", _ago(4), "StopAuthorized", 1, {"transaction_id": "a", "stopped_reason": "Local"}, _meter(1_750, 4), **more
+        "Ended",
+        _ago(4),
+        "StopAuthorized",
+        1,
+        {"transaction_id": "a", "stopped_reason": "Local"},
+        _meter(1_750, 4),
+        **more,
     )
     return call201.BootNotification({"vendor_name": "ACME", "model": "Wall"}, "PowerUp"), start201, lambda began: end201
 
@@ -83,6 +89,12 @@ def test_killed_before_the_answer_there_is_one_transaction(tmp_path: Path, versi
         for _ in range(2):
             asyncio.run(say(end_of(began[0])))
         (one,) = site.transactions().values()
-        assert (one.token, one.energy_wh, one.reason, one.offline, one.time_unsure) == ("card 7", 750, "Local", True, False)
+        assert (one.token, one.energy_wh, one.reason, one.offline, one.time_unsure) == (
+            "card 7",
+            750,
+            "Local",
+            True,
+            False,
+        )
         assert 299_000 < one.ended_ms - one.started_ms < 301_000
         assert site.values("CP-1-1", "energy_active_import_register") == [1_000, 1_750]
