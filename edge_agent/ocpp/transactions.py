@@ -136,6 +136,7 @@ class Book:
     def __init__(self, kept: Iterable[Transaction], new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._all: dict[str, Transaction] = {}
+        self._open: dict[str, Transaction] = {}
         self._by_key: dict[tuple[str, str], Transaction] = {}
         self._changes = Changes({}, {}, [])
         for one in sorted(kept, key=lambda one: (one.ended_ms or 2**62, one.started_ms)):
@@ -143,12 +144,14 @@ class Book:
 
     def _add(self, one: Transaction) -> None:
         self._all[one.transaction] = one
+        if not one.ended_ms:
+            self._open[one.transaction] = one
         self._by_key[one.charge_point, one.key] = one
 
     @property
     def open(self) -> list[Transaction]:
         """Those that go on."""
-        return [one for one in self._all.values() if not one.ended_ms]
+        return list(self._open.values())
 
     def find(self, charge_point: str, key: str) -> Transaction | None:
         """The transaction that this charge point calls so."""
@@ -194,6 +197,7 @@ class Book:
             if here and earlier.started_ms <= one.started_ms:
                 earlier.ended_ms = max(earlier.started_ms, earlier.metered_ms)
                 earlier.reason, earlier.superseded = SUPERSEDED, True
+                del self._open[earlier.transaction]
                 self._touch(earlier)
         self._add(one)
         self._touch(one)
@@ -246,6 +250,7 @@ class Book:
             self.meter(one, meter_wh, max(ended_ms, one.metered_ms))
         one.ended_ms = ended_ms
         one.reason, one.superseded = reason, False
+        self._open.pop(one.transaction, None)
         one.offline = one.offline or offline
         self._touch(one)
         self._forget_old()
