@@ -79,9 +79,7 @@ class Central:
         self.limits.apply()
         for name, link in self.links.items():
             if _admitted_by(before.get(name)) != _admitted_by(self.site.points.get(name)):
-                closing = asyncio.ensure_future(link.close("registered anew"))
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
+                self._close(link, "registered anew")
             self.sessions[name].list_due.set()
 
     async def run(self) -> None:
@@ -176,20 +174,33 @@ class Central:
             charge_point, session.version, connection, self._answering(session),
             lambda data, code, reason: self._refused(session, data, code, reason), self._quota, self._steady_ms,
         )  # fmt: skip
-        earlier = self.links.get(charge_point)
+        if (earlier := self.links.get(charge_point)) is not None:
+            self._close(earlier, "connected anew")  # before its old connection was known to be gone
         self.links[charge_point], self.sessions[charge_point] = link, session
-        greeting = asyncio.create_task(self._greet(link, session))
         log.info("charge point connected", extra={"charge_point": charge_point, "version": session.version})
+        serving = asyncio.create_task(link.serve(), name=f"charge point {charge_point}")
+        greeting = asyncio.create_task(self._greet(link, session), name=f"greet {charge_point}")
+        gone = asyncio.ensure_future(connection.wait_closed())
         try:
-            if earlier is not None:  # it has called again before its old connection was known to be gone
-                await earlier.close("connected anew")
-            await link.serve()
+            # Who has gone waits no more for a disk that fails: the answer would reach nobody.
+            await asyncio.wait({serving, gone}, return_when="FIRST_COMPLETED")
         finally:
-            greeting.cancel()
             if self.links.get(charge_point) is link:
                 del self.links[charge_point], self.sessions[charge_point]
+            for task in (serving, greeting, gone):
+                task.cancel()
+            for found in await asyncio.gather(serving, greeting, gone, return_exceptions=True):
+                if isinstance(found, Exception):
+                    log.error(
+                        "a charge point's connection failed", extra={"charge_point": charge_point}, exc_info=found
+                    )
             self.limits.look()
             log.info("charge point left", extra={"charge_point": charge_point})
+
+    def _close(self, link: Link, reason: str) -> None:
+        closing = asyncio.ensure_future(link.close(reason))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _greet(self, link: Link, session: Session) -> None:
         """Once it has spoken it is told its limits, and whom it may let charge; that again when it changes."""

@@ -179,8 +179,8 @@ class Limits:
             if session is None or self._links.get(name) is not link:
                 return
             asked_ms = self._steady_ms()
-            number, stack, times = self._profile(what)
-            request = session.whole_limit(number, stack, amps, **times)
+            number, stack, valid = self._profile(what)
+            request = session.whole_limit(number, stack, amps, valid)
             status = str((await link.call(request.action, request.payload)).get("status", ""))
             if status not in request.good:
                 raise CallRefused(status or "no status", "")
@@ -196,12 +196,11 @@ class Limits:
             del self._asking[name]
             self.look()
 
-    def _profile(self, what: What) -> tuple[int, int, dict[str, str]]:
+    def _profile(self, what: What) -> tuple[int, int, tuple[str, str] | None]:
         if what == "fail-safe":
-            return FAIL_SAFE_NUMBER, 0, {}
+            return FAIL_SAFE_NUMBER, 0, None
         now_ms = self._site.now_ms()
-        valid = {"validFrom": written(now_ms - self._margin_ms), "validTo": written(now_ms + self._lease_ms)}
-        return LEASE_NUMBER, 1, valid
+        return LEASE_NUMBER, 1, (written(now_ms - self._margin_ms), written(now_ms + self._lease_ms))
 
     def _confirmed(self, name: str, link: Link, what: What, amps: float, asked_ms: int) -> None:
         known, charger = self._known.get(name), self.chargers.get(name)

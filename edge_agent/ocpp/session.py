@@ -17,6 +17,8 @@ HEARTBEAT_S = 300
 PENDING_S = 60
 """So often a charge point that nobody has registered asks again."""
 MINUTE_MS = 60_000
+ALWAYS = "1970-01-01T00:00:00Z"
+"""A profile that begins then holds by any clock."""
 NUMBER_MAX = 2**31 - 1
 
 Payload = dict[str, Any]
@@ -65,8 +67,8 @@ class Session:
         """The call that a verb is. Raises Refusal."""
         raise NotImplementedError
 
-    def whole_limit(self, number: int, stack: int, amps: float, **valid: str) -> Request:
-        """The call that bounds the whole charge point; valid: validFrom and validTo."""
+    def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
+        """The call that bounds the whole charge point. valid: from when to when; None: for good."""
         raise NotImplementedError
 
     def list_version(self, answer: Payload) -> int:

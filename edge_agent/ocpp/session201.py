@@ -7,6 +7,7 @@ from contracts.messages import DesiredToken
 from edge_agent.ocpp.authorisation import Decision, decide
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import (
+    ALWAYS,
     NUMBER_MAX,
     Handler,
     Payload,
@@ -78,9 +79,9 @@ class Session201(Session):
                 return Request("CancelReservation", {"reservationId": reservation(connector)})
         raise Refusal("verb_unsupported")
 
-    def whole_limit(self, number: int, stack: int, amps: float, **valid: str) -> Request:
+    def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
         """See Session."""
-        profile = limit_profile(number, "ChargingStationMaxProfile", amps, stackLevel=stack, **valid)
+        profile = limit_profile(number, "ChargingStationMaxProfile", amps, stack, valid)
         return Request("SetChargingProfile", {"evseId": 0, "chargingProfile": profile})
 
     def list_version(self, answer: Payload) -> int:
@@ -189,21 +190,24 @@ class Session201(Session):
             book.end(one, self.site.moment(payload["timestamp"]), None, reason, payload.get("offline", False))
 
 
-def limit_profile(number: int, purpose: str, amps: float, **more: object) -> Payload:
-    """A charging profile of one limit, A a phase."""
+def limit_profile(
+    number: int, purpose: str, amps: float, stack: int = 0, valid: tuple[str, str] | None = None
+) -> Payload:
+    """A charging profile of one limit, A a phase. valid: from when to when; None: for good."""
     return {
         "id": number,
-        "stackLevel": 0,
+        "stackLevel": stack,
         "chargingProfilePurpose": purpose,
         "chargingProfileKind": "Absolute",
         "chargingSchedule": [
             {
                 "id": number,
                 "chargingRateUnit": "A",
+                "startSchedule": valid[0] if valid else ALWAYS,
                 "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(amps, 1)}],
             }
         ],
-        **more,
+        **({"validFrom": valid[0], "validTo": valid[1]} if valid else {}),
     }
 
 

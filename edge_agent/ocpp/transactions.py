@@ -25,7 +25,7 @@ class Transaction(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     key       the charge point's name for it: the number it was given (1.6), or its own transactionId (2.0.1)
     begun     by the message that says so; until then what is known comes from later ones (2.0.1)
-    metered   meter_start_wh is a reading; metered_ms: when meter_wh was read
+    metered   meter_start_wh is a reading, of metered_from_ms, and meter_wh one of metered_ms
     said_ms   the begin, by the charge point's own clock, where that is impossible
     start     digest of the call that began it (1.6)
     answers   authorisation that was answered, by message: "start", "stop", or the event's seqNo
@@ -47,6 +47,7 @@ class Transaction(msgspec.Struct, kw_only=True, omit_defaults=True):
     meter_wh: float = 0
     energy_wh: float = 0
     metered: bool = False
+    metered_from_ms: int = 0
     metered_ms: int = 0
     reason: str = ""
     offline: bool = False
@@ -135,6 +136,7 @@ class Book:
     def __init__(self, kept: Iterable[Transaction], new_id: Callable[[], str]) -> None:
         self._new_id = new_id
         self._all: dict[str, Transaction] = {}
+        self._open: dict[str, Transaction] = {}
         self._by_key: dict[tuple[str, str], Transaction] = {}
         self._changes = Changes({}, {}, [])
         for one in sorted(kept, key=lambda one: (one.ended_ms or 2**62, one.started_ms)):
@@ -142,12 +144,14 @@ class Book:
 
     def _add(self, one: Transaction) -> None:
         self._all[one.transaction] = one
+        if not one.ended_ms:
+            self._open[one.transaction] = one
         self._by_key[one.charge_point, one.key] = one
 
     @property
     def open(self) -> list[Transaction]:
         """Those that go on."""
-        return [one for one in self._all.values() if not one.ended_ms]
+        return list(self._open.values())
 
     def find(self, charge_point: str, key: str) -> Transaction | None:
         """The transaction that this charge point calls so."""
@@ -186,13 +190,14 @@ class Book:
             start=begin.start,
         )
         if begin.meter_wh is not None:
-            one.metered, one.metered_ms = True, begin.moment.at_ms
+            one.metered, one.metered_from_ms, one.metered_ms = True, begin.moment.at_ms, begin.moment.at_ms
             one.meter_start_wh = one.meter_wh = begin.meter_wh
         for earlier in self.open:
             here = (earlier.charge_point, earlier.connector) == (begin.charge_point, begin.connector)
             if here and earlier.started_ms <= one.started_ms:
                 earlier.ended_ms = max(earlier.started_ms, earlier.metered_ms)
                 earlier.reason, earlier.superseded = SUPERSEDED, True
+                del self._open[earlier.transaction]
                 self._touch(earlier)
         self._add(one)
         self._touch(one)
@@ -206,21 +211,23 @@ class Book:
         one.time_unsure = one.time_unsure or begin.moment.unsure
         one.offline = one.offline or begin.offline
         if begin.meter_wh is not None:
-            if one.metered:
-                one.energy_wh += consumed(begin.meter_wh, one.meter_start_wh, one.metered_ms - one.started_ms)[0]
-            else:
-                one.meter_wh, one.metered_ms = begin.meter_wh, begin.moment.at_ms
-            one.metered, one.meter_start_wh = True, begin.meter_wh
+            self.meter(one, begin.meter_wh, begin.moment.at_ms)
         self._touch(one)
 
     def meter(self, one: Transaction, register_wh: float, at_ms: int) -> bool:
-        """The register was read. False: it told nothing new (earlier than what is known, or the same)."""
-        if one.metered and at_ms < one.metered_ms:
-            return False
+        """The register was read. False: it told nothing new (between what is known, or the same)."""
         if not one.metered:
-            one.metered, one.meter_start_wh, one.meter_wh, one.metered_ms = True, register_wh, register_wh, at_ms
+            one.metered, one.meter_start_wh, one.meter_wh = True, register_wh, register_wh
+            one.metered_from_ms = one.metered_ms = at_ms
             self._touch(one)
             return True
+        if at_ms < one.metered_from_ms:  # what was read before comes after
+            one.energy_wh += consumed(register_wh, one.meter_start_wh, one.metered_from_ms - at_ms)[0]
+            one.meter_start_wh, one.metered_from_ms = register_wh, at_ms
+            self._touch(one)
+            return True
+        if at_ms < one.metered_ms:
+            return False
         energy_wh, meter_wh = consumed(one.meter_wh, register_wh, at_ms - one.metered_ms)
         one.metered_ms = at_ms
         if not energy_wh and meter_wh == one.meter_wh:
@@ -243,6 +250,7 @@ class Book:
             self.meter(one, meter_wh, max(ended_ms, one.metered_ms))
         one.ended_ms = ended_ms
         one.reason, one.superseded = reason, False
+        self._open.pop(one.transaction, None)
         one.offline = one.offline or offline
         self._touch(one)
         self._forget_old()

@@ -9,6 +9,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Generator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -27,6 +28,8 @@ ROWS_A_COMMIT = 64
 TRIES_MAX = 4_096
 """Places in a damaged table that are tried before the rest of it is given up."""
 RECORDS_A_BATCH = 200
+ROWS_MAX = 200_000
+"""Rows of what the gateway remembers; each of its tables is bounded far below."""
 
 
 class Salvaged(NamedTuple):
@@ -212,8 +215,9 @@ def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], 
 
 
 def _readable(source: sqlite3.Connection, sql: str) -> Generator[tuple[Any, ...]]:
+    """What a query of a small table gives, as far as it can be read. Pages that name one another give rows without end."""
     try:
-        yield from source.execute(sql)
+        yield from islice(source.execute(sql), ROWS_MAX)
     except sqlite3.DatabaseError as error:
         log.warning("part of the damaged outbox can't be read", extra={"query": sql, "error": str(error)})
 
@@ -237,12 +241,13 @@ def _rows(source: sqlite3.Connection, table: str, columns: str) -> Generator[tup
 
 
 def _next(source: sqlite3.Connection, table: str, columns: str, after: int) -> tuple[Any, ...] | None:
-    return cast(
-        tuple[Any, ...] | None,
-        source.execute(
-            f"SELECT rowid, {columns} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid LIMIT 1", (after,)
-        ).fetchone(),
-    )
+    """The next row; None behind the last. A page out of its place can answer with one that comes before: damage too."""
+    row: tuple[Any, ...] | None = source.execute(
+        f"SELECT rowid, {columns} FROM {table} NOT INDEXED WHERE rowid > ? ORDER BY rowid LIMIT 1", (after,)
+    ).fetchone()
+    if row is not None and row[0] <= after:
+        raise sqlite3.DatabaseError(f"row {row[0]} stands behind row {after}")
+    return row
 
 
 def _past_damage(source: sqlite3.Connection, table: str, columns: str, bad: int) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import pytest
 from ocpp.v16 import call as call16
 from ocpp.v201 import call as call201
 
-from contracts.messages import DesiredCharging, DesiredChargePoint, DesiredToken
+from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from tests.charge_points import charger16, charger201, charging_site
 from tests.processes import wait_for
 

@@ -1,5 +1,6 @@
 """A damaged outbox: what can be read is brought over under its own numbers, the rest is declared, a new epoch begins."""
 
+import random
 import sqlite3
 from pathlib import Path
 
@@ -93,6 +94,35 @@ def test_pages_overwritten(
     else:
         check(again, epoch)
     again.commit(Batch(readings=[reading(1)], messages=1))
+    again.close()
+
+
+@given(source=st.floats(0.0, 1.0), target=st.floats(0.0, 1.0), cells=st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_pages_out_of_order(
+    tmp_path_factory: pytest.TempPathFactory, source: float, target: float, cells: random.Random
+) -> None:
+    """A page that stands in another's place, its cells shuffled: reading it must come to an end."""
+    path = tmp_path_factory.mktemp("outbox")
+    outbox = filled(path)
+    epoch = outbox.epoch
+    keep_hint(outbox)
+    outbox.close()
+    file = path / "outbox.sqlite"
+    content = bytearray(file.read_bytes())
+    pages = len(content) // 4096
+    page = content[int(source * (pages - 1)) * 4096 :][:4096]
+    if page[0] == 13:  # a leaf of a table: an array of 16-bit cell pointers begins at 8
+        count = int.from_bytes(page[3:5])
+        pointers = [page[8 + 2 * n : 10 + 2 * n] for n in range(count)]
+        cells.shuffle(pointers)
+        page[8 : 8 + 2 * count] = b"".join(pointers)
+    at = (1 + int(target * (pages - 2))) * 4096  # not the first page, which names the tables
+    content[at : at + 4096] = page
+    file.write_bytes(content)
+    again = opened(path)
+    if again.epoch != epoch:
+        check(again, epoch)
     again.close()
 
 
