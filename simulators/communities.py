@@ -123,7 +123,10 @@ def charging_site(password: str) -> dict[str, object]:
         "charge_points": [
             {"charge_point": name, "password": password, "current_max_a": 16, "phases": 3} for name in names
         ],
-        "tokens": [{"name": f"{number} 号车主", "id_tag": f"CARD-{name}-1"} for number, name in enumerate(names, 1)],
+        "tokens": [
+            {"name": f"10{number} 室 · Flat 10{number}", "id_tag": f"CARD-{name}-1"}
+            for number, name in enumerate(names, 1)
+        ],
     }
 
 

@@ -83,7 +83,8 @@ class Station:
             for number in range(1, habits.connectors + 1)
         }  # fmt: skip
         for outlet in self.outlets.values():
-            agenda.after(random.uniform(0.05, 1) * outlet.next_car_ms(), name, lambda outlet=outlet: self._come(outlet))  # type: ignore[misc]
+            first_ms = random.uniform(0, 10) * MINUTE_MS if random.random() < 0.5 else outlet.next_car_ms()
+            agenda.after(first_ms, name, lambda outlet=outlet: self._come(outlet))  # type: ignore[misc]
 
     @property
     def said_ms(self) -> int:
