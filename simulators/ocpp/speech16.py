@@ -8,6 +8,7 @@ from ocpp.v16 import ChargePoint, call, call_result
 from simulators.ocpp.clock import Scale, read, written
 from simulators.ocpp.limits import TRANSACTION, read_profile
 from simulators.ocpp.notices import Meter, Notice
+from simulators.ocpp.orders import Orders
 from simulators.ocpp.station import Station
 
 Payload = dict[str, Any]
@@ -29,6 +30,7 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     def __init__(self, station: Station, connection: Any, answer_s: float, scale: Scale) -> None:
         super().__init__(station.name, connection, answer_s)
         self.station = station
+        self.orders = Orders(station)
         self.scale = scale
 
     async def boot(self) -> Any:
@@ -85,18 +87,18 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     @on("UnlockConnector")
     def unlock(self, connector_id: int) -> Any:
         """Let the plug go."""
-        return call_result.UnlockConnector(self.station.unlock(connector_id))
+        return call_result.UnlockConnector(self.orders.unlock(connector_id))
 
     @on("Reset")
     def reset(self, type: str) -> Any:  # noqa: A002 (OCPP's name)
         """Start again."""
-        self.station.restart(f"{type}Reset", 20_000 if type == "Hard" else 8_000)
+        self.orders.restart(f"{type}Reset", 20_000 if type == "Hard" else 8_000)
         return call_result.Reset("Accepted")
 
     @on("ChangeAvailability")
     def change_availability(self, connector_id: int, type: str) -> Any:  # noqa: A002
         """In or out of service."""
-        return call_result.ChangeAvailability(self.station.change_availability(connector_id, type == "Operative"))
+        return call_result.ChangeAvailability(self.orders.change_availability(connector_id, type == "Operative"))
 
     @on("ReserveNow")
     def reserve(
@@ -104,12 +106,12 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     ) -> Any:
         """Keep it for a card."""
         until_ms = self.scale.read(expiry_date)
-        return call_result.ReserveNow(self.station.reserve(connector_id, reservation_id, id_tag, until_ms))
+        return call_result.ReserveNow(self.orders.reserve(connector_id, reservation_id, id_tag, until_ms))
 
     @on("CancelReservation")
     def cancel_reservation(self, reservation_id: int) -> Any:
         """It is free again."""
-        return call_result.CancelReservation(_yes(self.station.cancel_reservation(reservation_id)))
+        return call_result.CancelReservation(_yes(self.orders.cancel_reservation(reservation_id)))
 
     @on("SendLocalList")
     def send_local_list(
@@ -163,13 +165,13 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     @on("UpdateFirmware")
     def update_firmware(self, location: str, retrieve_date: str, **_: Any) -> Any:
         """It says how it goes on."""
-        self.station.go_through("firmware", _UPDATE)
+        self.orders.go_through("firmware", _UPDATE)
         return call_result.UpdateFirmware()
 
     @on("GetDiagnostics")
     def get_diagnostics(self, location: str, **_: Any) -> Any:
         """It says how it goes on."""
-        self.station.go_through("diagnostics", ("Uploading", "Uploaded"))
+        self.orders.go_through("diagnostics", ("Uploading", "Uploaded"))
         return call_result.GetDiagnostics(f"{self.station.name}.log")
 
     @on("TriggerMessage")

@@ -8,6 +8,7 @@ from ocpp.v201 import ChargePoint, call, call_result
 from simulators.ocpp.clock import Scale, read, written
 from simulators.ocpp.limits import DEFAULT, POINT, TRANSACTION, read_profile
 from simulators.ocpp.notices import Notice
+from simulators.ocpp.orders import Orders
 from simulators.ocpp.station import Station
 
 Payload = dict[str, Any]
@@ -39,6 +40,7 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     def __init__(self, station: Station, connection: Any, answer_s: float, scale: Scale) -> None:
         super().__init__(station.name, connection, answer_s)
         self.station = station
+        self.orders = Orders(station)
         self.scale = scale
 
     async def boot(self) -> Any:
@@ -100,13 +102,13 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     @on("UnlockConnector")
     def unlock(self, evse_id: int, connector_id: int) -> Any:
         """Let the plug go."""
-        known = self.station.unlock(evse_id)
+        known = self.orders.unlock(evse_id)
         return call_result.UnlockConnector("UnknownConnector" if known == "NotSupported" else known)
 
     @on("Reset")
     def reset(self, type: str, evse_id: int | None = None) -> Any:  # noqa: A002 (OCPP's name)
         """Start again; OnIdle waits for nobody here."""
-        self.station.restart("HardReset" if type == "Immediate" else "SoftReset", 10_000)
+        self.orders.restart("HardReset" if type == "Immediate" else "SoftReset", 10_000)
         return call_result.Reset("Accepted")
 
     @on("ChangeAvailability")
@@ -114,7 +116,7 @@ class Speech201(ChargePoint):  # type: ignore[misc]
         """In or out of service."""
         connector = (evse or {}).get("id", 0)
         return call_result.ChangeAvailability(
-            self.station.change_availability(connector, operational_status == "Operative")
+            self.orders.change_availability(connector, operational_status == "Operative")
         )
 
     @on("ReserveNow")
@@ -128,12 +130,12 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     ) -> Any:
         """Keep it for a card."""
         until_ms = self.scale.read(expiry_date_time)
-        return call_result.ReserveNow(self.station.reserve(evse_id, id, id_token["id_token"], until_ms))
+        return call_result.ReserveNow(self.orders.reserve(evse_id, id, id_token["id_token"], until_ms))
 
     @on("CancelReservation")
     def cancel_reservation(self, reservation_id: int) -> Any:
         """It is free again."""
-        return call_result.CancelReservation(_yes(self.station.cancel_reservation(reservation_id)))
+        return call_result.CancelReservation(_yes(self.orders.cancel_reservation(reservation_id)))
 
     @on("SendLocalList")
     def send_local_list(
@@ -185,13 +187,13 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     @on("UpdateFirmware")
     def update_firmware(self, request_id: int, firmware: Payload, **_: Any) -> Any:
         """It says how it goes on."""
-        self.station.go_through("firmware", _UPDATE)
+        self.orders.go_through("firmware", _UPDATE)
         return call_result.UpdateFirmware("Accepted")
 
     @on("GetLog")
     def get_log(self, log: Payload, log_type: str, request_id: int, **_: Any) -> Any:
         """It says how it goes on."""
-        self.station.go_through("diagnostics", ("Uploading", "Uploaded"))
+        self.orders.go_through("diagnostics", ("Uploading", "Uploaded"))
         return call_result.GetLog("Accepted", filename=f"{self.station.name}.log")
 
     @on("TriggerMessage")

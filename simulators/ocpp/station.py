@@ -130,7 +130,7 @@ class Station:
         self.set_clock(time_ms)
         self.reported.clear()
         for connector in (0, *self.outlets):
-            self._report(connector)
+            self.report(connector)
         self.on_change()
 
     def unlinked(self) -> None:
@@ -143,12 +143,11 @@ class Station:
     def _come(self, outlet: Outlet) -> None:
         if not self._open:
             return
-        reserved = self.reserved.get(outlet.connector)
-        if not self.powered or outlet.connector in self.inoperative or (reserved and reserved[2] > self.agenda.now_ms):
+        if not self.powered or outlet.connector in self.inoperative or self._is_reserved(outlet.connector):
             self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
             return
         stay_ms = outlet.plug()
-        self._report(outlet.connector)
+        self.report(outlet.connector)
         life = self._life
         self.agenda.after(self.random.uniform(8_000, 40_000), self.name, lambda: self._card(outlet, life))
         self.agenda.after(stay_ms, self.name, lambda: self._go(outlet))
@@ -163,7 +162,7 @@ class Station:
             return
         token = self.card(outlet.connector)
         if self.online:
-            self._word("authorize", connector=outlet.connector, token=token)
+            self.word("authorize", connector=outlet.connector, token=token)
         elif self.local_list.get(token, "Accepted") == "Accepted":
             self.begin(outlet.connector, token)
 
@@ -173,7 +172,7 @@ class Station:
         if outlet.session is not None:
             self._end(outlet, "EVDisconnected")
         outlet.unplug()
-        self._report(outlet.connector)
+        self.report(outlet.connector)
         self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
 
     def close_down(self) -> None:
@@ -183,7 +182,7 @@ class Station:
             if outlet.session is not None:
                 self._end(outlet, "EVDisconnected")
             outlet.unplug()
-            self._report(outlet.connector)
+            self.report(outlet.connector)
 
     # --- transactions ---
 
@@ -206,7 +205,7 @@ class Station:
         self.reserved.pop(connector, None)
         self._event("begin", outlet, session, token=token)
         outlet.close(True)
-        self._report(connector)
+        self.report(connector)
         self._plan_meter(outlet)
         return True
 
@@ -215,14 +214,14 @@ class Station:
         outlet = self.outlets[session.connector]
         if outlet.session is session:
             self._end(outlet, "DeAuthorized")
-            self._report(session.connector)
+            self.report(session.connector)
 
     def stop(self, session: Session | None, reason: str) -> bool:
         """End a transaction by order. False: it does not go on."""
         if session is None or session.end_ms:
             return False
         self._end(self.outlets[session.connector], reason)
-        self._report(session.connector)
+        self.report(session.connector)
         return True
 
     def session(self, named: Callable[[Session], bool]) -> Session | None:
@@ -246,7 +245,7 @@ class Station:
             if outlet.session is session and life == self._life and session is not None:
                 outlet.look()
                 self._event("meter", outlet, session)
-                self._report(outlet.connector)
+                self.report(outlet.connector)
                 self.agenda.after(self.habits.meter_ms, self.name, read)
 
         self.agenda.after(self.habits.meter_ms * self.random.uniform(0.3, 1), self.name, read)
@@ -279,35 +278,38 @@ class Station:
             return "Unavailable"
         outlet = self.outlets.get(connector)
         if outlet is None or outlet.car is None:
-            return "Reserved" if connector in self.reserved else "Available"
+            return "Reserved" if self._is_reserved(connector) else "Available"
         if outlet.session is None:
             return "Preparing"
         if outlet.full:
             return "SuspendedEV"
         return "Charging" if outlet.amps else "SuspendedEVSE"
 
-    def _report(self, connector: int) -> None:
+    def _is_reserved(self, connector: int) -> bool:
+        return connector in self.reserved and self.reserved[connector][2] > self.agenda.now_ms
+
+    def report(self, connector: int) -> None:
+        """Say a connector's status, if it is another than was said."""
         status = self.status(connector)
         if self.online and self.reported.get(connector) != status:
             self.reported[connector] = status
-            self._word("status", connector=connector, word=status)
+            self.word("status", connector=connector, word=status)
 
     def say(self, kind: Kind, connector: int = 0) -> None:
         """Say it now because somebody asked for it."""
         if kind == "status":
             self.reported.pop(connector, None)
-            self._report(connector)
+            self.report(connector)
         elif kind == "meter" and (outlet := self.outlets.get(connector)) is not None and outlet.session is not None:
             outlet.look()
             self._event("meter", outlet, outlet.session)
         else:
-            self._word(kind)
+            self.word(kind)
 
-    def _word(self, kind: Kind, connector: int = 0, word: str = "", token: str = "") -> None:
+    def word(self, kind: Kind, connector: int = 0, word: str = "", token: str = "") -> None:
+        """Say what does not belong to a transaction."""
         self.words.append(Notice(kind, self.said_ms, connector, word=word, token=token))
         self.on_change()
-
-    # --- orders ---
 
     def set_limit(self, profile: Profile | None) -> bool:
         """Keep a charging profile; it holds at once."""
@@ -322,69 +324,4 @@ class Station:
         for outlet in self.outlets.values():
             outlet.look()
             if self.powered and outlet.session is not None:
-                self._report(outlet.connector)
-
-    def change_availability(self, connector: int, operative: bool) -> str:
-        """Accepted, or Scheduled where a transaction goes on: then it holds from its end."""
-        numbers = [connector] if connector else list(self.outlets)
-        busy = any(self.outlets[number].session for number in numbers if number in self.outlets)
-        if not operative and busy:
-            for number in numbers:
-                self._when_free(number, lambda number=number: self.change_availability(number, False))  # type: ignore[misc]
-            return "Scheduled"
-        change = self.inoperative.difference_update if operative else self.inoperative.update
-        change(numbers)
-        for number in numbers:
-            self._report(number)
-        return "Accepted"
-
-    def _when_free(self, connector: int, act: Callable[[], object]) -> None:
-        outlet = self.outlets[connector]
-
-        def check() -> None:
-            if outlet.session is None:
-                act()
-            else:
-                self.agenda.after(MINUTE_MS, self.name, check)
-
-        check()
-
-    def unlock(self, connector: int) -> str:
-        """The connector is let go; a transaction ends first."""
-        if connector not in self.outlets:
-            return "NotSupported"
-        self.stop(self.outlets[connector].session, "UnlockCommand")
-        return "Unlocked"
-
-    def reserve(self, connector: int, reservation: int, token: str, until_ms: int) -> str:
-        """Keep the connector for one token."""
-        status = self.status(connector)
-        if connector not in self.outlets or status not in ("Available", "Reserved"):
-            return {"Unavailable": "Unavailable", "Faulted": "Faulted"}.get(status, "Occupied")
-        self.reserved[connector] = reservation, token, until_ms
-        self._report(connector)
-        return "Accepted"
-
-    def cancel_reservation(self, reservation: int) -> bool:
-        """False: there is no such one."""
-        for connector, kept in list(self.reserved.items()):
-            if kept[0] == reservation:
-                del self.reserved[connector]
-                self._report(connector)
-                return True
-        return False
-
-    def restart(self, reason: str, off_ms: float) -> None:
-        """Ends all transactions, and starts again after ``off_ms``."""
-        for outlet in self.outlets.values():
-            self.stop(outlet.session, reason)
-        self.agenda.after(1_000, self.name, lambda: self.power_off(clock_lost=False))
-        self.agenda.after(1_000 + off_ms, self.name, self.power_on)
-
-    def go_through(self, kind: Kind, words: tuple[str, ...]) -> None:
-        """Say one after the other what an update, or an upload, comes to."""
-        for number, word in enumerate(words):
-            self.agenda.after(
-                number * MINUTE_MS + 1_000, self.name,
-                lambda word=word: self._word(kind, word=word) if self.online else None,  # type: ignore[misc]
-            )  # fmt: skip
+                self.report(outlet.connector)
