@@ -35,24 +35,31 @@ class Bench:
     """A site whose batch is looked at instead of being written."""
 
     def __init__(self, folder: Path, profiles: ProfileSet) -> None:
-        self.now_ms = NOW_MS
-        self._folder = folder
+        self.folder = folder
+        self.outbox = self.opened("empty")
         self._profiles = profiles
-        self._count = 0
 
-    def site(self) -> Site:
-        """A site that knows nothing yet."""
-        self._count += 1
-        outbox = Outbox(self._folder / f"{self._count}.sqlite", "gw-1", 2**30, lambda: self.now_ms)
+    def opened(self, name: str) -> Outbox:
+        """An outbox of this name."""
+        return Outbox(self.folder / f"{name}.sqlite", "gw-1", 2**30, lambda: NOW_MS)
+
+    def site(self, outbox: Outbox | None = None) -> Site:
+        """A site that knows nothing but what is in its outbox."""
         writer = OutboxWriter(
-            outbox, 0, 1, lambda batch, frames: None, lambda place: None, lambda: None, contextlib.nullcontext
+            outbox or self.outbox,
+            0,
+            1,
+            lambda batch, frames: None,
+            lambda place: None,
+            lambda: None,
+            contextlib.nullcontext,
         )
         intake = Intake(
-            self._profiles, writer, {}, {}, lambda: self.now_ms, lambda: self.now_ms, 10_000, Quota(0, 1),
+            self._profiles, writer, {}, {}, lambda: NOW_MS, lambda: NOW_MS, 10_000, Quota(0, 1),
             lambda decoded: None, lambda: None, lambda: None,
         )  # fmt: skip
         ids = iter(range(10**9))
-        site = Site(writer, intake, lambda: self.now_ms, lambda: True, lambda: f"id-{next(ids)}")
+        site = Site(writer, intake, lambda: NOW_MS, lambda: True, lambda: f"id-{next(ids)}")
         site.apply(CHARGING)
         return site
 
@@ -190,17 +197,13 @@ def test_a_clock_of_1970_does_not_make_two_of_one_nor_one_of_two(bench: Bench) -
 
 def test_what_the_gateway_remembers_is_enough_after_a_restart(bench: Bench) -> None:
     """All that recognises a repeat is in the batch with the records: another site from the same file answers alike."""
-    session = bench.session(Session16)
+    outbox = bench.opened("kept")
+    session = bench.session(Session16, bench.site(outbox))
     begin = start(1, NOW_MS - 90_000, 100)
     first = session.answer("StartTransaction", begin)
     session.site.keep()
-    outbox = session.site.writer.outbox
     outbox.commit(session.site.writer.pending)
-    again = Site(
-        OutboxWriter(outbox, 0, 1, lambda b, f: None, lambda p: None, lambda: None, contextlib.nullcontext),
-        session.site._intake, lambda: NOW_MS, lambda: True, lambda: "new",
-    )  # fmt: skip
-    again.apply(CHARGING)
+    again = bench.site(outbox)
     later = Session16(again, "CP", 0, Random(2))
     assert later.answer("StartTransaction", begin) == first
     assert again.remote_token("CP") == session.site.remote_token("CP")
