@@ -25,22 +25,24 @@ from edge_agent.ocpp.validation import CallRefused
 log = logging.getLogger(__name__)
 
 CHARGERS = "ocpp/charger/"
-LOOK_S = 1.0
+LOOK_S, LOOK_S_MIN = 1.0, 0.01
 REST_MS_MAX = 30_000
 """A charge point that did not take a limit is asked again after this, or a quarter of a lease."""
 MARGIN_SHARE = 5
 """The margin for clocks is this part of a lease."""
 FAIL_SAFE_NUMBER, LEASE_NUMBER = 9_001, 9_002
-SUSPENDED = "SuspendedEV"
+FULL_MS = 600_000
+"""A car that takes nothing though it may is not asked again for so long, unless it charges."""
 
-What = Literal["fail-safe", "limit"]
+What = Literal["fail-safe", "fail-safe again", "limit"]
 
 
 class _Known(NamedTuple):
-    """A charge point's connection, as it was last seen."""
+    """A charge point's connection, as it was last seen. told: its fail-safe was put there in this connection."""
 
     link: Link
     lease_until_ms: int
+    told: bool = False
 
 
 class Limits:
@@ -68,6 +70,7 @@ class Limits:
         self._known: dict[str, _Known] = {}
         self._asking: dict[str, What] = {}
         self._rest_until_ms: dict[str, int] = {}
+        self._full_until_ms: dict[str, int] = {}
         self._wake = asyncio.Event()
         now_ms = steady_ms()
         self._kept = {
@@ -106,6 +109,7 @@ class Limits:
                         await self._wake.wait()
                 except TimeoutError:
                     pass
+                await asyncio.sleep(LOOK_S_MIN)  # changes come in swarms
 
     @property
     def fuse(self) -> Fuse:
@@ -118,6 +122,8 @@ class Limits:
         now_ms = self._steady_ms()
         for name, charger in self.chargers.items():
             self._put(name, self._seen(name, charger, now_ms))
+        going_on = {one.transaction for one in self._site.book.open}
+        self._full_until_ms = {name: until for name, until in self._full_until_ms.items() if name in going_on}
         fuse, chargers = self.fuse, list(self.chargers.values())
         found: dict[str, tuple[What, float]] = {}
         for name, amps in fail_safes(fuse, chargers, now_ms).items():
@@ -128,7 +134,9 @@ class Limits:
             if not only_lower or confirmed_a is None or amps <= confirmed_a:
                 found.setdefault(name, ("limit", amps))
         for name, charger in self.chargers.items():
-            if self._is_due(name, charger, now_ms):
+            if charger.fail_safe_a is not None and name in self._known and not self._known[name].told:
+                found.setdefault(name, ("fail-safe again", charger.fail_safe_a))  # it may be another piece of hardware
+            elif self._is_due(name, charger, now_ms):
                 found.setdefault(name, ("limit", charger.confirmed_a or 0))
         return {
             name: what
@@ -151,17 +159,25 @@ class Limits:
             self._known[name] = _Known(link, now_ms)
             self._rest_until_ms.pop(name, None)
             charger = charger.linked(now_ms, self.fuse.fall_back_ms)
-        wanted_a = self._wanted_a(name, charger.maximum_a)
+        wanted_a = self._wanted_a(name, charger, now_ms)
         return charger if wanted_a == charger.wanted_a else charger.wants(wanted_a, now_ms)
 
-    def _wanted_a(self, charge_point: str, maximum_a: float) -> float:
+    def _wanted_a(self, charge_point: str, charger: Charger, now_ms: int) -> float:
+        """What the cars there may take. One that takes nothing though it may is full, or thinks so."""
         session = self._sessions.get(charge_point)
-        statuses = session.statuses if session else {}
         wanted_a = 0.0
         for one in self._site.book.open:
-            if one.charge_point == charge_point and SUSPENDED not in (one.state, statuses.get(one.connector)):
-                wanted_a += self.caps.get(one.device, maximum_a)
-        return min(wanted_a, maximum_a)
+            if one.charge_point != charge_point:
+                continue
+            state = one.state or (session.statuses.get(one.connector, "") if session else "")
+            if state == "Charging":
+                self._full_until_ms.pop(one.transaction, None)
+            elif state == "SuspendedEV" and charger.charges:
+                self._full_until_ms[one.transaction] = now_ms + FULL_MS
+            if now_ms >= self._full_until_ms.get(one.transaction, 0):
+                self._full_until_ms.pop(one.transaction, None)
+                wanted_a += self.caps.get(one.device, charger.maximum_a)
+        return min(wanted_a, charger.maximum_a)
 
     def _put(self, name: str, charger: Charger) -> None:
         if charger != self.chargers.get(name):
@@ -197,7 +213,7 @@ class Limits:
             self.look()
 
     def _profile(self, what: What) -> tuple[int, int, tuple[str, str] | None]:
-        if what == "fail-safe":
+        if what != "limit":
             return FAIL_SAFE_NUMBER, 0, None
         now_ms = self._site.now_ms()
         return LEASE_NUMBER, 1, (written(now_ms - self._margin_ms), written(now_ms + self._lease_ms))
@@ -207,7 +223,8 @@ class Limits:
         if known is None or known.link is not link or charger is None:
             return  # another connection meanwhile: it is asked anew
         self.refused.pop(name, None)
-        if what == "fail-safe":
+        if what != "limit":
+            self._known[name] = known._replace(told=True)
             self._put(name, charger.fail_safe_confirmed(amps))
         else:
             self._known[name] = known._replace(lease_until_ms=asked_ms + self._lease_ms)

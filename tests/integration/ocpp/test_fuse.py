@@ -56,7 +56,7 @@ def test_reductions_come_first_and_a_lost_charger_keeps_its_share_until_it_must_
             async with charger201(site.url("CS-1")) as other:
                 await other.call(call201.BootNotification({"vendor_name": "ACME", "model": "Wall"}, "PowerUp"))
                 await _until(lambda: (1, 32) in _limits(one), "the first to be given what is left")
-                assert _limits(other) == [(0, 6), (1, 6)]
+                assert set(_limits(other)) == {(0, 6), (1, 6)}
                 one.word["SetChargingProfile"] = "Rejected"  # it does not come down
                 event = call201.TransactionEvent(
                     "Started", _now(), "Authorized", 0, {"transaction_id": "a"}, evse={"id": 1, "connector_id": 1}
