@@ -222,13 +222,13 @@ class Book:
             self._touch(one)
             return True
         if at_ms < one.metered_from_ms:  # what was read before comes after
-            one.energy_wh += consumed(register_wh, one.meter_start_wh, one.metered_from_ms - at_ms)[0]
+            one.energy_wh += consumed(register_wh, one.meter_start_wh)[0]
             one.meter_start_wh, one.metered_from_ms = register_wh, at_ms
             self._touch(one)
             return True
         if at_ms < one.metered_ms:
             return False
-        energy_wh, meter_wh = consumed(one.meter_wh, register_wh, at_ms - one.metered_ms)
+        energy_wh, meter_wh = consumed(one.meter_wh, register_wh)
         one.metered_ms = at_ms
         if not energy_wh and meter_wh == one.meter_wh:
             return False
