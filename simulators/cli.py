@@ -121,7 +121,7 @@ def _ocpp(args: argparse.Namespace) -> int:
         raise ValueError(f"--url {args.url!r} is not ws:// or wss://")
     plan = ChargePoints(
         args.url, args.charge_points, args.versions, args.connectors, args.prefix, args.seed, args.speed, args.hours,
-        args.meter_s, args.amps_max, args.troubles,
+        args.meter_s, args.amps_max, args.await_limits, args.troubles,
     )  # fmt: skip
     report: dict[str, object] = {}
     work = play_charge_points(plan, _passwords(args.password_file), args.out, args.ready_file, report)
@@ -189,6 +189,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     kinds = f"times a day for each: {', '.join(KINDS)}; away_s: longest cut in real seconds"
     verb.add_argument("--troubles", type=_troubles, default="", metavar="NAME=TIMES,...", help=kinds)
+    verb.add_argument(
+        "--await-limits", action="store_true", help="no car comes before a charge point was given a limit"
+    )
     verb.add_argument("--password-file", type=Path, help="lines of CHARGE_POINT PASSWORD, or PASSWORD for all others")
     verb.add_argument("--out", type=Path, default=Path("charging.jsonl"), help="the truth, or - (default %(default)s)")
     verb.add_argument("--ready-file", type=Path, help="written when it begins")

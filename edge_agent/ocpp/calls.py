@@ -59,6 +59,8 @@ class Link:
         self._steady_ms = steady_ms
         self.spoke = asyncio.Event()
         """It has said something that was answered: from now on it may be asked."""
+        self.replaced = False
+        """The charge point has another connection by now: whatever still stands in this one is not taken."""
         self._turn = asyncio.Lock()
         self._waiting = 0
         self._asked: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -67,6 +69,8 @@ class Link:
         """Answer what comes, in its order, until the connection ends."""
         try:
             async for raw in self._connection:
+                if self.replaced:
+                    break  # what was not answered comes again on the new one, and what comes late would be out of order
                 while not self._quota.allows(self.charge_point, self._steady_ms()):
                     await asyncio.sleep(PAUSE_S)  # not read: the charge point's own sending comes to a halt
                 self.heard_ms = self._steady_ms()

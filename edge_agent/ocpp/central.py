@@ -175,6 +175,7 @@ class Central:
             lambda data, code, reason: self._refused(session, data, code, reason), self._quota, self._steady_ms,
         )  # fmt: skip
         if (earlier := self.links.get(charge_point)) is not None:
+            earlier.replaced = True
             self._close(earlier, "connected anew")  # before its old connection was known to be gone
         self.links[charge_point], self.sessions[charge_point] = link, session
         log.info("charge point connected", extra={"charge_point": charge_point, "version": session.version})

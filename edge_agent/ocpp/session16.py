@@ -18,7 +18,7 @@ from edge_agent.ocpp.session import (
 )
 from edge_agent.ocpp.site import digest_of
 from edge_agent.ocpp.transactions import Begin, Transaction
-from edge_agent.ocpp.values import registers
+from edge_agent.ocpp.values import latest_register
 
 ID_TAG_LENGTH_MAX = 20
 
@@ -106,9 +106,9 @@ class Session16(Session):
         if self.site.is_repeat(self.charge_point, "MeterValues", payload):
             return {}
         one = self._transaction(payload.get("transactionId"))
-        if one is not None and one.goes_on:
-            for register in registers(payload["meterValue"], self.site.now_ms()):
-                self.site.book.meter(one, register.wh, register.moment.at_ms)
+        register = latest_register(payload["meterValue"], self.site.now_ms())
+        if one is not None and one.goes_on and register is not None:
+            self.site.book.meter(one, register.wh, register.moment)
         self.site.read(self.version, self.charge_point, "MeterValues", payload, session_energy(one))
         return {}
 
@@ -150,9 +150,6 @@ class Session16(Session):
             self.site.refuse(self.version, self.charge_point, "transaction_unknown", "StopTransaction", payload)
             return {}  # nothing better would come of another try
         if one.goes_on:
-            now_ms = self.site.now_ms()
-            for register in registers(payload.get("transactionData"), now_ms):
-                self.site.book.meter(one, register.wh, register.moment.at_ms)
             moment = self.site.moment(payload["timestamp"])
             reason = payload.get("reason", "Local")
             self.site.book.end(one, moment, float(payload["meterStop"]), reason, self.was_offline(moment))

@@ -18,7 +18,7 @@ from edge_agent.ocpp.session import (
     session_energy,
 )  # fmt: skip
 from edge_agent.ocpp.transactions import Begin, Transaction
-from edge_agent.ocpp.values import registers
+from edge_agent.ocpp.values import latest_register
 
 ANSWERS_KEPT = 8
 """Events of one transaction whose authorisation is remembered, so that a repeat is answered alike."""
@@ -137,9 +137,8 @@ class Session201(Session):
         if evse and not one.connector:
             one.connector = evse
         self._authorise_event(payload, one, number)
-        in_order = not one.seen or number > one.seen[-1][1]
-        self._go_on(payload, one, in_order)
-        if in_order:
+        self._go_on(payload, one)
+        if not one.seen or number > one.seen[-1][1]:
             one.state = info.get("chargingState", one.state)
         one.see(number)
         self.site.book.note(one)
@@ -153,15 +152,16 @@ class Session201(Session):
         if one is not None and (one.begun or not is_start):
             return one
         moment = self.site.moment(payload["timestamp"])
-        metered = registers(payload.get("meterValue"), self.site.now_ms()) if is_start else []
+        metered = latest_register(payload.get("meterValue"), self.site.now_ms()) if is_start else None
         begin = Begin(
             charge_point=self.charge_point,
             connector=evse,
             key=payload["transactionInfo"]["transactionId"],
             token="",
             moment=moment,
-            meter_wh=metered[0].wh if metered else None,
+            meter_wh=metered.wh if metered else None,
             offline=payload.get("offline", False),
+            turn=payload["seqNo"],
         )
         if one is not None:
             self.site.book.begun_before(one, begin)
@@ -178,13 +178,10 @@ class Session201(Session):
         one.token = one.token or decision.name
         one.answers = dict([*one.answers.items(), (str(number), decision.status)][-ANSWERS_KEPT:])
 
-    def _go_on(self, payload: Payload, one: Transaction, in_order: bool) -> None:
-        """in_order: it is later than all that came, whatever its time: a clock may have been set back since."""
-        book, now_ms = self.site.book, self.site.now_ms()
-        for register in registers(payload.get("meterValue"), now_ms):
-            at_ms = max(register.moment.at_ms, one.metered_ms) if in_order else register.moment.at_ms
-            if one.goes_on or at_ms <= one.ended_ms:
-                book.meter(one, register.wh, at_ms)
+    def _go_on(self, payload: Payload, one: Transaction) -> None:
+        book = self.site.book
+        if (register := latest_register(payload.get("meterValue"), self.site.now_ms())) is not None:
+            book.meter(one, register.wh, register.moment, payload["seqNo"])
         if payload["eventType"] == "Ended" and one.goes_on:
             reason = payload["transactionInfo"].get("stoppedReason", "Local")
             book.end(one, self.site.moment(payload["timestamp"]), None, reason, payload.get("offline", False))

@@ -25,7 +25,7 @@ class Transaction(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     key       the charge point's name for it: the number it was given (1.6), or its own transactionId (2.0.1)
     begun     by the message that says so; until then what is known comes from later ones (2.0.1)
-    metered   meter_start_wh is a reading, of metered_from_ms, and meter_wh one of metered_ms
+    metered   meter_start_wh and meter_wh are readings, with the turns first and last; metered_ms: when the last was read
     said_ms   the begin, by the charge point's own clock, where that is impossible
     start     digest of the call that began it (1.6)
     answers   authorisation that was answered, by message: "start", "stop", or the event's seqNo
@@ -47,8 +47,9 @@ class Transaction(msgspec.Struct, kw_only=True, omit_defaults=True):
     meter_wh: float = 0
     energy_wh: float = 0
     metered: bool = False
-    metered_from_ms: int = 0
     metered_ms: int = 0
+    first_turn: int = 0
+    last_turn: int = 0
     reason: str = ""
     offline: bool = False
     time_unsure: bool = False
@@ -107,7 +108,7 @@ class Transaction(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Begin(NamedTuple):
-    """A transaction begins. meter_wh: the register then, None where it is not said."""
+    """A transaction begins. meter_wh: the register then, None where it is not said; turn: see ``Book.meter``."""
 
     charge_point: str
     connector: int
@@ -117,6 +118,7 @@ class Begin(NamedTuple):
     meter_wh: float | None
     offline: bool
     start: bytes = b""
+    turn: int = 0
 
 
 class Changes(NamedTuple):
@@ -190,7 +192,8 @@ class Book:
             start=begin.start,
         )
         if begin.meter_wh is not None:
-            one.metered, one.metered_from_ms, one.metered_ms = True, begin.moment.at_ms, begin.moment.at_ms
+            one.metered, one.metered_ms = True, begin.moment.at_ms
+            one.first_turn = one.last_turn = begin.turn
             one.meter_start_wh = one.meter_wh = begin.meter_wh
         for earlier in self.open:
             here = (earlier.charge_point, earlier.connector) == (begin.charge_point, begin.connector)
@@ -211,29 +214,35 @@ class Book:
         one.time_unsure = one.time_unsure or begin.moment.unsure
         one.offline = one.offline or begin.offline
         if begin.meter_wh is not None:
-            self.meter(one, begin.meter_wh, begin.moment.at_ms)
+            self.meter(one, begin.meter_wh, begin.moment, begin.turn)
         self._touch(one)
 
-    def meter(self, one: Transaction, register_wh: float, at_ms: int) -> bool:
-        """The register was read. False: it told nothing new (between what is known, or the same)."""
+    def meter(self, one: Transaction, register_wh: float, moment: Moment, turn: int | None = None) -> bool:
+        """The register was read. False: it told nothing new (between what is known, or the same).
+
+        turn  the reading's place in the order of what the charge point says (2.0.1: seqNo). Without it (1.6) the order is
+              that of times where they are sure, else that in which they come.
+        """
+        if turn is None:
+            turn = one.last_turn if moment.unsure else moment.at_ms
+        if one.said_ms is not None and not moment.unsure:
+            one.started_ms = min(one.started_ms, moment.at_ms)
         if not one.metered:
             one.metered, one.meter_start_wh, one.meter_wh = True, register_wh, register_wh
-            one.metered_from_ms = one.metered_ms = at_ms
-            self._touch(one)
-            return True
-        if at_ms < one.metered_from_ms:  # what was read before comes after
-            one.energy_wh += consumed(register_wh, one.meter_start_wh, one.metered_from_ms - at_ms)[0]
-            one.meter_start_wh, one.metered_from_ms = register_wh, at_ms
-            self._touch(one)
-            return True
-        if at_ms < one.metered_ms:
+            one.first_turn = one.last_turn = turn
+        elif turn < one.first_turn:  # what was read before comes after
+            one.energy_wh += consumed(register_wh, one.meter_start_wh)[0]
+            one.meter_start_wh, one.first_turn = register_wh, turn
+        elif turn < one.last_turn:
             return False
-        energy_wh, meter_wh = consumed(one.meter_wh, register_wh, at_ms - one.metered_ms)
-        one.metered_ms = at_ms
-        if not energy_wh and meter_wh == one.meter_wh:
-            return False
-        one.energy_wh += energy_wh
-        one.meter_wh = meter_wh
+        else:
+            one.last_turn = turn
+            energy_wh, meter_wh = consumed(one.meter_wh, register_wh)
+            if not energy_wh and meter_wh == one.meter_wh:
+                return False
+            one.energy_wh += energy_wh
+            one.meter_wh = meter_wh
+        one.metered_ms = moment.at_ms
         self._touch(one)
         return True
 
@@ -247,7 +256,7 @@ class Book:
         one.time_unsure = one.time_unsure or moment.unsure or ended_ms < one.started_ms
         ended_ms = max(ended_ms, one.started_ms)
         if meter_wh is not None:
-            self.meter(one, meter_wh, max(ended_ms, one.metered_ms))
+            self.meter(one, meter_wh, moment, one.last_turn)  # the last that there is
         one.ended_ms = ended_ms
         one.reason, one.superseded = reason, False
         self._open.pop(one.transaction, None)

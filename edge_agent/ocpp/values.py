@@ -18,14 +18,17 @@ class Register(NamedTuple):
     moment: Moment
 
 
-def registers(meter_values: object, now_ms: int) -> list[Register]:
-    """The readings of the energy register in meterValue (or transactionData), of either version, the earliest first."""
+def latest_register(meter_values: object, now_ms: int) -> Register | None:
+    """The latest reading of the energy register in meterValue, of either version.
+
+    One message may hold a whole session's series again, so all but the latest is left to the profiles.
+    """
     found = [
         Register(wh, moment(value.get("timestamp"), now_ms))
         for value in _dicts(meter_values)
         if (wh := _register_wh(list(_dicts(value.get("sampledValue"))))) is not None
     ]
-    return sorted(found, key=lambda register: register.moment.at_ms)
+    return max(found, key=lambda register: register.moment.said_ms or 0, default=None)
 
 
 def _register_wh(samples: list[Mapping[str, Any]]) -> float | None:

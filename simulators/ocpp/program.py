@@ -32,6 +32,7 @@ class ChargePoints(NamedTuple):
     hours: float | None
     meter_s: float
     amps_max: float
+    await_limits: bool
     troubles: Troubles
 
 
@@ -47,7 +48,7 @@ async def play_charge_points(
         (f"{plan.prefix}{number:03d}", plan.versions[number % len(plan.versions)])
         for number in range(1, plan.charge_points + 1)
     ]
-    habits = Habits(plan.connectors, int(plan.meter_s * 1000), plan.amps_max)
+    habits = Habits(plan.connectors, int(plan.meter_s * 1000), plan.amps_max, plan.await_limits)
     with nullcontext(sys.stdout.buffer) if str(out) == "-" else out.open("wb") as log:
 
         def note(event: dict[str, Any]) -> None:

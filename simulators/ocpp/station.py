@@ -25,11 +25,16 @@ CLOCK_AT_POWER_ON_MS = 0
 
 
 class Habits(NamedTuple):
-    """How the charge points of a site behave. meter_ms: how often a meter is read while a car charges."""
+    """How the charge points of a site behave.
+
+    meter_ms      how often a meter is read while a car charges
+    await_limits  no car comes before the charge point was given a limit: until then it would draw its most
+    """
 
     connectors: int = 1
     meter_ms: int = 15 * MINUTE_MS
     amps_max: float = 16.0
+    await_limits: bool = False
 
 
 class Station:
@@ -142,6 +147,9 @@ class Station:
 
     def _come(self, outlet: Outlet) -> None:
         if not self._open:
+            return
+        if self.habits.await_limits and self.limits.amps(outlet.connector, self.said_ms) == float("inf"):
+            self.agenda.after(MINUTE_MS, self.name, lambda: self._come(outlet))
             return
         if not self.powered or outlet.connector in self.inoperative or self._is_reserved(outlet.connector):
             self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
