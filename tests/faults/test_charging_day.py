@@ -22,7 +22,7 @@ from tests.processes import BIN, Site, running_site, wait_for
 SEED = 20_261_125
 POINTS = 50
 AMPS_MAX = 16.0
-FUSES_A = (350.0, 200.0) if LONG else (200.0,)
+FUSES_A = (350.0, 200.0) if LONG else (350.0,)
 """350 A carry the fail-safe of 6 A of all fifty at once; with 200 A one that has lost its link has to pause."""
 HOURS, SPEED, KILLS = (24, 600, 30) if LONG else (24, 5_400, 3)
 CLOCK_MS = 3_000  # what an answer that says the time may take on a loaded machine
@@ -141,5 +141,6 @@ def test_a_day_of_fifty_charge_points(tmp_path: Path, fuse_a: float) -> None:
         assert told == was, f"only told: {told - was}; only true: {was - told}"
         assert sum(one["energy_wh"] for one in found) == sum(one.energy_wh for one in truth) == report["energy_wh"]
         assert_times(found, truth)
-        assert report["busy_peak"] * AMPS_MAX > 1.4 * fuse_a, "the fuse was never in danger"
+        assert report["busy_peak"] * AMPS_MAX > 1.2 * fuse_a, "the fuse was never in danger"
+        assert report["energy_wh"] > 500_000 and report["peak_a"] > fuse_a / 2, "they hardly charged"
         assert report["peak_a"] <= fuse_a + 1e-6, "the site's fuse has blown"
