@@ -203,7 +203,7 @@ class Agent:
 
     def _central_system(self, chance: random.Random) -> "Central":
         """The central system for charge points."""
-        from edge_agent.ocpp.central import central_system  # 20 MB that only such sites pay
+        from edge_agent.ocpp.central import central_system  # memory that only such sites pay for
 
         return central_system(
             self.settings, self.writer, self.intake, self.now_ms, self._monotonic_ms,
