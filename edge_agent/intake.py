@@ -211,8 +211,6 @@ class Intake:
             self._is_full = False
             self._drained()
 
-    def session_new(self) -> None:
-        """The local broker has no session of ours: nothing of before will be delivered again."""
+    def forget_deliveries(self) -> None:
+        """The local broker has a new session: nothing of before will be delivered again."""
         self._in_progress.clear()
-        self._writer.pending.session_new = True
-        self._writer.wake()

@@ -27,6 +27,7 @@ from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
+from edge_agent.local_session import SUBSCRIBED, LocalSession
 from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
 from edge_agent.outbox.file import may_pass
@@ -40,7 +41,7 @@ from edge_agent.shut_door import ShutDoor, say_where
 from edge_agent.southbound import Southbound
 from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
-from edge_agent.uplink.publisher import CloudAddress
+from edge_agent.uplink.session import CloudAddress
 from edge_agent.uplink.tls import client_context
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Agent:
             settings.outbox_age_ms_max, settings.disk_free_bytes_min, checkpoint,
         )  # fmt: skip
         if not self.clock.goes_on:
-            self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
+            self.clock.run = max(self.clock.run, self.outbox.unsure_times.last_run() + 1)
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
@@ -99,12 +100,15 @@ class Agent:
             self.on_renewed, self.commit_seconds.time,
         )  # fmt: skip
         devices = self.outbox.devices()
+        self.local_session = LocalSession(
+            self.writer, bool(self.outbox.document(SUBSCRIBED)), lambda: self.intake.forget_deliveries()
+        )
         self.southbound = Southbound(
             settings.local_mqtt_host,
             settings.local_mqtt_port,
             settings.gateway_id,
             lambda publishes: self.intake.take(publishes),
-            lambda: self.intake.session_new(),
+            self.local_session,
             jitter(),
             settings.local_mqtt_username,
             settings.local_mqtt_password,
@@ -181,13 +185,13 @@ class Agent:
         shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
         if abs(shift_ms) >= UNSURE_MS:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
-        if was_sure and not shift_ms and not self.outbox.is_healing:
+        if was_sure and not shift_ms and not self.outbox.unsure_times.is_healing:
             return
-        if not was_sure or self.outbox.is_healing:
+        if not was_sure or self.outbox.unsure_times.is_healing:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
             if self.outbox.unsure_run:
                 self._move_pending(moved)  # what is being committed is ahead of the call below, and marked
-            frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
+            frames = await self.writer.call(self.outbox.unsure_times.heal, moved, error_ms)
             if frames:
                 log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
         self._keep_clock()
@@ -203,7 +207,7 @@ class Agent:
 
     def _central_system(self, chance: random.Random) -> "Central":
         """The central system for charge points."""
-        from edge_agent.ocpp.central import central_system  # 20 MB that only such sites pay
+        from edge_agent.ocpp.central import central_system  # memory that only such sites pay for
 
         return central_system(
             self.settings, self.writer, self.intake, self.now_ms, self._monotonic_ms,
@@ -243,7 +247,7 @@ class Agent:
             clock_error_ms=self.clock.error_ms,
             agent_version=VERSION,
             desired_version=self.desired.version,
-            outbox_bytes=self.outbox.bytes,
+            outbox_bytes=self.outbox.held_bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
             outbox_hours_until_full=self.standing.hours_until_full(),
             lanes=[*self.outbox.lanes.values(), *self.outbox.ended],
@@ -275,7 +279,7 @@ class Agent:
                 writer.cancel()
 
     def _keep_clock(self) -> None:
-        if self.clock.sure and (self.outbox.unsure_run or self.outbox.is_healing):
+        if self.clock.sure and (self.outbox.unsure_run or self.outbox.unsure_times.is_healing):
             return  # after a crash the next start must still know that there are times to be moved
         try:
             write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))

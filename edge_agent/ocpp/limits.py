@@ -19,7 +19,7 @@ from edge_agent.ocpp.fuse import Charger, changes, fail_safes, share
 from edge_agent.ocpp.fuse import Site as Fuse
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import Session
-from edge_agent.ocpp.site import Site
+from edge_agent.ocpp.site import Site, readable_documents
 from edge_agent.ocpp.validation import CallRefused
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class Limits:
         self._wake = asyncio.Event()
         now_ms = steady_ms()
         self._kept = {
-            name: replace(msgspec.msgpack.decode(kept, type=Charger), since_ms=now_ms, lost_ms=now_ms)
-            for name, kept in site.writer.outbox.documents(CHARGERS).items()
+            name: replace(kept, since_ms=now_ms, lost_ms=now_ms)
+            for name, kept in readable_documents(site.writer.outbox.documents(CHARGERS), Charger).items()
         }
 
     def apply(self) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from edge_agent.ocpp.values import readable, without_secrets
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.southbound import Publish
 
+Kept = TypeVar("Kept")
 log = logging.getLogger(__name__)
 
 TRANSACTIONS, LAST, SECRET = "ocpp/transaction/", "ocpp/last/", "ocpp/secret"
@@ -46,8 +47,7 @@ class Site:
         self._intake = intake
         self._is_sure = is_sure
         outbox = writer.outbox
-        kept = [msgspec.msgpack.decode(one, type=Transaction) for one in outbox.documents(TRANSACTIONS).values()]
-        self.book = Book(kept, new_id)
+        self.book = Book(readable_documents(outbox.documents(TRANSACTIONS), Transaction).values(), new_id)
         self._last = outbox.documents(LAST)
         self._secret = outbox.document(SECRET)
         if not self._secret:
@@ -139,6 +139,17 @@ class Site:
     def is_registered(self, charge_point: str) -> bool:
         """Whether the desired state names it."""
         return charge_point in self.points
+
+
+def readable_documents(documents: Mapping[str, bytes], kind: type[Kept]) -> dict[str, Kept]:
+    """What was kept, by name; what a damaged disk has spoilt is named in the log and left out."""
+    found = {}
+    for name, document in documents.items():
+        try:
+            found[name] = msgspec.msgpack.decode(document, type=kind)
+        except msgspec.DecodeError as error:
+            log.error("a kept document can't be read", extra={"document": name, "error": str(error)})
+    return found
 
 
 def digest_of(action: str, payload: Mapping[str, Any]) -> bytes:

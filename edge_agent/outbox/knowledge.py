@@ -1,12 +1,20 @@
 """What the gateway must remember beside its frames, in the same file: devices, commands, documents, refused messages."""
 
 import sqlite3
+from collections.abc import Mapping
 
 from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
 
 COMMANDS_KEPT = 10_000
 QUARANTINE_KEPT = 1_000
-TABLES = ("devices", "commands", "quarantine", "deliveries")
+TABLES: Mapping[str, tuple[type, ...]] = {
+    "devices": (str, str, int, str, str, str),
+    "commands": (str, str, str, int),
+    "quarantine": (int, str, bytes, str, int),
+    "deliveries": (int, bytes),
+    "meta": (str, str),
+}
+"""What is remembered, and of what kind its columns are."""
 
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
@@ -55,12 +63,19 @@ def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
 
 
 def document(db: sqlite3.Connection, name: str) -> bytes:
-    """A document kept beside the frames (the desired state), or b"" when there is none."""
+    """A document kept beside the frames (the desired state), or b"" when there is none, or a damaged disk spoilt it."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return bytes.fromhex(row[0]) if row else b""
+    return _bytes_of(row[0]) if row else b""
 
 
 def documents(db: sqlite3.Connection, prefix: str) -> dict[str, bytes]:
-    """The documents whose names begin so, by the rest of their names."""
+    """The documents whose names begin so, by the rest of their names; spoilt ones are left out."""
     rows = db.execute("SELECT name, value FROM meta WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff"))
-    return {name.removeprefix(prefix): bytes.fromhex(value) for name, value in rows}
+    return {name.removeprefix(prefix): found for name, value in rows if (found := _bytes_of(value))}
+
+
+def _bytes_of(value: str) -> bytes:
+    try:
+        return bytes.fromhex(value)
+    except (ValueError, TypeError):
+        return b""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts import topics
-from edge_agent.uplink.publisher import KEEPALIVE_S
+from edge_agent.uplink.session import KEEPALIVE_S
 from tests.bench.load import PROFILE, RawPublisher, payloads
 from tests.faultproxy import PUBACK, PUBLISH, PacketFault
 from tests.faults import LONG, OUTAGE_S
