@@ -189,9 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     kinds = f"times a day for each: {', '.join(KINDS)}; away_s: longest cut in real seconds"
     verb.add_argument("--troubles", type=_troubles, default="", metavar="NAME=TIMES,...", help=kinds)
-    verb.add_argument(
-        "--await-limits", action="store_true", help="no car comes before a charge point was given a limit"
-    )
+    verb.add_argument("--await-limits", action="store_true", help="begin when all were given a limit")
     verb.add_argument("--password-file", type=Path, help="lines of CHARGE_POINT PASSWORD, or PASSWORD for all others")
     verb.add_argument("--out", type=Path, default=Path("charging.jsonl"), help="the truth, or - (default %(default)s)")
     verb.add_argument("--ready-file", type=Path, help="written when it begins")

@@ -1,10 +1,11 @@
 """Two times: the wall clock's, which the central system lives in, and the simulated, ``speed`` times as fast."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 
-class Scale(NamedTuple):
+@dataclass
+class Scale:
     """At ``wall_ms`` it was ``virtual_ms``. Cars live in simulated time; on the wire all times are the wall clock's."""
 
     wall_ms: int

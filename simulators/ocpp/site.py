@@ -63,6 +63,8 @@ class Site:
         self._wall_ms = wall_ms
         self._note = note
         self._random = Random(f"{seed} site")
+        self._habits = habits
+        self._began = not habits.await_limits
         self._over = False
         self.links: list[Link] = []
         for name, version in names:
@@ -83,6 +85,8 @@ class Site:
 
     def tick(self) -> None:
         """Bring the simulated time up to now: what is due happens, at its time."""
+        if not self._began:
+            return
         now_ms = self._scale.at(self._wall_ms())
         while (due_ms := self.agenda.next_ms()) is not None and due_ms <= now_ms:
             self.agenda.take()()
@@ -103,6 +107,7 @@ class Site:
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(link.run(), name=f"link {link.station.name}") for link in self.links]
             try:
+                await self._be_commissioned()
                 while until_ms is None or self.agenda.now_ms < until_ms:
                     self.tick()
                     self.look()
@@ -115,6 +120,18 @@ class Site:
             finally:
                 for task in running:
                     task.cancel()
+
+    async def _be_commissioned(self) -> None:
+        """With ``await_limits`` the time stands still until all were given a limit; then it begins, all clocks right."""
+        if not self._habits.await_limits:
+            return
+        while not all(station.is_limited for station in self.stations):
+            await asyncio.sleep(NAP_S_MAX)
+        self._scale.wall_ms = self._wall_ms()
+        self.agenda.now_ms = self._scale.virtual_ms
+        for station in self.stations:
+            station.clock_error_ms = 0
+        self._began = True
 
     def report(self) -> dict[str, Any]:
         """What came of it: counts, energy in Wh, the most that was ever drawn, A a phase."""

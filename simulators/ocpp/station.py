@@ -15,10 +15,12 @@ from simulators.ocpp.limits import Limits, Profile
 from simulators.ocpp.notices import Kind, Meter, Notice
 from simulators.ocpp.outlet import Outlet, Session
 from simulators.world.agenda import Agenda
+from simulators.world.car import Car
 from simulators.world.rhythms import MINUTE_MS
 
 WORDS_MAX = 200
 """What does not belong to a transaction waits so much at most, while there is a link."""
+CARD_TRIES, CARD_AGAIN_MS = 5, 20 * MINUTE_MS
 CLOCK_TOLERANCE_MS = 5_000
 CLOCK_AT_POWER_ON_MS = 0
 """A clock that has lost its time begins in 1970."""
@@ -28,7 +30,7 @@ class Habits(NamedTuple):
     """How the charge points of a site behave.
 
     meter_ms      how often a meter is read while a car charges
-    await_limits  no car comes before the charge point was given a limit: until then it would draw its most
+    await_limits  the day begins when all were given a limit: until then each would draw its most
     """
 
     connectors: int = 1
@@ -96,6 +98,11 @@ class Station:
         """Now, by its own clock, as it is written on the wire: the wall clock's time, if it is right."""
         return self._scale.wall(self.agenda.now_ms) + self.clock_error_ms
 
+    @property
+    def is_limited(self) -> bool:
+        """It was given limits that bound all its connectors."""
+        return all(self.limits.amps(connector, self.said_ms) < float("inf") for connector in self.outlets)
+
     # --- power and link ---
 
     def power_on(self) -> None:
@@ -148,25 +155,24 @@ class Station:
     def _come(self, outlet: Outlet) -> None:
         if not self._open:
             return
-        if self.habits.await_limits and self.limits.amps(outlet.connector, self.said_ms) == float("inf"):
-            self.agenda.after(MINUTE_MS, self.name, lambda: self._come(outlet))
-            return
         if not self.powered or outlet.connector in self.inoperative or self._is_reserved(outlet.connector):
             self.agenda.after(outlet.next_car_ms(), self.name, lambda: self._come(outlet))
             return
         stay_ms = outlet.plug()
         self.report(outlet.connector)
-        life = self._life
-        self.agenda.after(self.random.uniform(8_000, 40_000), self.name, lambda: self._card(outlet, life))
+        car = outlet.car
+        for tries in range(CARD_TRIES):  # who gets no answer tries again
+            wait_ms = self.random.uniform(8_000, 40_000) + tries * CARD_AGAIN_MS
+            self.agenda.after(wait_ms, self.name, lambda: self._card(outlet, car))
         self.agenda.after(stay_ms, self.name, lambda: self._go(outlet))
 
     def card(self, connector: int) -> str:
         """The card of who charges here."""
         return f"CARD-{self.name}"[:18] + f"-{connector}"
 
-    def _card(self, outlet: Outlet, life: int) -> None:
+    def _card(self, outlet: Outlet, car: Car | None) -> None:
         """Someone holds a card before it. Without a link its own list decides, and who is not in it may charge."""
-        if outlet.car is None or outlet.session is not None or not self.powered or life != self._life:
+        if outlet.car is not car or outlet.session is not None or outlet.taken_wh or not self.powered:
             return
         token = self.card(outlet.connector)
         if self.online:
