@@ -42,6 +42,7 @@ from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
 from cloud_api.telemetry import keep_days
@@ -120,7 +121,12 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     """HTTP, ingest, projections, commands and desired state, until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
-    async with open_stores(settings, clock) as stores:
+    async with AsyncExitStack() as closing:
+        stores = await until_there(
+            lambda: closing.enter_async_context(open_stores(settings, clock)), listener, stop, random.SystemRandom()
+        )
+        if stores is None:
+            return
         times = Times(clock)
         progress = Progress(PROJECTIONS, times.applied)
         survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
@@ -129,6 +135,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         )
         metrics = registry_of(times, figures)
         metrics.register(stores.refused)
+        metrics.register(stores.records_refused)
         checks = readiness(stores, progress)
         if settings.ingest == "own":
             ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
@@ -147,7 +154,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
                 tasks.create_task(connection, name="broker"),
-                tasks.create_task(stores.presence.watch(), name="who is silent"),
+                tasks.create_task(stores.presence.watch(stores.durable.instances.keep), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(publish_desired(session.publish), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
@@ -173,19 +180,27 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
     async with AsyncExitStack() as closing:
         if not settings.database_url:
             closing.enter_context(only_process(settings.data_dir))
-        durable = await closing.enter_async_context(open_durable(settings))
+        durable = await until_there(
+            lambda: closing.enter_async_context(open_durable(settings)), listener, stop, random.SystemRandom()
+        )
+        if durable is None:
+            return
         times = Times(clock)
-        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None, await durable.instances.load())
         ingest = build_ingest(settings, durable, presence, clock, times)
         metrics = registry_of(times, IngestFigures(ingest))
         server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(ingest.run(), name="ingest")
+            running = [
+                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(presence.watch(durable.instances.keep), name="who is silent"),
+            ]
             if listener is not None:
                 tasks.create_task(server.serve([listener]), name="http")
             await stop.wait()
             server.should_exit = True
-            running.cancel()
+            for task in running:
+                task.cancel()
 
 
 async def migrate(settings: Settings) -> list[str]:

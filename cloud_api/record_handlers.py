@@ -1,6 +1,6 @@
 """Who keeps which record of the book."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import device_registry as registry
 from cloud_api.charging import transaction_fault, transaction_said
@@ -10,19 +10,32 @@ from cloud_api.quarantine import Quarantine
 from contracts.messages import ChargingTransaction, CommandProgress, DeviceSeen, Dropped, Refused, Reported
 
 
-def record_handlers(
-    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, clock: Callable[[], int], adopt: bool
-) -> Mapping[type, Callable[..., Awaitable[None]]]:
-    """Who keeps which record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
+def devices_handler(
+    quarantine: Quarantine, clock: Callable[[], int], adopt: bool
+) -> Callable[[str, Sequence[DeviceSeen]], Awaitable[None]]:
+    """Who keeps the inventory, many sightings at once: each write of the desired state names all devices."""
 
-    async def device_seen(gateway: str, seen: DeviceSeen) -> None:
-        fault = registry.sighting_fault(seen)
-        if not fault:
+    async def devices_seen(gateway: str, sightings: Sequence[DeviceSeen]) -> None:
+        good = []
+        for seen in sightings:
+            if fault := registry.sighting_fault(seen):
+                refused = Refused(
+                    topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms
+                )
+                await quarantine.device_refused(gateway, refused)
+            else:
+                good.append(seen)
+        if good:
             with registry.database_errors():
-                await registry.device_seen(gateway, seen, clock(), adopt)
-            return
-        refused = Refused(topic="device_seen", reason=fault, detail=seen.device[:100], size_bytes=0, at_ms=seen.at_ms)
-        await quarantine.device_refused(gateway, refused)
+                await registry.devices_seen(gateway, good, clock(), adopt)
+
+    return devices_seen
+
+
+def record_handlers(
+    commands: Commands, ledger: LedgerBook, quarantine: Quarantine
+) -> Mapping[type, Callable[..., Awaitable[None]]]:
+    """Who keeps which other record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
 
     async def command_progress(gateway: str, progress: CommandProgress) -> None:
         with registry.database_errors():
@@ -44,7 +57,6 @@ def record_handlers(
 
     return {
         ChargingTransaction: charging_transaction,
-        DeviceSeen: device_seen,
         CommandProgress: command_progress,
         Refused: quarantine.device_refused,
         Dropped: ledger.dropped,

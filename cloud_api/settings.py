@@ -111,6 +111,14 @@ class Settings(BaseSettings):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
         return self
 
+    @field_validator("telemetry_url")
+    @classmethod
+    def telemetry_url_has_a_port(cls, url: str) -> str:
+        """A port that is none is refused here, by name. Raises ValueError."""
+        if url and urlsplit(url).port == 0:
+            raise ValueError("port 0 is none")
+        return url
+
     @field_validator("database_url")
     @classmethod
     def database_url_is_whole(cls, url: str) -> str:

@@ -6,7 +6,7 @@ All queries are in this package, so that scoping to a tenant has one place. Open
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
 """
 
-from device_registry.adoption import adopt_device, device_seen, sighting_fault
+from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
 from device_registry.charging import put_site_charging, site_charging
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import desired_states, desired_versions, reported
@@ -18,6 +18,7 @@ from device_registry.errors import (
     DatabaseUnavailable,
     NotFound,
     RegistryError,
+    ValueRefused,
     database_errors,
 )
 from device_registry.ids import device_id
@@ -51,6 +52,7 @@ __all__ = [
     "NotFound",
     "PostgresAddress",
     "RegistryError",
+    "ValueRefused",
     "Where",
     "adopt_device",
     "change_device",
@@ -65,6 +67,7 @@ __all__ = [
     "device_seen",
     "devices",
     "devices_at",
+    "devices_seen",
     "facilities",
     "facility",
     "gateway",

@@ -41,7 +41,7 @@ COUNTERS = (
     Figure("frames_sent", "counters.frames_sent", "Frames published to the cloud, repetitions included"),
     Figure("frames_sent_again", "counters.frames_sent_again", "Frames whose acknowledgement was late"),
     Figure("frames_acked", "counters.frames_acked", "Frames that the cloud has acknowledged"),
-    Figure("frames_conflicting", "counters.frames_conflicting", "Frames under whose number the cloud holds another"),
+    Figure("conflicts", "counters.conflicts", "Frames under whose number the cloud holds another"),
     Figure("sent_bytes", "counters.bytes_sent", "Bytes of frames published to the cloud"),
     Figure("cloud_sessions", "counters.cloud_sessions", "Sessions with the cloud's broker; more than 1 is a reconnect"),
     Figure("charge_point_calls", "counters.charge_point_calls", "Calls that charge points made"),

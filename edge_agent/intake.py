@@ -66,7 +66,7 @@ class Intake:
 
     def take(self, publishes: list[Publish]) -> None:
         """Decode a wave of messages into the pending batch."""
-        now_ms = self._now_ms()
+        now_ms, steady_ms = self._now_ms(), self._steady_ms()
         batch = self._writer.pending
         self._is_followed = log.isEnabledFor(logging.DEBUG)
         for publish in publishes:
@@ -79,7 +79,7 @@ class Intake:
                 batch.acks.append(publish.packet_id)
             batch.messages += 1
             self._waiting += 1
-            self._decode(publish, now_ms, batch)
+            self._decode(publish, now_ms, steady_ms, batch)
         self.messages += len(publishes)
         if self._waiting >= self._messages_max and not self._is_full:
             self._is_full = True
@@ -99,8 +99,8 @@ class Intake:
             return True
         return False
 
-    def _decode(self, publish: Publish, now_ms: int, batch: Batch) -> None:
-        if not self._quota.allows(publish.topic, self._steady_ms()):  # the clock may be set back
+    def _decode(self, publish: Publish, now_ms: int, steady_ms: int, batch: Batch) -> None:
+        if not self._quota.allows(publish.topic, steady_ms):  # the clock may be set back
             self._refuse(publish, Undecodable("quota_exceeded", "this topic says too much"), now_ms, batch)
             return
         try:

@@ -79,12 +79,16 @@ class Standing:
             cloud = lost
         elif not cloud and not self._uplink.ingest_online:
             cloud = "its broker is there, its ingest is not; frames wait"
+        resting = self._intake.profiles.guard.resting()
         local = "" if self._southbound.connected else self._southbound.failing or "not connected yet"
         charging = {"charge_points": self._central.hindrance()} if self._central is not None else {}
         return {
             "local_broker": local,
             "outbox": self._writer.failing,
             "cloud": cloud,
+            "profiles": "; ".join(
+                [f"{profile} is too slow and rests, for {left_s} s still" for profile, left_s in resting.items()]
+            ),
             "clock": "" if self._clock.sure else "the cloud has not confirmed the time since the machine's start",
             **charging,
         }
@@ -123,9 +127,9 @@ class Standing:
                 "repeats": intake.repeats,
                 "commits": self._writer.pending.number - 1,
                 "frames_sent": uplink.frames.frames_sent,
-                "frames_sent_again": uplink.frames.frames_again,
+                "frames_sent_again": uplink.frames.frames_sent_again,
                 "frames_acked": uplink.frames.frames_acked,
-                "frames_conflicting": uplink.conflicts,
+                "conflicts": uplink.conflicts,
                 "bytes_sent": uplink.frames.bytes_sent,
                 "cloud_sessions": uplink.sessions,
                 "local_sessions": self._southbound.sessions,

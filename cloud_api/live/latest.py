@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from contracts.frame import BOOLEAN, ENUM, NUMBER_FLOAT, NUMBER_SCALED, Columns, Group, MetricColumn, floats_of
+from contracts.columns import BOOLEAN, ENUM, NUMBER_FLOAT, NUMBER_SCALED, Group, MetricColumn, floats_of
+from contracts.frame import Columns
 from contracts.reading import Quality, Value
 from contracts.vocabulary import METRICS_BY_NUMBER, Metric
 

@@ -14,14 +14,14 @@ router = APIRouter(tags=["quarantine"])
 
 
 class RefusedMessage(BaseModel):
-    """What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
-    logged frame, by the telemetry store.
+    """What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; samples of a logged
+    frame, by the telemetry store; or a record in one (inventory, command progress, ...), by the book.
 
     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
     """
 
     gateway_id: str = Field(examples=["gw-liuyuan-1"])
-    origin: Literal["device", "frame", "store"]
+    origin: Literal["device", "frame", "store", "record"]
     topic: str = Field(examples=["application/linli/device/70b3d52dd6000a07/event/up"])
     profile: str = Field(examples=["nwave/nps"])
     reason: str = Field(examples=["json_invalid"])

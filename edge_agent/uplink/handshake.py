@@ -90,6 +90,10 @@ class Handshake:
         self._waiting_since_ms = self._monotonic_ms()
         self._say_state.set()
 
+    def leaving(self, session: str) -> GatewayState:
+        """The death of an agent that leaves: with the time, unlike the will, so that another instance need not wait."""
+        return GatewayState(online=False, session=session, at_ms=self._state().at_ms)
+
     async def run(self, line: Line, session: str, tasks: asyncio.TaskGroup) -> None:
         """State now and then; it asks for an answer at first, while one is awaited, and now and then."""
         self._session = session

@@ -34,7 +34,7 @@ class FrameSender:
     ) -> None:
         self.is_sending = False
         self.frames_sent = 0
-        self.frames_again = 0
+        self.frames_sent_again = 0
         self.frames_acked = 0
         self.bytes_sent = 0
         self._gateway = gateway
@@ -86,7 +86,7 @@ class FrameSender:
         """The cloud holds what this says, or will never take it."""
         ranges = [*ack.ranges, *((seq, seq) for seq in ack.rejected)]
         landed, lost = self._window.acked(ack.lane, ranges, self._monotonic_ms())
-        self.frames_again += len(lost)
+        self.frames_sent_again += len(lost)
         self.frames_acked += len(landed)
         if landed and log.isEnabledFor(logging.DEBUG):
             names = [frame_name(self._gateway, ack.epoch, *key) for key in landed]
@@ -126,6 +126,6 @@ class FrameSender:
         while True:
             await asyncio.sleep(min(self._window.resend_after_ms, LATE_LOOK_MS_MAX) / 4000)
             if late := self._window.overdue(self._monotonic_ms()):
-                self.frames_again += len(late)
+                self.frames_sent_again += len(late)
                 log.warning("acks are late, sending again", extra={"frames": len(late)})
                 self._work.set()

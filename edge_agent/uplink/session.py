@@ -29,7 +29,7 @@ from edge_agent.uplink.window import SendWindow
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
-FENCED_S = 60.0
+FENCED_S = 15.0
 UNCONFIRMED_MAX = 100
 """Messages beside the frames that may wait for their PUBACK; a dead link is found before there are more."""
 
@@ -188,7 +188,8 @@ class Uplink:
             except asyncio.CancelledError:
                 with contextlib.suppress(aiomqtt.MqttError, TimeoutError):
                     async with asyncio.timeout(1):
-                        await client.publish(topics.state(self.gateway), death, qos=1, retain=True)
+                        leaves = msgspec.msgpack.encode(self._handshake.leaving(session))
+                        await client.publish(topics.state(self.gateway), leaves, qos=1, retain=True)
                 raise
 
     async def _begin_anew(self) -> None:

@@ -143,6 +143,25 @@ def test_a_persons_name_stays(database: Where) -> None:
     with_registry(database, work)
 
 
+def test_two_thousand_devices_seen_at_once_are_one_version(database: Where) -> None:
+    """Each version names every device: one a device would be two million names, and minutes."""
+
+    async def work() -> None:
+        await set_up()
+        devices = [seen(f"d-{number:04}", profile_version=1 + number % 2) for number in range(2_000)]
+        again = [seen("d-0007", at_ms=NOW + 1, name="A-08"), seen("d-0008", at_ms=NOW - 1, name="older")]
+        rows = await registry.devices_seen("gw-willow-1", [*devices, *again, *devices], NOW, adopt=True)
+        assert len({row.id for row in rows}) == 2_000
+        assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
+        ((_, document),) = await registry.desired_states({})
+        assert [device.device for device in document.devices] == [device.device for device in devices]
+        stored = await registry.devices(DeviceFilter(gateway="gw-willow-1"))
+        named = {row.external_id: row.name_zh for row in stored if row.name_zh != "A-07"}
+        assert (len(stored), named) == (2_000, {"d-0007": "A-08"})
+
+    with_registry(database, work)
+
+
 def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: Where) -> None:
     async def work() -> None:
         assert await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True) is None

@@ -494,6 +494,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway_id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Frames under numbers that others have
+         * @description Newest first. The first 256 of a gateway are kept; none of them is in its series, nor in its ledger's sums.
+         */
+        get: operations["list_conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -1095,6 +1115,64 @@ export interface components {
             items: components["schemas"]["Community"][];
         };
         /**
+         * ConflictPage
+         * @description A page of conflicts, newest first.
+         */
+        ConflictPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ConflictingFrame"][];
+        };
+        /**
+         * ConflictingFrame
+         * @description A frame that was kept out: the frame log holds another one under its number.
+         *
+         *     Two outboxes have given the same number: a disk was copied, or an older image was put back. `born_ms`: when the
+         *     gateway committed it, by its own clock.
+         */
+        ConflictingFrame: {
+            /**
+             * Epoch
+             * @example 9f3b0c2d4e5a6178
+             */
+            epoch: string;
+            /**
+             * Lane
+             * @enum {string}
+             */
+            lane: "urgent" | "bulk";
+            /**
+             * Seq
+             * @example 41
+             */
+            seq: number;
+            /**
+             * Samples
+             * @example 96
+             */
+            samples: number;
+            /**
+             * Born Ms
+             * @example 1790000000000
+             */
+            born_ms: number;
+            /**
+             * Received Ms
+             * @example 1790000000400
+             */
+            received_ms: number;
+            /**
+             * Size Bytes
+             * @example 2048
+             */
+            size_bytes: number;
+        };
+        /**
          * Counts
          * @description Places by status.
          */
@@ -1531,6 +1609,12 @@ export interface components {
              */
             reported_reason: string;
             /**
+             * Instance
+             * @description Which machine and folder is this gateway now; a copied one has another
+             * @default
+             */
+            instance: string;
+            /**
              * Twin Seen Ms
              * @description When a second gateway under this id was last fenced off
              */
@@ -1604,6 +1688,9 @@ export interface components {
         /**
          * Ledger
          * @description produced = stored + declared_dropped + buffered + unexplained; `balanced`: unexplained is 0.
+         *
+         *     `conflicts`: frames that came under a number which another frame has, counted in frames and in none of the sums; see
+         *     `/gateways/{gateway_id}/conflicts`.
          */
         Ledger: {
             /**
@@ -1638,6 +1725,11 @@ export interface components {
             unexplained: number;
             /** Balanced */
             balanced: boolean;
+            /**
+             * Conflicts
+             * @example 0
+             */
+            conflicts: number;
             /** Epochs */
             epochs: components["schemas"]["LedgerEpoch"][];
         };
@@ -1931,8 +2023,8 @@ export interface components {
         };
         /**
          * RefusedMessage
-         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
-         *     logged frame, by the telemetry store.
+         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; samples of a logged
+         *     frame, by the telemetry store; or a record in one (inventory, command progress, ...), by the book.
          *
          *     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
          */
@@ -1946,7 +2038,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "device" | "frame" | "store";
+            origin: "device" | "frame" | "store" | "record";
             /**
              * Topic
              * @example application/linli/device/70b3d52dd6000a07/event/up
@@ -3385,6 +3477,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ledger"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_conflicts: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConflictPage"];
                 };
             };
             /** @description not_found: There is no such thing */

@@ -9,6 +9,7 @@ import { Failed, Loading } from "../Notice";
 import { shownAge } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
+import { ConflictsCard } from "./ConflictsCard";
 import { LedgerCard } from "./LedgerCard";
 import { OnlineBadge } from "./OnlineBadge";
 import { OutboxBar } from "./OutboxBar";
@@ -68,6 +69,7 @@ export function GatewayPage() {
             )}
             {ledger.isError && <Failed error={ledger.error} retry={() => void ledger.refetch()} />}
             {ledger.data && <LedgerCard ledger={ledger.data} />}
+            {ledger.data && <ConflictsCard gateway={id} total={ledger.data.conflicts} nowMs={nowMs} />}
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
@@ -106,6 +108,7 @@ function Facts({ gateway }: { gateway: Gateway }) {
   const isApplied = gateway.desired_version === gateway.reported_version;
   const facts: [string, string][] = [
     [words.id, gateway.id],
+    ...(gateway.instance ? [[words.instance, gateway.instance] as [string, string]] : []),
     [words.agent, gateway.agent_version || "–"],
     [words.configuration, isApplied ? words.applied(gateway.reported_version) : words.notApplied(gateway.desired_version, gateway.reported_version)],
     [words.clock, error == null ? words.clockUnmeasured : words.clockGood(error < 1000 ? `${error} ms` : `${(error / 1000).toFixed(1)} s`)],
