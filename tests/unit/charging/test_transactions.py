@@ -76,7 +76,7 @@ def test_sessions_are_the_transactions_where_there_are_any(tmp_path: Path) -> No
 
 def test_what_can_not_be_is_quarantined(tmp_path: Path) -> None:
     async def work(cloud: Cloud) -> None:
-        await cloud.frames(records=[said("", 1), said("t", 1, energy_wh=float("nan")), said("t", 1, started_ms=-1)])
+        await cloud.frames(records=[said("", 1), said("t", 1, energy_wh=-1.0), said("t", 1, started_ms=-1)])
         assert (await cloud.get("charging-transactions"))["items"] == []
         reasons = {one["reason"] for one in (await cloud.get("quarantine"))["items"]}
         assert reasons == {"transaction_invalid", "energy_invalid", "time_invalid"}
