@@ -19,12 +19,15 @@ FOLD_MS = 60_000
 FOLDS_MAX = 1_000
 """Different (topic, reason) pairs that are remembered; a flood of more is folded under one name."""
 RAW_BYTES_MAX = 16_384
+UNREAD = ("topic_unknown", "no_profile")
+"""Why a message is offered to discovery: no profile reads it at all."""
 
 
 class Intake:
     """Takes waves of messages, decodes them, and puts them into the writer's pending batch.
 
     full, drained   called when more than ``messages_max`` wait for their commit, and when they no longer do
+    unread          called with topic, payload and time of what no profile reads
     observe         called with what was decoded of a device that can be told something (commands wait for it)
     """
 
@@ -41,6 +44,7 @@ class Intake:
         observe: Callable[[Decoded], None],
         full: Callable[[], None],
         drained: Callable[[], None],
+        unread: Callable[[str, bytes, int], None],
     ) -> None:
         self.profiles = profiles
         self.devices = devices
@@ -58,6 +62,7 @@ class Intake:
         self._observe = observe
         self._full = full
         self._drained = drained
+        self._unread = unread
         self._in_progress: dict[int, bytes] = {}
         self._waiting = 0
         self._is_full = False
@@ -108,6 +113,8 @@ class Intake:
         except Undecodable as error:
             if not self.profiles.is_spoken(publish.topic):
                 self._refuse(publish, error, now_ms, batch)
+                if error.reason in UNREAD:
+                    self._unread(publish.topic, publish.payload, now_ms)
             return
         for part in decoded:
             self.readings += len(part.readings)

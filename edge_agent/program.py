@@ -20,9 +20,10 @@ import msgspec
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
-from contracts.messages import Command, DesiredState, GatewayState, Reported
+from contracts.messages import Command, DesiredState, Discovered, GatewayState, Reported
 from contracts.mqtt_client import MqttClient
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
+from edge_agent.discovery import Discovery, Proposer
 from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
@@ -117,6 +118,7 @@ class Agent:
             self.profiles, self.writer, devices, self._tell, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
+        self.discovery = Discovery(Proposer(self.profiles), self.on_discovered, self.now_ms)
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -129,6 +131,7 @@ class Agent:
             self.executor.observe,
             self.southbound.pause,
             self.southbound.resume,
+            self.discovery.catalogue.note,
         )
         self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
         self.uplink = Uplink(
@@ -221,6 +224,11 @@ class Agent:
         await self.southbound.publish(topic, payload, qos, retain)
         return None
 
+    def on_discovered(self, found: Discovered) -> None:
+        """There is something new about a topic that no profile reads."""
+        self.writer.pending.bulk.append(found)
+        self.writer.wake()
+
     def on_command(self, command: Command) -> None:
         """A command from the cloud."""
         self.executor.submit(command)
@@ -267,13 +275,16 @@ class Agent:
                     tasks.create_task(self.executor.run(), name="commands")
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
+                    tasks.create_task(self.discovery.run(), name="discovery")
                     tasks.create_task(self._keep_house(), name="keep house")
                     if self.central is not None:
                         tasks.create_task(self.central.run(), name="charge points")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         metrics = figures(self.standing.status, self.commit_seconds)
-                        serving = serve_health(*door, self.standing.look, metrics, self._listening)
+                        serving = serve_health(
+                            *door, self.standing.look, self.discovery.listed, metrics, self._listening
+                        )
                         tasks.create_task(serving, name="health")
             finally:
                 writer.cancel()

@@ -57,6 +57,7 @@ class CompiledMessage:
         self.id = profile.profile.id
         self.guard = guard
         self.profile = profile
+        self.captures = captured
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None

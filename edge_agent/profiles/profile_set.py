@@ -80,6 +80,7 @@ class ProfileSet:
         """Compile. Raises ProfileError naming the profile and the place."""
         self.guard = guard or Guard()
         self.profiles = {profile.profile.id: profile for profile in profiles}
+        self.readers: list[CompiledMessage] = []
         self._trie: Trie[CompiledMessage] = Trie()
         self._spoken: Trie[str] = Trie()
         self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
@@ -112,6 +113,7 @@ class ProfileSet:
                     message = CompiledMessage(profile, spec, envelope.open, captured, self.guard)
                     for template in templates:
                         self._trie.add(template, message)
+                    self.readers.append(message)
                 except (ValueError, re.error) as error:  # also PathError and ExpressionError
                     raise ProfileError(name, where, str(error)) from error
         for verb, command in profile.commands.items():
