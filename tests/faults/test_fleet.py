@@ -65,6 +65,7 @@ def running_fleet(site: Site, count: int) -> Iterator[FleetProcess]:
         fleet.end()
 
 
+@pytest.mark.timeout(400 if LONG else 120)
 @pytest.mark.parametrize("kind", ["nats", "mosquitto"] if LONG else ["nats"])
 def test_many_come_back_at_once(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     stores = request.getfixturevalue("database_servers") if kind == "mosquitto" else None
