@@ -32,8 +32,9 @@ FRESH_S = 10.0
 HEARTBEAT_S = 15.0
 KEEPALIVE_S = 60
 RECONNECT_S_MAX = 1.5
-CONNECT_S = 5.0
-"""So long a broker may take for its CONNACK. Ingest's welcome is waited for with the connection held, as the agent does."""
+CONNECT_S = 30.0
+"""So long a broker may take for its CONNACK: the agent waits 5 s, but does not share a process with 2,000 TLS handshakes,
+of which each that is given up has been in vain. Ingest's welcome is waited for with the connection held, as the agent does."""
 ASK_S = 1.0
 RESEND_MS = 5_000
 """As the agent: at least, and longer where answers take longer."""
