@@ -17,6 +17,7 @@ from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
 from cloud_api.docs_page import docs_page
+from cloud_api.identity import routes as identity_routes
 from cloud_api.ledger import routes as ledger_routes
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
@@ -61,6 +62,7 @@ def build_app(parts: Parts) -> FastAPI:
         ledger_routes.router,
         quarantine_routes.router,
         quality_routes.router,
+        identity_routes.router,
         live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")

@@ -50,6 +50,7 @@ class IngestCounts:
     quarantined: int = 0
     refused_quota: int = 0
     refused_full: int = 0
+    refused_shut_out: int = 0
 
 
 def up_filters(share: str) -> list[tuple[str, int]]:
@@ -70,6 +71,7 @@ class Ingest:
     mqtt        makes a session's client
     share       see ``up_filters``
     timed       gives a context that measures one commit
+    is_shut_out  a gateway without a certificate that holds: what it sends is neither heard nor stored
     checkpoint  told the named places at which a test may kill the program
     """
 
@@ -86,6 +88,7 @@ class Ingest:
         share: str = "",
         checkpoint: Callable[[str], None] = lambda place: None,
         timed: Callable[[], AbstractContextManager[object]] = nullcontext,
+        is_shut_out: Callable[[str], bool] = lambda gateway: False,
     ) -> None:
         self.failing = ""
         self.counts = IngestCounts()
@@ -97,6 +100,7 @@ class Ingest:
         self._clock = clock
         self._checkpoint = checkpoint
         self._timed = timed
+        self._is_shut_out = is_shut_out
         self._arrived = FairQueue()
         self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
         self._rejected: dict[StreamKey, list[int]] = {}
@@ -125,7 +129,11 @@ class Ingest:
             if state is None or not (state.online and state.ask and qos):
                 return  # else it is answered after the frames that came before it
         with contextlib.suppress(ValueError):
-            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
+            gateway = topics.gateway_of(topic)
+            if self._is_shut_out(gateway):
+                self.counts.refused_shut_out += 1
+                return
+            self._arrived.put(Arrival(gateway, topic, payload))
         self.counts.refused_quota = self._arrived.refused
         self.counts.refused_full = self._arrived.refused_full
 
