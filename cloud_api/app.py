@@ -17,12 +17,14 @@ from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
 from cloud_api.docs_page import docs_page
+from cloud_api.framelog import routes as framelog_routes
 from cloud_api.identity import routes as identity_routes
 from cloud_api.ledger import routes as ledger_routes
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.profiles import routes as profiles_routes
 from cloud_api.quality import routes as quality_routes
 from cloud_api.quarantine import routes as quarantine_routes
 from cloud_api.request_ids import RequestIds
@@ -58,9 +60,12 @@ def build_app(parts: Parts) -> FastAPI:
         commands.router,
         availability.router,
         charging.router,
+        charging.site_router,
         bins.router,
         ledger_routes.router,
+        framelog_routes.router,
         quarantine_routes.router,
+        profiles_routes.router,
         quality_routes.router,
         identity_routes.router,
         live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),

@@ -11,6 +11,8 @@ import device_registry as registry
 from cloud_api import ledger, quarantine
 from cloud_api.database import Database, SqliteDatabase, open_postgres
 from cloud_api.framelog import FrameLog, PostgresFrameLog, SqliteFrameLog
+from cloud_api.ingest.instances import SCHEMA as INSTANCES_SCHEMA
+from cloud_api.ingest.instances import Instances
 from cloud_api.ledger import LedgerBook
 from cloud_api.projections import book
 from cloud_api.quarantine import Quarantine
@@ -27,6 +29,7 @@ class Durable:
     ledger: LedgerBook
     quarantine: Quarantine
     cursors: Database
+    instances: Instances
 
 
 def postgres_address(settings: Settings) -> PostgresAddress | None:
@@ -73,7 +76,9 @@ async def open_files(folder: Path) -> AsyncIterator[Durable]:
         closing.push_async_callback(refused.close)
         cursors = SqliteDatabase(folder / "book.sqlite", book.SCHEMA, "NORMAL")  # the handlers may be called again
         closing.push_async_callback(cursors.close)
-        yield Durable(framelog, LedgerBook(drops), Quarantine(refused), cursors)
+        instances = SqliteDatabase(folder / "instances.sqlite", INSTANCES_SCHEMA)
+        closing.push_async_callback(instances.close)
+        yield Durable(framelog, LedgerBook(drops), Quarantine(refused), cursors, Instances(instances))
 
 
 @asynccontextmanager
@@ -81,12 +86,12 @@ async def open_server(address: PostgresAddress) -> AsyncIterator[Durable]:
     """One database, for any number of processes at once."""
     async with open_postgres(address) as database:
         try:
-            await database.make_schema()
+            await database.make_schema(INSTANCES_SCHEMA)
         except DatabaseUnavailable as error:
             raise DatabaseUnavailable(f"PostgreSQL at {address.host}:{address.port}: {error}") from error
         framelog = PostgresFrameLog(database)
         try:
-            yield Durable(framelog, LedgerBook(database), Quarantine(database), database)
+            yield Durable(framelog, LedgerBook(database), Quarantine(database), database, Instances(database))
         finally:
             await framelog.close()
 

@@ -71,7 +71,9 @@ class IngestFigures(Collector):
         )
         yield _counter("linli_ingest_frames", "Frames stored", counts.frames)
         yield _counter("linli_ingest_samples", "Samples in stored frames", counts.samples)
-        yield _counter("linli_ingest_repeats", "Frames that were there already, with the same bytes", counts.duplicates)
+        yield _counter(
+            "linli_ingest_duplicates", "Frames that were there already, with the same bytes", counts.duplicates
+        )
         yield _counter("linli_ingest_conflicts", "Frames kept out: their number holds other bytes", counts.conflicts)
         yield _counter("linli_ingest_quarantined", "Frames that can't be read", counts.quarantined)
         yield _counter("linli_ingest_refused_full", "Messages given up as the queue was full", counts.refused_full)

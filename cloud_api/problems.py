@@ -33,6 +33,7 @@ class Kind(NamedTuple):
 
 
 PROBLEMS: Mapping[str, Kind] = {
+    "body_too_large": Kind(413, "The request's body is too large"),
     "bad_request": Kind(400, "The request can't be read"),
     "idempotency_key_missing": Kind(400, "A command needs an Idempotency-Key header"),
     "not_found": Kind(404, "There is no such thing"),
@@ -52,6 +53,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "request_names_another": Kind(422, "The request names another gateway"),
     "too_many_attempts": Kind(429, "Too many attempts have failed"),
     "command_ended": Kind(409, "The command has ended"),
+    "profile_invalid": Kind(422, "The profile is wrong"),
     "body_invalid": Kind(422, "The request's body is wrong"),
     "parameter_invalid": Kind(422, "A parameter is wrong"),
     "parameter_unknown": Kind(422, "There is no such parameter"),
@@ -109,6 +111,13 @@ def answer(request: Request, word: str, detail: str, errors: list[Fault] | None 
     return JSONResponse(body.model_dump(), kind.status, media_type=MEDIA_TYPE)
 
 
+def unavailable(request: Request) -> JSONResponse:
+    """The response while the database is away."""
+    response = answer(request, "not_ready", "the database can't be used now; try again")
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
 def responses(*words: str) -> dict[int | str, dict[str, Any]]:
     """For a route's ``responses=``: the problems it may answer with, in OpenAPI's form."""
     by_status: dict[int | str, dict[str, Any]] = {}
@@ -140,14 +149,12 @@ def add_handlers(app: FastAPI) -> None:
     async def conflict(request: Request, error: Conflict) -> JSONResponse:
         return answer(request, "conflict", str(error))
 
-    async def unavailable(request: Request, error: Exception) -> JSONResponse:
+    async def no_database(request: Request, error: Exception) -> JSONResponse:
         log.error("the database does not answer", extra={"error": str(error) or type(error).__name__})
-        response = answer(request, "not_ready", "the database can't be used now; try again")
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-        return response
+        return unavailable(request)
 
     for kind in UNAVAILABLE:
-        app.add_exception_handler(kind, unavailable)
+        app.add_exception_handler(kind, no_database)
 
     @app.exception_handler(StoreAway)
     async def store_away(request: Request, error: StoreAway) -> JSONResponse:

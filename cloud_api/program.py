@@ -41,10 +41,12 @@ from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_ac
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
+from cloud_api.profiles.signing import public_pem, signing
 from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
 from cloud_api.telemetry import keep_days
@@ -139,7 +141,12 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
     """HTTP, ingest, projections, commands and desired state, until SIGINT or SIGTERM."""
     stop = stop_on_signals()
     listener = listen(settings.http_host, settings.http_port)
-    async with open_stores(settings, clock) as stores:
+    async with AsyncExitStack() as closing:
+        stores = await until_there(
+            lambda: closing.enter_async_context(open_stores(settings, clock)), listener, stop, random.SystemRandom()
+        )
+        if stores is None:
+            return
         times = Times(clock)
         progress = Progress(PROJECTIONS, times.applied)
         survey = Survey(stores.durable.framelog, stores.durable.ledger, stores.presence)
@@ -148,6 +155,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         )
         metrics = registry_of(times, figures)
         metrics.register(stores.refused)
+        metrics.register(stores.records_refused)
         checks = readiness(stores, progress)
         identity = gateway_identity(settings)
         shut_out = ShutOut()
@@ -168,12 +176,12 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
                 tasks.create_task(connection, name="broker"),
-                tasks.create_task(stores.presence.watch(), name="who is silent"),
+                tasks.create_task(stores.presence.watch(stores.durable.instances.keep), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(session.publish), name="desired state"),
+                tasks.create_task(publish_desired(session.publish, signing(stores.profile_key)), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 tasks.create_task(survey.run(), name="survey"),
-                tasks.create_task(shut_out.follow(), name="who is shut out"),
+                tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
                 *(
                     [
                         tasks.create_task(
@@ -204,23 +212,30 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
     async with AsyncExitStack() as closing:
         if not settings.database_url:
             closing.enter_context(only_process(settings.data_dir))
-        durable = await closing.enter_async_context(open_durable(settings))
+        durable = await until_there(
+            lambda: closing.enter_async_context(open_durable(settings)), listener, stop, random.SystemRandom()
+        )
+        if durable is None:
+            return
         times = Times(clock)
-        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None)
+        presence = GatewayPresence(clock, lambda gateway, online, at_ms: None, await durable.instances.load())
         await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
         shut_out = ShutOut()
         ingest = build_ingest(settings, durable, presence, clock, times, shut_out)
         metrics = registry_of(times, IngestFigures(ingest))
         server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
         async with asyncio.TaskGroup() as tasks:
-            following = tasks.create_task(shut_out.follow(), name="who is shut out")
-            running = tasks.create_task(ingest.run(), name="ingest")
+            running = [
+                tasks.create_task(ingest.run(), name="ingest"),
+                tasks.create_task(presence.watch(durable.instances.keep), name="who is silent"),
+                tasks.create_task(shut_out.follow(presence.shut_out), name="who is shut out"),
+            ]
             if listener is not None:
                 tasks.create_task(server.serve([listener]), name="http")
             await stop.wait()
             server.should_exit = True
-            running.cancel()
-            following.cancel()
+            for task in running:
+                task.cancel()
 
 
 async def migrate(settings: Settings) -> list[str]:
@@ -284,6 +299,7 @@ def build_parts(
         presence=stores.presence,
         commands=stores.commands,
         adopt_at_once=settings.adopt == "auto",
+        profile_key=public_pem(stores.profile_key),
         console=settings.console,
         checks=checks,
         metrics=metrics,

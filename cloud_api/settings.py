@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     authority_cert     PEM, with its chain, of the authority that signs for gateways, and _key; without them no claims
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
     broker_access      folder in which gateways.acl and gateways.crl are kept for the broker; none: not written
+    telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
+    profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
     console    folder of the console's build
     """
 
@@ -80,7 +82,9 @@ class Settings(BaseSettings):
     telemetry_token: SecretStr = SecretStr("")
     telemetry_token_file: Path | None = None
     telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    telemetry_memory_mb_max: Annotated[int, Field(ge=32)] = 512
     adopt: Literal["auto", "wait"] = "wait"
+    profile_signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py
@@ -127,6 +131,14 @@ class Settings(BaseSettings):
         if any(parts) and not all(parts):
             raise SettingsError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA go together")
         return self
+
+    @field_validator("telemetry_url")
+    @classmethod
+    def telemetry_url_has_a_port(cls, url: str) -> str:
+        """A port that is none is refused here, by name. Raises ValueError."""
+        if url and urlsplit(url).port == 0:
+            raise ValueError("port 0 is none")
+        return url
 
     @field_validator("database_url")
     @classmethod

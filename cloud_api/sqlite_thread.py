@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from device_registry import DatabaseUnavailable
+from device_registry import DatabaseUnavailable, ValueRefused
 
 Answer = TypeVar("Answer")
 
@@ -26,14 +26,16 @@ class SqliteThread:
         self._db.executescript(schema)
 
     async def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Run ``work`` in the thread, outside a transaction of ours. Raises DatabaseUnavailable."""
+        """Run ``work`` in the thread, outside a transaction of ours. Raises DatabaseUnavailable, ValueRefused."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._db)
+        except (OverflowError, UnicodeEncodeError, sqlite3.DataError, sqlite3.IntegrityError) as error:
+            raise ValueRefused(str(error)) from error
         except sqlite3.Error as error:
             raise DatabaseUnavailable(str(error)) from error
 
     async def write(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-        """Run ``work`` in the thread as one transaction: all of it is committed, or nothing. Raises DatabaseUnavailable."""
+        """Run ``work`` in the thread as one transaction: all of it is committed, or nothing. Raises as ``read`` does."""
 
         def transaction(db: sqlite3.Connection) -> Answer:
             db.execute("BEGIN IMMEDIATE")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import Counter
 
 import device_registry as registry
@@ -15,14 +16,15 @@ from cloud_api.durable import Durable, open_durable, registry_database
 from cloud_api.ingest import GatewayPresence
 from cloud_api.live import Hub, LiveState
 from cloud_api.process import ProgramError, only_process
+from cloud_api.profiles.signing import SigningKeyError, signing_key
 from cloud_api.projections import Book, Projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
-from cloud_api.record_handlers import record_handlers
+from cloud_api.record_handlers import devices_handler, record_handlers
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
-from contracts.messages import Refused
+from contracts.messages import DeviceSeen, Record, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
 
@@ -39,7 +41,9 @@ class Stores:
     commands: Commands
     book: Book
     work: asyncio.Event  # set when the command sender has something new to do
-    refused: Counter
+    refused: Counter  # samples, by the telemetry store
+    records_refused: Counter  # records, by the book
+    profile_key: Ed25519PrivateKey
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -55,7 +59,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             raise ProgramError(f"a restore into {folder} was cut off; run `cloud-api restore` again with --replace")
         async with AsyncExitStack() as closing:
             durable = await closing.enter_async_context(open_durable(settings))
-            await registry.migrate(registry_database(settings), APPS)
+            with registry.database_errors():
+                await registry.migrate(registry_database(settings), APPS)
             await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
             refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
             telemetry = telemetry_store(settings, durable.quarantine, refused)
@@ -73,7 +78,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 live.publish("gateway", {"gateway_id": gateway, "online": online, "at_ms": at_ms})
                 work.set()
 
-            presence = GatewayPresence(clock, gateway_changed)
+            presence = GatewayPresence(clock, gateway_changed, await durable.instances.load())
             commands = Commands(
                 clock=clock,
                 new_id=lambda: f"cmd-{secrets.token_hex(8)}",
@@ -81,15 +86,28 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine, clock, settings.adopt == "auto")
-            book = Book(durable.cursors, handlers)
-            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine)
+            inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
+            records_refused = Counter("linli_book_refused_records", "Records the book can't keep", registry=None)
+
+            async def refuse(gateway: str, record: Record, reason: str, detail: str, received_ms: int) -> None:
+                records_refused.inc()
+                await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
+
+            book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
+            try:
+                key = signing_key(folder, settings.profile_signing_key)
+            except SigningKeyError as error:
+                raise ProgramError(f"the key that profiles are signed with: {error}") from error
+            yield Stores(
+                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key
+            )
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
     """The store that the settings choose."""
     if not settings.telemetry_url:
-        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb", settings.telemetry_memory_mb_max)
     address = InfluxAddress(
         settings.telemetry_url,
         settings.telemetry_database,

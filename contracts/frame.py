@@ -8,9 +8,7 @@ A column costs as many bytes a value as its span needs, and none when it is cons
 Exactness: ``decode_frame(encode_frame(x))`` equals x. A number is kept as ``raw * 10**-scale`` only where that gives
 the same float back for the whole column; a column for which no scale up to 9 does is kept as IEEE doubles.
 
-Errors (all FrameError, each with a snake_case ``reason``):
-    FrameCorrupt    the bytes are not a frame, were altered, or contradict themselves
-    VersionUnknown  a frame of another major version
+The columns, their checks and the errors are in ``contracts.columns``.
 """
 
 import sys
@@ -18,11 +16,30 @@ from array import array
 from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate, pairwise
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import zstandard
 
+from contracts.columns import (
+    BOOLEAN,
+    ENUM,
+    NUMBER_FLOAT,
+    NUMBER_SCALED,
+    READINGS_MAX,
+    RECORDS_MAX,
+    SCALE_MAX,
+    TEXT,
+    Body,
+    FrameCorrupt,
+    FrameError,
+    Group,
+    Integers,
+    MetricColumn,
+    VersionUnknown,
+    check_body,
+    floats_of,
+)
 from contracts.messages import Record
 from contracts.reading import Clock, Quality, Reading, Sample, Value
 from contracts.topics import LANES
@@ -31,32 +48,33 @@ from contracts.vocabulary import METRICS, METRICS_BY_NUMBER, Metric
 VERSION = 1
 FRAME_BYTES_MAX = 262_144
 BODY_BYTES_MAX = 1_048_576
-READINGS_MAX = 4_096
 SAMPLES_MAX = 16_384
-RECORDS_MAX = 1_024
-SCALE_MAX = 9
 _EXACT_INTEGER_MAX = 2**53  # beyond it a double no longer holds every integer
 _SEQ_MAX = 2**63 - 1
 
+__all__ = (
+    "BODY_BYTES_MAX",
+    "FRAME_BYTES_MAX",
+    "READINGS_MAX",
+    "RECORDS_MAX",
+    "SAMPLES_MAX",
+    "VERSION",
+    "Columns",
+    "Frame",
+    "FrameCorrupt",
+    "FrameError",
+    "FrameHeader",
+    "FrameTooLarge",
+    "VersionUnknown",
+    "decode_columns",
+    "decode_frame",
+    "encode_frame",
+    "frame_name",
+    "read_header",
+)
+
 if sys.byteorder != "little":  # pragma: no cover
     raise ImportError("frames are little endian; this machine needs a byteswap in contracts.frame")
-
-
-class FrameError(Exception):
-    """Bytes that can't be read as a frame. ``reason`` is a stable word, ``detail`` says where."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
-
-
-class FrameCorrupt(FrameError):
-    """The bytes are not a frame, were altered, or contradict themselves."""
-
-
-class VersionUnknown(FrameError):
-    """The frame's major version is not ours."""
 
 
 class FrameTooLarge(ValueError):
@@ -95,78 +113,6 @@ class Frame(NamedTuple):
     records: tuple[Record, ...]
 
 
-# --- the body's columns ---
-
-_Readings = msgspec.Meta(max_length=READINGS_MAX)
-_Records = msgspec.Meta(max_length=RECORDS_MAX)
-_WIDTHS = {"": 0, "B": 1, "H": 2, "I": 4, "Q": 8}
-
-NUMBER_SCALED, NUMBER_FLOAT, BOOLEAN, ENUM, TEXT = range(5)
-
-
-class Integers(msgspec.Struct, array_like=True, frozen=True):
-    """n integers as ``base + offset``; offsets are unsigned, of the narrowest ``typecode`` (see array), or none."""
-
-    base: int
-    typecode: str
-    offsets: bytes
-
-    def unpack(self, count: int) -> Sequence[int]:
-        """The ``count`` integers. Raises FrameCorrupt when they are not as many."""
-        self.check(count)
-        if not self.typecode:
-            return (self.base,) * count
-        base = self.base
-        offsets = array(self.typecode)
-        offsets.frombytes(self.offsets)
-        return offsets if base == 0 else [base + offset for offset in offsets]
-
-    def check(self, count: int) -> None:
-        """Raises FrameCorrupt unless this holds ``count`` integers."""
-        width = _WIDTHS.get(self.typecode)
-        if width is None or len(self.offsets) != width * count:
-            raise FrameCorrupt("column_length", f"{len(self.offsets)} bytes of {self.typecode!r} for {count} values")
-
-
-class MetricColumn(msgspec.Struct, array_like=True):
-    """The values of one metric in one group, a value a reading.
-
-    metric   its number in the vocabulary
-    kind     NUMBER_SCALED (value = raw / 10**scale), NUMBER_FLOAT (``floats``), BOOLEAN (0, 1), ENUM (member's place),
-             TEXT (place in ``texts``)
-    absent   places that have no value (their raw number means nothing)
-    doubts   (place, quality, reason) of values that are not GOOD
-    """
-
-    metric: int
-    kind: int
-    scale: int
-    raw: Integers
-    floats: bytes
-    texts: Annotated[list[str], _Readings]
-    absent: Annotated[list[int], _Readings]
-    doubts: Annotated[list[tuple[int, int, str]], _Readings]
-
-
-class Group(msgspec.Struct, array_like=True):
-    """Readings of one shape. observed_delta_ms: from the reading before in this group, the first from observed_ms."""
-
-    count: Annotated[int, msgspec.Meta(ge=1, le=READINGS_MAX)]
-    device_index: Integers
-    observed_ms: int
-    observed_delta_ms: Integers
-    received_after_ms: Integers  # received_ms - observed_ms
-    clock: Integers
-    metrics: Annotated[list[MetricColumn], msgspec.Meta(min_length=1, max_length=len(METRICS))]
-
-
-class _Body(msgspec.Struct, array_like=True):
-    devices: Annotated[list[str], _Readings]
-    groups: Annotated[list[Group], _Readings]
-    order: Integers  # for each reading, as given: its group
-    records: Annotated[list[Record], _Records]
-
-
 class Columns(NamedTuple):
     """A frame unpacked to its columns only, for readers that work on whole columns; all lengths and places checked."""
 
@@ -178,16 +124,9 @@ class Columns(NamedTuple):
 
 
 _packer = msgspec.msgpack.Encoder()
-_body_reader = msgspec.msgpack.Decoder(_Body)
+_body_reader = msgspec.msgpack.Decoder(Body)
 _wire_reader = msgspec.msgpack.Decoder(tuple[int, str, str, int, int, int, int, int, bytes, bytes])
 _version_reader = msgspec.msgpack.Decoder(list[msgspec.Raw])
-
-
-def floats_of(column: MetricColumn) -> "array[float]":
-    """The doubles of a NUMBER_FLOAT column."""
-    doubles = array("d")
-    doubles.frombytes(column.floats)
-    return doubles
 
 
 # --- writing ---
@@ -229,7 +168,7 @@ def _digest(header: tuple[int | str, ...], body: bytes) -> bytes:
     return digest.digest()
 
 
-def _pack_body(readings: Sequence[Reading], records: Sequence[Record]) -> _Body:
+def _pack_body(readings: Sequence[Reading], records: Sequence[Record]) -> Body:
     devices: dict[str, int] = {}
     shapes: dict[tuple[str, ...], list[Reading]] = {}
     shape_places: dict[tuple[str, ...], int] = {}
@@ -240,7 +179,7 @@ def _pack_body(readings: Sequence[Reading], records: Sequence[Record]) -> _Body:
         order.append(shape_places.setdefault(shape, len(shape_places)))
         shapes.setdefault(shape, []).append(reading)
     groups = [_pack_group(shape, members, devices) for shape, members in shapes.items()]
-    return _Body(list(devices), groups, _pack_integers(order), list(records))
+    return Body(list(devices), groups, _pack_integers(order), list(records))
 
 
 def _pack_group(shape: tuple[str, ...], readings: list[Reading], devices: dict[str, int]) -> Group:
@@ -332,7 +271,7 @@ def decode_columns(payload: bytes) -> Columns:
         raise FrameCorrupt("body_zstd", str(error)) from error
     except (msgspec.MsgspecError, RecursionError, OverflowError, UnicodeDecodeError) as error:
         raise FrameCorrupt("body_invalid", str(error)) from error
-    _check(header, body)
+    check_body(body, header.samples)
     return Columns(header, body.devices, body.groups, body.order, tuple(body.records))
 
 
@@ -363,75 +302,6 @@ def _version_of(payload: bytes) -> int | None:
         return msgspec.msgpack.decode(_version_reader.decode(payload)[0], type=int)
     except (msgspec.MsgspecError, IndexError, RecursionError):
         return None
-
-
-def _check(header: FrameHeader, body: _Body) -> None:
-    """Pair of the writer's promises: every column as long as its group, every place inside its list, sums as said."""
-    samples = 0
-    for group in body.groups:
-        samples += group.count * len(group.metrics)
-        _check_places(group.device_index, group.count, len(body.devices), "device")
-        _check_places(group.clock, group.count, len(Clock), "clock")
-        for times in (group.observed_delta_ms, group.received_after_ms):
-            times.check(group.count)
-        for column in group.metrics:
-            _check_metric(column, group.count)
-    if samples != header.samples:
-        raise FrameCorrupt("samples_wrong", f"header says {header.samples}, body has {samples}")
-    count = sum(group.count for group in body.groups)
-    if count > READINGS_MAX:
-        raise FrameCorrupt("too_many_readings", str(count))
-    _check_places(body.order, count, len(body.groups), "group")
-    tally = [0] * len(body.groups)
-    for place in body.order.unpack(count):
-        tally[place] += 1
-    if tally != [group.count for group in body.groups]:
-        raise FrameCorrupt("order_wrong", "readings a group")
-
-
-def _check_metric(column: MetricColumn, count: int) -> None:
-    metric = METRICS_BY_NUMBER.get(column.metric)
-    if metric is None:
-        raise FrameCorrupt("metric_unknown", str(column.metric))
-    if column.kind == NUMBER_FLOAT and metric.type == "number":
-        if len(column.floats) != 8 * count:
-            raise FrameCorrupt("column_length", metric.name)
-        doubles = floats_of(column)
-        if not all(metric.low <= value <= metric.high for value in doubles):  # NaN fails it too
-            _refuse_unless_absent(metric, doubles, column.absent)
-    elif column.kind == NUMBER_SCALED and metric.type == "number":
-        if not 0 <= column.scale <= SCALE_MAX:
-            raise FrameCorrupt("scale_wrong", f"{metric.name} {column.scale}")
-        factor = 10**column.scale
-        values = column.raw.unpack(count)
-        if not (metric.low * factor <= min(values) and max(values) <= metric.high * factor):
-            _refuse_unless_absent(metric, [value / factor for value in values], column.absent)
-    elif column.kind == BOOLEAN and metric.type == "boolean":
-        _check_places(column.raw, count, 2, metric.name)
-    elif column.kind == ENUM and metric.type == "enum":
-        _check_places(column.raw, count, len(metric.members), metric.name)
-    elif column.kind == TEXT and metric.type == "text":
-        _check_places(column.raw, count, len(column.texts), metric.name)
-    else:
-        raise FrameCorrupt("kind_wrong", f"{metric.name} {column.kind}")
-    for place in (*column.absent, *(doubt[0] for doubt in column.doubts)):
-        if not 0 <= place < count:
-            raise FrameCorrupt("place_wrong", metric.name)
-    for _, quality, _reason in column.doubts:
-        if not 0 <= quality < len(Quality):
-            raise FrameCorrupt("quality_wrong", f"{metric.name} {quality}")
-
-
-def _refuse_unless_absent(metric: Metric, values: Sequence[float], absent: Sequence[int]) -> None:
-    gone = set(absent)
-    for place, value in enumerate(values):
-        if place not in gone and not metric.low <= value <= metric.high:
-            raise FrameCorrupt("out_of_range", f"{metric.name} {value}")
-
-
-def _check_places(places: Integers, count: int, limit: int, what: str) -> None:
-    if count and (values := places.unpack(count)) and not 0 <= min(values) <= max(values) < limit:
-        raise FrameCorrupt("place_wrong", what)
 
 
 def _unpack_group(group: Group, devices: list[str]) -> list[Reading]:

@@ -202,7 +202,8 @@ class LaneState(Message, kw_only=True):
 
 
 class GatewayState(Message, kw_only=True):
-    """Retained birth, heartbeat and death. Death is the will: same ``session``, online False, no lanes."""
+    """Retained birth, heartbeat and death. Death is the will: same ``session``, online False, no lanes; one with ``at_ms``
+    is the gateway's own word that it leaves."""
 
     online: bool
     session: str  # random, one a connection; pairs a death with its birth

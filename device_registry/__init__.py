@@ -6,9 +6,10 @@ All queries are in this package, so that scoping to a tenant has one place. Open
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
 """
 
-from device_registry.adoption import adopt_device, device_seen, sighting_fault
+from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
+from device_registry.charging import put_site_charging, site_charging
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
-from device_registry.desired import desired_states, desired_versions, reported
+from device_registry.desired import Sign, desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
 from device_registry.errors import (
     SESSION_LOST,
@@ -17,10 +18,11 @@ from device_registry.errors import (
     DatabaseUnavailable,
     NotFound,
     RegistryError,
+    ValueRefused,
     database_errors,
 )
 from device_registry.ids import device_id
-from device_registry.models import Community, Device, Facility, Gateway
+from device_registry.models import Community, Device, Facility, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
 from device_registry.places import (
     communities,
@@ -34,6 +36,15 @@ from device_registry.places import (
     put_gateway,
 )
 from device_registry.postgres import PostgresAddress
+from device_registry.profiles import (
+    add_profile,
+    profile_places,
+    profile_versions,
+    push_profile,
+    recovered,
+    recoveries,
+    refused_profiles,
+)
 
 __all__ = [
     "APPS",
@@ -49,8 +60,13 @@ __all__ = [
     "Name",
     "NotFound",
     "PostgresAddress",
+    "ProfileVersion",
+    "Recovery",
     "RegistryError",
+    "Sign",
+    "ValueRefused",
     "Where",
+    "add_profile",
     "adopt_device",
     "change_device",
     "communities",
@@ -64,16 +80,25 @@ __all__ = [
     "device_seen",
     "devices",
     "devices_at",
+    "devices_seen",
     "facilities",
     "facility",
     "gateway",
     "gateways",
     "migrate",
     "open_database",
+    "profile_places",
+    "profile_versions",
+    "push_profile",
     "put_community",
     "put_facility",
     "put_gateway",
+    "put_site_charging",
+    "recovered",
+    "recoveries",
+    "refused_profiles",
     "reported",
     "sighting_fault",
+    "site_charging",
     "writing",
 ]

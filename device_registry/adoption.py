@@ -1,5 +1,7 @@
 """From what a gateway has seen to a device in the registry."""
 
+from collections.abc import Sequence
+
 from contracts.messages import DeviceSeen
 from contracts.vocabulary import KINDS
 from device_registry.database import writing
@@ -9,6 +11,9 @@ from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
 from device_registry.models import Device, Facility, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
+
+PLACED_MAX = 1_000
+"""Sightings that are placed at once: a query names each of them, and databases bound that."""
 
 
 def sighting_fault(seen: DeviceSeen) -> str:
@@ -21,24 +26,34 @@ def sighting_fault(seen: DeviceSeen) -> str:
 
 
 async def device_seen(gateway_id: str, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device | None:
-    """Note a sighting: make the device, or follow a change of its profile. Idempotent, in any order.
+    """One sighting, see ``devices_seen``. Returns the device, or None when the gateway is not known."""
+    rows = await devices_seen(gateway_id, [seen], now_ms, adopt)
+    return rows[0] if rows else None
 
-    seen   has no ``sighting_fault``
-    adopt  a new device is part of the community at once; else it waits as ``pending``
-    Returns the device, or None when the gateway is not known: the sighting then waits for ``put_gateway``.
+
+async def devices_seen(gateway_id: str, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
+    """Note sightings: make the devices, or follow a change of their profile. Idempotent, in any order.
+
+    All in one transaction, and the desired state, which names every device, is written once.
+
+    sightings  have no ``sighting_fault``
+    adopt      a new device is part of the community at once; else it waits as ``pending``
+    Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``.
     """
     async with writing():
         gateway = await Gateway.get_or_none(id=gateway_id)
-        if gateway is None:
+        if gateway is not None:
+            return await _place_all(gateway, sightings, now_ms, adopt)
+        for seen in sightings:
             await _keep_waiting(gateway_id, seen)
-            return None
-        return await _place(gateway, seen, now_ms, adopt)
+        return []
 
 
 async def place_waiting(gateway: Gateway, now_ms: int, adopt: bool) -> None:
     """Place what this gateway has seen before the registry knew it. Call it within a transaction."""
-    for row in await Sighting.filter(gateway_id=gateway.id).order_by("id"):
-        seen = DeviceSeen(
+    waiting = Sighting.filter(gateway_id=gateway.id)
+    sightings = [
+        DeviceSeen(
             device=row.external_id,
             profile=row.profile,
             profile_version=row.profile_version,
@@ -47,8 +62,11 @@ async def place_waiting(gateway: Gateway, now_ms: int, adopt: bool) -> None:
             name=row.name,
             at_ms=row.seen_ms,
         )
-        await _place(gateway, seen, now_ms, adopt)
-        await row.delete()
+        for row in await waiting.order_by("id")
+    ]
+    for start in range(0, len(sightings), PLACED_MAX):
+        await _place_all(gateway, sightings[start : start + PLACED_MAX], now_ms, adopt)
+    await waiting.delete()
 
 
 async def adopt_device(device_id: str, now_ms: int) -> Device:
@@ -64,35 +82,50 @@ async def adopt_device(device_id: str, now_ms: int) -> Device:
         return row
 
 
-async def _place(gateway: Gateway, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device:
-    await Profile.get_or_create(
-        profile=seen.profile,
-        version=seen.profile_version,
-        defaults={"kind": seen.kind, "first_seen_ms": seen.at_ms},
-    )
-    row = await Device.get_or_none(gateway_id=gateway.id, external_id=seen.device)
-    if row is None:
-        row = await _new_device(gateway, seen, now_ms, adopt)
-    elif seen.at_ms <= row.seen_ms:
-        return row  # a repetition, or older than what is known
-    else:
-        row.profile, row.profile_version, row.verbs = seen.profile, seen.profile_version, list(seen.verbs)
-        row.seen_ms = seen.at_ms
-        if seen.kind != row.kind:
-            row.kind = seen.kind
-            row.facility_id = (await _facility_of_kind(gateway.community_id, seen.kind, now_ms)).id
-        if row.named_by == "source":
-            row.name_zh, row.name_en = device_name(seen.kind, seen.device, seen.name)
+async def _place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
+    """Asks and writes per batch, not per device: a gateway's first day names all it has at once."""
+    rows = await Device.filter(gateway_id=gateway.id, external_id__in={seen.device for seen in sightings})
+    known = {row.external_id: row for row in rows}
+    facilities = {
+        kind: await _facility_of_kind(gateway.community_id, kind, now_ms)
+        for kind in sorted({seen.kind for seen in sightings})
+    }
+    for profile, version in sorted({(seen.profile, seen.profile_version) for seen in sightings}):
+        first = next(seen for seen in sightings if (seen.profile, seen.profile_version) == (profile, version))
+        defaults = {"kind": first.kind, "first_seen_ms": first.at_ms}
+        await Profile.get_or_create(profile=profile, version=version, defaults=defaults)
+    born: dict[str, Device] = {}
+    changed: dict[str, Device] = {}
+    for seen in sightings:
+        row = known.get(seen.device)
+        if row is None:
+            row = known[seen.device] = born[seen.device] = _new_device(
+                gateway, facilities[seen.kind], seen, now_ms, adopt
+            )
+        elif seen.at_ms > row.seen_ms:  # else a repetition, or older than what is known
+            _follow(row, facilities[seen.kind], seen)
+            if seen.device not in born:
+                changed[seen.device] = row
+    await Device.bulk_create(born.values())
+    for row in changed.values():
         await row.save()
-    if row.status == "adopted":
+    if any(row.status == "adopted" for row in (*born.values(), *changed.values())):
         await write_desired(gateway.id, now_ms)
-    return row
+    return [known[seen.device] for seen in sightings]
 
 
-async def _new_device(gateway: Gateway, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device:
-    facility = await _facility_of_kind(gateway.community_id, seen.kind, now_ms)
+def _follow(row: Device, facility: Facility, seen: DeviceSeen) -> None:
+    row.profile, row.profile_version, row.verbs = seen.profile, seen.profile_version, list(seen.verbs)
+    row.seen_ms = seen.at_ms
+    if seen.kind != row.kind:
+        row.kind, row.facility_id = seen.kind, facility.id
+    if row.named_by == "source":
+        row.name_zh, row.name_en = device_name(seen.kind, seen.device, seen.name)
+
+
+def _new_device(gateway: Gateway, facility: Facility, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device:
     name = device_name(seen.kind, seen.device, seen.name)
-    return await Device.create(
+    return Device(
         id=id_of(gateway.id, seen.device),
         community_id=gateway.community_id,
         facility_id=facility.id,

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
-from device_registry.postgres import PostgresAddress
+from device_registry.postgres import CONNECT_S, PostgresAddress
 
 APPS: Mapping[str, str] = {"registry": "device_registry"}
 """App label -> package; the package has ``models`` and ``migrations``."""
@@ -20,6 +21,7 @@ Where = str | PostgresAddress
 """A database: ``sqlite:///path``, or one on a server."""
 
 WRITING_LOCK = 0x4C4E4C02
+MIGRATING_LOCK = 0x4C4E4C04
 
 
 def config(where: Where, apps: Mapping[str, str] = APPS) -> dict[str, Any]:
@@ -63,7 +65,11 @@ async def writing() -> AsyncIterator[None]:
 
 
 async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:
-    """Apply what is missing, oldest first, each migration in one transaction. Returns the names of what was applied."""
+    """Apply what is missing, oldest first, each migration in one transaction. Returns the names of what was applied.
+
+    On PostgreSQL any number of processes may do so at once: one does it, the others find nothing to do. A SQLite file
+    belongs to one process, and its caller sees to that.
+    """
     applied: list[str] = []
 
     def note(event: str, label: str, name: str) -> None:
@@ -72,11 +78,24 @@ async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:
 
     settings = config(where, apps)
     context = TortoiseContext()
-    async with context:
+    async with _migrating_alone(where), context:
         await context.init(config=settings, use_tz=False)
         executor = MigrationExecutor(context.db(), settings["apps"])
         await executor.migrate(progress=note)
     return applied
+
+
+@asynccontextmanager
+async def _migrating_alone(where: Where) -> AsyncIterator[None]:
+    if isinstance(where, str):
+        yield
+        return
+    connection = await asyncpg.connect(**where.connect_options(), timeout=CONNECT_S)
+    try:  # held by the session: whatever becomes of this process, the server frees it
+        await connection.execute("SELECT pg_advisory_lock($1)", MIGRATING_LOCK)
+        yield
+    finally:
+        connection.terminate()
 
 
 __all__: Sequence[str] = ("APPS", "config", "migrate", "open_database", "writing")

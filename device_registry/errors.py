@@ -5,6 +5,8 @@ RegistryError
 └── Conflict            the change contradicts what is there
 OSError
 └── DatabaseUnavailable   the disk or the database does not take it: hold and try again
+ValueError
+└── ValueRefused    the database never takes this value, however often it is tried: pass over it
 """
 
 import asyncio
@@ -12,7 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import asyncpg
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
 
 SESSION_LOST = (OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """After these nothing is known of a session's state; asyncpg calls it an internal error when the server's last word
@@ -49,12 +51,34 @@ class DatabaseUnavailable(OSError):
     """The database can't be used now: a full disk, a lock held too long, a server that is away or hangs."""
 
 
+class ValueRefused(ValueError):
+    """The database never takes this value: a number that is too large, a NUL in a text, a key that is too long."""
+
+
+_REFUSING = ("22", "23", "54")
+"""Classes of SQLSTATE: data exception, integrity constraint violation, program limit exceeded."""
+
+
+def _refuses_value(error: BaseException) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "")[:2] in _REFUSING
+    # asyncpg's own word on a value that it can't send is an InterfaceError; Tortoise wraps the server's word.
+    return isinstance(error, IntegrityError) or (
+        isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    )
+
+
 @contextmanager
 def database_errors() -> Generator[None]:
-    """Turns what the database's driver says of the world into DatabaseUnavailable; for tasks that try again."""
+    """Turns what the database's driver says of the world into DatabaseUnavailable, for tasks that try again; and what it
+    says of a value into ValueRefused."""
     try:
         yield
     except DatabaseUnavailable:
         raise
+    except OverflowError as error:  # SQLite's driver of a number
+        raise ValueRefused(str(error)) from error
     except UNAVAILABLE as error:
+        if _refuses_value(error):
+            raise ValueRefused(str(error)) from error
         raise DatabaseUnavailable(str(error) or type(error).__name__) from error

@@ -1,4 +1,4 @@
-"""`edge-agent`: run, provision, doctor, status, ledger, decode, profile check."""
+"""`edge-agent`: run, provision, doctor, status, ledger, discover, decode, profile check."""
 
 import argparse
 import asyncio
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts.log_format import log_as_json
+from edge_agent.discovery.lines import discovery_lines, read_discoveries
 from edge_agent.outbox.file import OutboxNewer
 from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
-from edge_agent.profiles.check import check_files
+from edge_agent.profiles.faults import check_files
 from edge_agent.profiles.lines import sample_lines
 from edge_agent.settings import Settings, SettingsError, load_settings
 from edge_agent.status import NoAgent, ledger_of, read_status, status_lines
@@ -46,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         verb.set_defaults(handler=_status if name == "status" else _ledger)
         _config(verb)
     _config(run)
+
+    discover = verbs.add_parser("discover", help="topics that no profile reads, and which profile could")
+    discover.add_argument("--json", action="store_true", help="as one JSON array")
+    discover.add_argument("--watch", type=float, metavar="SECONDS", help="again and again, so often")
+    discover.set_defaults(handler=_discover)
+    _config(discover)
 
     doctor = verbs.add_parser("doctor", help="check the site: a line a check, and what to do next")
     doctor.add_argument("--json", action="store_true", help="as one JSON array")
@@ -124,6 +131,16 @@ def _status(options: argparse.Namespace) -> int:
     for line in status_lines(status):
         print(line)
     return 0 if status["running"] else 1
+
+
+def _discover(options: argparse.Namespace) -> int:
+    data_dir = Path(_settings(options).data_dir)
+    while True:
+        found = read_discoveries(data_dir)
+        print(json.dumps(found) if options.json else "\n".join(discovery_lines(found)), flush=True)
+        if not options.watch:
+            return 0
+        time.sleep(max(0.1, options.watch))
 
 
 def _doctor(options: argparse.Namespace) -> int:

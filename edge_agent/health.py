@@ -1,4 +1,4 @@
-"""The agent's small HTTP door on loopback: /healthz, /readyz, /metrics, /status. Answers GET, a request a connection."""
+"""The agent's HTTP door on loopback: /healthz, /readyz, /metrics, /status, /discoveries. GET, one a connection."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
+
+from contracts.messages import Discovered
 
 REQUEST_BYTES_MAX = 4_096
 REQUEST_TIMEOUT_S = 5.0
@@ -17,6 +19,7 @@ async def serve_health(
     host: str,
     port: int,
     look: Callable[[], Awaitable[Status]],
+    discoveries: Callable[[], list[Discovered]],
     metrics: CollectorRegistry,
     listening: Callable[[int], None],
 ) -> None:
@@ -35,7 +38,9 @@ async def serve_health(
             return 200, "text/plain; version=0.0.4", generate_latest(metrics)
         if path == "/status":
             return 200, "application/json", msgspec.json.encode(await look())
-        return 404, "text/plain", b"there are /healthz, /readyz, /metrics and /status\n"
+        if path == "/discoveries":
+            return 200, "application/json", msgspec.json.encode(discoveries())
+        return 404, "text/plain", b"there are /healthz, /readyz, /metrics, /status and /discoveries\n"
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

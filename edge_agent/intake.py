@@ -4,9 +4,9 @@ import hashlib
 import logging
 from collections.abc import Callable
 
-from contracts.messages import DeviceSeen, Refused
+from contracts.messages import DeviceSeen, Recovered, Refused
 from contracts.vocabulary import URGENT
-from edge_agent.outbox.batch import Batch, Delivery, RawMessage, SeenDevice
+from edge_agent.outbox.batch import Batch, Delivery, KeptMessage, RawMessage, SeenDevice
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import Decoded, ProfileSet, Undecodable
 from edge_agent.quota import Quota
@@ -19,12 +19,16 @@ FOLD_MS = 60_000
 FOLDS_MAX = 1_000
 """Different (topic, reason) pairs that are remembered; a flood of more is folded under one name."""
 RAW_BYTES_MAX = 16_384
+"""A refused message that is longer is not kept."""
+UNREAD = ("topic_unknown", "no_profile")
+"""Why a message is offered to discovery: no profile reads it at all."""
 
 
 class Intake:
     """Takes waves of messages, decodes them, and puts them into the writer's pending batch.
 
     full, drained   called when more than ``messages_max`` wait for their commit, and when they no longer do
+    unread          called with topic, payload and time of what no profile reads
     observe         called with what was decoded of a device that can be told something (commands wait for it)
     """
 
@@ -41,6 +45,7 @@ class Intake:
         observe: Callable[[Decoded], None],
         full: Callable[[], None],
         drained: Callable[[], None],
+        unread: Callable[[str, bytes, int], None],
     ) -> None:
         self.profiles = profiles
         self.devices = devices
@@ -58,6 +63,7 @@ class Intake:
         self._observe = observe
         self._full = full
         self._drained = drained
+        self._unread = unread
         self._in_progress: dict[int, bytes] = {}
         self._waiting = 0
         self._is_full = False
@@ -66,7 +72,7 @@ class Intake:
 
     def take(self, publishes: list[Publish]) -> None:
         """Decode a wave of messages into the pending batch."""
-        now_ms = self._now_ms()
+        now_ms, steady_ms = self._now_ms(), self._steady_ms()
         batch = self._writer.pending
         self._is_followed = log.isEnabledFor(logging.DEBUG)
         for publish in publishes:
@@ -79,7 +85,7 @@ class Intake:
                 batch.acks.append(publish.packet_id)
             batch.messages += 1
             self._waiting += 1
-            self._decode(publish, now_ms, batch)
+            self._decode(publish, now_ms, steady_ms, batch)
         self.messages += len(publishes)
         if self._waiting >= self._messages_max and not self._is_full:
             self._is_full = True
@@ -99,8 +105,8 @@ class Intake:
             return True
         return False
 
-    def _decode(self, publish: Publish, now_ms: int, batch: Batch) -> None:
-        if not self._quota.allows(publish.topic, self._steady_ms()):  # the clock may be set back
+    def _decode(self, publish: Publish, now_ms: int, steady_ms: int, batch: Batch) -> None:
+        if not self._quota.allows(publish.topic, steady_ms):  # the clock may be set back
             self._refuse(publish, Undecodable("quota_exceeded", "this topic says too much"), now_ms, batch)
             return
         try:
@@ -108,7 +114,18 @@ class Intake:
         except Undecodable as error:
             if not self.profiles.is_spoken(publish.topic):
                 self._refuse(publish, error, now_ms, batch)
+                if error.reason in UNREAD:
+                    self._unread(publish.topic, publish.payload, now_ms)
             return
+        self._take_in(decoded, now_ms, batch)
+        for part in decoded:
+            if part.verbs:
+                self._observe(part)
+            if self._is_followed:
+                about = {"topic": publish.topic, "device": part.device, "commit": batch.number}
+                log.debug("message decoded", extra=about)
+
+    def _take_in(self, decoded: tuple[Decoded, ...], now_ms: int, batch: Batch) -> None:
         for part in decoded:
             self.readings += len(part.readings)
             for reading in part.readings:
@@ -117,12 +134,43 @@ class Intake:
                 (batch.urgent_readings if urgent else batch.readings).append(reading)
             device = part.readings[0].device
             known = self.devices.get(device)
-            if known is None or known.profile != part.profile or (part.name and known.name != part.name):
+            if (
+                known is None
+                or (known.profile, known.profile_version) != (part.profile, part.profile_version)
+                or (part.name and known.name != part.name)
+            ):
                 self._see(device, part, known, now_ms, batch)
-            if part.verbs:
-                self._observe(part)
-            if self._is_followed:
-                log.debug("message decoded", extra={"topic": publish.topic, "device": device, "commit": batch.number})
+
+    def read_again(self, kept: list[KeptMessage]) -> int:
+        """Try refused messages once more. What can be read now goes, with the time at which it came, into one batch.
+
+        Nothing of a message may be pending already: it would be read twice. Returns how many could be read.
+        """
+        now_ms = self._now_ms()
+        batch = self._writer.pending
+        recovered: dict[tuple[str, str, int], int] = {}
+        still: dict[str, int] = {}
+        for message in kept:
+            try:
+                decoded = self.profiles.decode(message.topic, message.payload, message.at_ms)
+            except Undecodable:
+                still[message.topic] = still.get(message.topic, 0) + 1
+                continue
+            self._take_in(decoded, now_ms, batch)
+            batch.read_after_all.append(message.number)
+            key = message.topic, decoded[0].profile, decoded[0].profile_version
+            recovered[key] = recovered.get(key, 0) + 1
+        for (topic, profile, version), count in recovered.items():
+            batch.bulk.append(
+                Recovered(
+                    topic=topic, profile=profile, profile_version=version, count=count, still=still.get(topic, 0),
+                    at_ms=now_ms,
+                )
+            )  # fmt: skip
+        if recovered:
+            log.info("refused messages are read after all", extra={"messages": len(batch.read_after_all)})
+            self._writer.wake(at_once=True)
+        return sum(recovered.values())
 
     def _see(self, device: str, part: Decoded, known: SeenDevice | None, now_ms: int, batch: Batch) -> None:
         name = part.name or (known.name if known else "")
@@ -149,10 +197,18 @@ class Intake:
             )
         )
 
+    def refuse(self, topic: str, payload: bytes, reason: str, detail: str) -> None:
+        """Quarantine what did not come through the local broker."""
+        publish = Publish(topic, payload, 0, False, False, 0)
+        self._refuse(publish, Undecodable(reason, detail), self._now_ms(), self._writer.pending)
+        self._writer.wake()
+
     def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch) -> None:
         """Quarantine: the first of a kind at once, what follows within a minute as a count with the next one."""
         self.refusals[error.reason] = self.refusals.get(error.reason, 0) + 1
         topic = publish.topic[:256]
+        if error.reason != "quota_exceeded" and len(publish.payload) <= RAW_BYTES_MAX and topic == publish.topic:
+            batch.raw.append(RawMessage(topic, publish.payload, error.reason, now_ms))
         key = (topic, error.reason)
         if key not in self._folds and len(self._folds) >= FOLDS_MAX:
             key = ("", error.reason)
@@ -174,7 +230,6 @@ class Intake:
                 at_ms=now_ms,
             )
         )
-        batch.raw.append(RawMessage(topic, publish.payload[:RAW_BYTES_MAX], error.reason, now_ms))
         log.warning("message refused", extra={"topic": topic, "reason": error.reason, "detail": error.detail[:200]})
 
     def fold_out(self) -> None:
@@ -205,8 +260,6 @@ class Intake:
             self._is_full = False
             self._drained()
 
-    def session_new(self) -> None:
-        """The local broker has no session of ours: nothing of before will be delivered again."""
+    def forget_deliveries(self) -> None:
+        """The local broker has a new session: nothing of before will be delivered again."""
         self._in_progress.clear()
-        self._writer.pending.session_new = True
-        self._writer.wake()

@@ -5,27 +5,32 @@ import contextlib
 import gc
 import logging
 import random
+import secrets
 import signal
 import sqlite3
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
-import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
-from contracts.messages import Command, DesiredState, GatewayState, Reported
+from contracts.messages import Command, DesiredState, Discovered, GatewayState
 from contracts.mqtt_client import MqttClient
+from contracts.profile_signature import public_keys
+from edge_agent.applying import Applying
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
-from edge_agent.downlink import Executor
+from edge_agent.discovery import Discovery, Proposer
+from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
+from edge_agent.local_session import SUBSCRIBED, LocalSession
 from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
 from edge_agent.outbox.file import may_pass
@@ -39,8 +44,11 @@ from edge_agent.shut_door import ShutDoor, say_where
 from edge_agent.southbound import Southbound
 from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
-from edge_agent.uplink.publisher import CloudAddress
+from edge_agent.uplink.session import CloudAddress
 from edge_agent.uplink.tls import client_context
+
+if TYPE_CHECKING:
+    from edge_agent.ocpp.central import Central
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +93,7 @@ class Agent:
             settings.outbox_age_ms_max, settings.disk_free_bytes_min, checkpoint,
         )  # fmt: skip
         if not self.clock.goes_on:
-            self.clock.run = max(self.clock.run, self.outbox.last_unsure_run() + 1)
+            self.clock.run = max(self.clock.run, self.outbox.unsure_times.last_run() + 1)
         self.outbox.unsure_run = 0 if self.clock.sure else self.clock.run
         self._keep_clock()  # at once: the next start in this boot must count on from the same offset
         self.instance = instance_of(data_dir)
@@ -95,20 +103,24 @@ class Agent:
             self.on_renewed, self.commit_seconds.time,
         )  # fmt: skip
         devices = self.outbox.devices()
+        self.local_session = LocalSession(
+            self.writer, bool(self.outbox.document(SUBSCRIBED)), lambda: self.intake.forget_deliveries()
+        )
         self.southbound = Southbound(
             settings.local_mqtt_host,
             settings.local_mqtt_port,
             settings.gateway_id,
             lambda publishes: self.intake.take(publishes),
-            lambda: self.intake.session_new(),
+            self.local_session,
             jitter(),
             settings.local_mqtt_username,
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            self.profiles, self.writer, devices, self._tell, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
+        self.discovery = Discovery(Proposer(self.profiles), self.on_discovered, self.now_ms)
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -121,6 +133,7 @@ class Agent:
             self.executor.observe,
             self.southbound.pause,
             self.southbound.resume,
+            self.discovery.catalogue.note,
         )
         self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
         self.uplink = Uplink(
@@ -145,12 +158,17 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.central = self._central_system(jitter()) if settings.ocpp_port else None
+        self.applying = Applying(
+            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.now_ms, checkpoint,
+            self.on_applied,
+        )  # fmt: skip
+        if self.central is not None:
+            self.central.apply(self.applying.desired.charging)
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
-            lambda: self.desired.version,
+            self.applying, self.central,
         )  # fmt: skip
-        kept = self.outbox.document("desired")
-        self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
         """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
@@ -174,13 +192,13 @@ class Agent:
         shift_ms, error_ms = self.clock.heard(cloud_ms, asked_ms, answered_ms)
         if abs(shift_ms) >= UNSURE_MS:
             log.warning("clock was wrong", extra={"shift_ms": shift_ms, "error_ms": error_ms})
-        if was_sure and not shift_ms and not self.outbox.is_healing:
+        if was_sure and not shift_ms and not self.outbox.unsure_times.is_healing:
             return
-        if not was_sure or self.outbox.is_healing:
+        if not was_sure or self.outbox.unsure_times.is_healing:
             moved = shift_ms if abs(shift_ms) >= UNSURE_MS else 0
             if self.outbox.unsure_run:
                 self._move_pending(moved)  # what is being committed is ahead of the call below, and marked
-            frames = await self.writer.call(self.outbox.heal_clock, moved, error_ms)
+            frames = await self.writer.call(self.outbox.unsure_times.heal, moved, error_ms)
             if frames:
                 log.warning("times taken before were moved", extra={"frames": frames, "shift_ms": shift_ms})
         self._keep_clock()
@@ -194,18 +212,40 @@ class Agent:
         """The outbox was damaged and begun anew."""
         self.uplink.renewed()
 
+    def _central_system(self, chance: random.Random) -> "Central":
+        """The central system for charge points."""
+        from edge_agent.ocpp.central import central_system  # memory that only such sites pay for
+
+        return central_system(
+            self.settings, self.writer, self.intake, self.now_ms, self._monotonic_ms,
+            lambda: self.clock.sure or self.clock.possible, secrets.token_hex, chance, self.checkpoint,
+        )  # fmt: skip
+
+    async def _tell(self, topic: str, payload: bytes, qos: int, retain: bool) -> Outcome | None:
+        """Tell a device something: a charge point through its own connection, all others through the local broker."""
+        if self.central is not None and topic.startswith("ocpp/"):
+            return await self.central.tell(topic, payload)
+        await self.southbound.publish(topic, payload, qos, retain)
+        return None
+
+    def on_discovered(self, found: Discovered) -> None:
+        """There is something new about a topic that no profile reads."""
+        self.writer.pending.bulk.append(found)
+        self.writer.wake()
+
     def on_command(self, command: Command) -> None:
         """A command from the cloud."""
         self.executor.submit(command)
 
     def on_desired(self, desired: DesiredState, document: bytes) -> None:
         """A new version of the desired state. It never touches the outbox's frames."""
-        if desired.version == self.desired.version:
-            return
-        self.desired = desired
-        self.writer.pending.documents["desired"] = document
-        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self.now_ms()))
-        self.writer.wake()
+        self.applying.submit(desired, document)
+
+    def on_applied(self, desired: DesiredState) -> None:
+        """A document is in use: parts other than profiles and devices take what is theirs here."""
+        if self.central is not None:
+            self.central.apply(desired.charging)
+        log.info("desired state applied", extra={"version": desired.version})
 
     def state(self) -> GatewayState:
         """Birth and heartbeat."""
@@ -217,8 +257,8 @@ class Agent:
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
             agent_version=VERSION,
-            desired_version=self.desired.version,
-            outbox_bytes=self.outbox.bytes,
+            desired_version=self.applying.desired.version,
+            outbox_bytes=self.outbox.held_bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
             outbox_hours_until_full=self.standing.hours_until_full(),
             lanes=[*self.outbox.lanes.values(), *self.outbox.ended],
@@ -235,20 +275,26 @@ class Agent:
             writer = writing.create_task(self.writer.run(), name="writer")
             try:
                 async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.applying.run(), name="desired state")
                     tasks.create_task(self.executor.run(), name="commands")
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
+                    tasks.create_task(self.discovery.run(), name="discovery")
                     tasks.create_task(self._keep_house(), name="keep house")
+                    if self.central is not None:
+                        tasks.create_task(self.central.run(), name="charge points")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         metrics = figures(self.standing.status, self.commit_seconds)
-                        serving = serve_health(*door, self.standing.look, metrics, self._listening)
+                        serving = serve_health(
+                            *door, self.standing.look, self.discovery.listed, metrics, self._listening
+                        )
                         tasks.create_task(serving, name="health")
             finally:
                 writer.cancel()
 
     def _keep_clock(self) -> None:
-        if self.clock.sure and (self.outbox.unsure_run or self.outbox.is_healing):
+        if self.clock.sure and (self.outbox.unsure_run or self.outbox.unsure_times.is_healing):
             return  # after a crash the next start must still know that there are times to be moved
         try:
             write_kept(Path(self.settings.data_dir), self.clock.kept(self._monotonic_ms()))
@@ -287,6 +333,19 @@ class Agent:
     def _listening(self, port: int) -> None:
         say_where(self.settings, port)
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
+
+
+def profile_keys(settings: Settings) -> list[Ed25519PublicKey]:
+    """Whose profiles are taken from the cloud: nobody's without the file. Read anew, so that keys can be changed."""
+    if not settings.profile_key_file:
+        return []
+    try:
+        return public_keys(Path(settings.profile_key_file).read_bytes())
+    except (OSError, ValueError) as error:
+        log.error(
+            "LINLI_PROFILE_KEY_FILE can't be used", extra={"file": settings.profile_key_file, "error": str(error)}
+        )
+        return []
 
 
 async def opened(settings: Settings) -> Agent:

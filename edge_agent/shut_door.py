@@ -29,7 +29,9 @@ class ShutDoor:
         self._reason = reason
         if self._serving is None:
             door = self._settings.health_host, self._settings.health_port
-            serving = serve_health(*door, self._look, CollectorRegistry(), lambda port: say_where(self._settings, port))
+            serving = serve_health(
+                *door, self._look, list, CollectorRegistry(), lambda port: say_where(self._settings, port)
+            )
             self._serving = asyncio.create_task(serving, name="health")
 
     async def _look(self) -> dict[str, Any]:

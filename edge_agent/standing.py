@@ -4,11 +4,12 @@ import contextlib
 import sqlite3
 from asyncio import timeout
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from contracts import VERSION
+from edge_agent.applying import Applying
 from edge_agent.clock import GatewayClock
 from edge_agent.intake import Intake
 from edge_agent.machine import resident_bytes
@@ -17,6 +18,9 @@ from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.ocpp.central import Central
 
 LOST = {
     "broker_only": "its broker confirms what is said, its ingest does not answer; frames wait",
@@ -43,7 +47,8 @@ class Standing:
         window: SendWindow,
         clock: GatewayClock,
         now_ms: Callable[[], int],
-        desired_version: Callable[[], int],
+        applying: Applying,
+        central: "Central | None" = None,
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -53,7 +58,8 @@ class Standing:
         self._window = window
         self._clock = clock
         self._now_ms = now_ms
-        self._desired_version = desired_version
+        self._applying = applying
+        self._central = central
         self._fill = FillRate()
         self._oldest_unacked_ms: int | None = None
 
@@ -74,12 +80,18 @@ class Standing:
             cloud = lost
         elif not cloud and not self._uplink.ingest_online:
             cloud = "its broker is there, its ingest is not; frames wait"
+        resting = self._intake.profiles.guard.resting()
         local = "" if self._southbound.connected else self._southbound.failing or "not connected yet"
+        charging = {"charge_points": self._central.hindrance()} if self._central is not None else {}
         return {
             "local_broker": local,
             "outbox": self._writer.failing,
             "cloud": cloud,
+            "profiles": "; ".join(
+                [f"{profile} is too slow and rests, for {left_s} s still" for profile, left_s in resting.items()]
+            ),
             "clock": "" if self._clock.sure else "the cloud has not confirmed the time since the machine's start",
+            **charging,
         }
 
     async def look(self) -> dict[str, Any]:
@@ -115,19 +127,20 @@ class Standing:
                 "samples": intake.samples,
                 "repeats": intake.repeats,
                 "commits": self._writer.pending.number - 1,
-                "frames_sent": uplink.frames_sent,
-                "frames_sent_again": uplink.frames_again,
-                "frames_acked": uplink.frames_acked,
-                "frames_conflicting": uplink.conflicts,
-                "bytes_sent": uplink.bytes_sent,
+                "frames_sent": uplink.frames.frames_sent,
+                "frames_sent_again": uplink.frames.frames_sent_again,
+                "frames_acked": uplink.frames.frames_acked,
+                "conflicts": uplink.conflicts,
+                "bytes_sent": uplink.frames.bytes_sent,
                 "cloud_sessions": uplink.sessions,
                 "local_sessions": self._southbound.sessions,
+                "charge_point_calls": self._central.calls if self._central else 0,
             },
             "gauges": {
                 "buffered_samples": sum(lane.buffered for lane in lanes),
                 "dropped_samples": sum(lane.dropped for lane in lanes),
                 "oldest_unacked_age_ms": max(0, self._now_ms() - oldest_ms) if oldest_ms is not None else 0,
-                "outbox_bytes": outbox.bytes,
+                "outbox_bytes": outbox.held_bytes,
                 "outbox_unacked_bytes": outbox.unacked_bytes,
                 "outbox_bytes_max": self._settings.outbox_bytes_max,
                 "outbox_room_bytes": outbox.room_bytes,
@@ -146,10 +159,19 @@ class Standing:
                 "fenced": int(uplink.fenced),
                 "cloud_connected": int(uplink.connected),
                 "local_broker_connected": int(self._southbound.connected),
+                "charge_points": len(self._central.site.points) if self._central else 0,
+                "charge_points_connected": len(self._central.links) if self._central else 0,
+                "charging_transactions": len(self._central.site.book.open) if self._central else 0,
                 "resident_bytes": resident_bytes(),
             },
             "refused": dict(intake.refusals),
+            "charge_points_refused": dict(self._central.refused) if self._central else {},
+            "charge_points": self._central.status() if self._central else [],
             "given_up": dict(outbox.given_up),
             "lanes": [msgspec.to_builtins(lane) for lane in lanes],
-            "desired_version": self._desired_version(),
+            "desired_version": self._applying.desired.version,
+            "profiles": {
+                "travelled": {name: each.version for name, each in self._applying.now.taken.items()},
+                "refused": dict(self._applying.now.refused),
+            },
         }

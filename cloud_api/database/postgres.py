@@ -34,7 +34,8 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
-        """A connection from the pool. Raises DatabaseUnavailable, also for what goes wrong while it is lent."""
+        """A connection from the pool. Raises DatabaseUnavailable and ValueRefused, also for what goes wrong while it is
+        lent."""
         with database_errors():
             connection = await self._pool.acquire(timeout=ACQUIRE_S)
             try:
@@ -62,13 +63,18 @@ class PostgresDatabase:
             for sql, values in statements:
                 await connection.execute(sql, *values)
 
-    async def make_schema(self) -> None:
-        """Make what is missing. Several processes may do so at once."""
+    async def make_schema(self, *later: str) -> None:
+        """Make what is missing. Several processes may do so at once.
+
+        later  statements that may be repeated, for what has come after the first version
+        """
         schema = (Path(__file__).parent / "postgres.sql").read_text(encoding="utf-8")
         async with self.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", SCHEMA_LOCK)
             if await connection.fetchval("SELECT to_regclass('cursors')") is None:  # the last one: then all are there
                 await connection.execute(schema)
+            for statement in later:
+                await connection.execute(statement)
 
     @property
     def connections(self) -> int:

@@ -11,7 +11,8 @@ class Statement(NamedTuple):
 
 
 class Database(Protocol):
-    """Raises DatabaseUnavailable when the disk, or the server, does not take it: hold and try again."""
+    """Raises DatabaseUnavailable when the disk, or the server, does not take it: hold and try again.
+    Raises ValueRefused for a value that it never takes."""
 
     async def fetch(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """All rows of a query."""

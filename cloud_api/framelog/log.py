@@ -32,6 +32,20 @@ class Outcome(Enum):
     CONFLICT = "conflict"  # the same key with other bytes: kept out, recorded
 
 
+class Conflict(NamedTuple):
+    """A frame that was kept out: another one has its key. number rises with every conflict."""
+
+    number: int
+    key: StreamKey
+    seq: int
+    received_ms: int
+    payload: bytes
+
+
+CONFLICTS_KEPT = 256
+"""Of one gateway: the first ones. Nothing bounds how many more a gateway with a fault may send."""
+
+
 class FrameLog(Protocol):
     """Unique key (gateway, epoch, lane, seq); committed when ``append`` returns."""
 
@@ -53,8 +67,14 @@ class FrameLog(Protocol):
     async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
         """What the log holds of a gateway: every epoch and lane."""
 
-    async def conflicts(self, gateway: str) -> int:
-        """How many frames came with a key that another frame has."""
+    async def conflicts(self, gateway: str, before: int | None = None, limit: int = CONFLICTS_KEPT) -> list[Conflict]:
+        """Frames that came with a key that another frame has, newest first; each once, however often it came.
+
+        before  of an earlier answer's last one the number, for what follows it
+        """
+
+    async def count_conflicts(self, gateway: str) -> int:
+        """How many ``conflicts`` there are, at most CONFLICTS_KEPT."""
 
     async def last_position(self) -> int:
         """The position of the newest frame, 0 when there is none."""

@@ -15,7 +15,7 @@ from asyncpg.pool import PoolConnectionProxy as Connection
 
 from cloud_api.database import PostgresDatabase
 from cloud_api.framelog.coverage import Coverage, CoverageChanges, Range, StreamKey
-from cloud_api.framelog.log import IncomingFrame, LoggedFrame, Outcome
+from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome
 from device_registry import DatabaseUnavailable
 
 APPEND_LOCK = 0x4C4E4C03
@@ -35,9 +35,11 @@ SELECT gateway, epoch, lane, seq, payload FROM frames
 JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS asked (gateway, epoch, lane, seq)
 USING (gateway, epoch, lane, seq)
 """
-_CONFLICTS = """
+_CONFLICT = """
 INSERT INTO conflicts (gateway, epoch, lane, seq, received_ms, payload)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])
+SELECT $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::bytea
+WHERE (SELECT count(*) FROM conflicts WHERE gateway = $1) < $7 AND NOT EXISTS
+    (SELECT FROM conflicts WHERE gateway = $1 AND epoch = $2 AND lane = $3 AND seq = $4 AND payload = $6)
 """
 _NEXT_TO = """
 SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
@@ -88,7 +90,6 @@ class PostgresFrameLog:
             places = zip(*((*key, seq) for key, seq in asked), strict=True)
             there = {(StreamKey(*row[:3]), row[3]): row[4] for row in await db.fetch(_KNOWN, *places)}
         outcomes = []
-        conflicts = []
         for frame in frames:
             place = _key(frame), frame.header.seq
             if place in stored and place not in there:
@@ -97,10 +98,8 @@ class PostgresFrameLog:
             elif there[place] == frame.payload:
                 outcomes.append(Outcome.DUPLICATE)
             else:
-                conflicts.append((*place[0], place[1], frame.received_ms, frame.payload))
+                await db.execute(_CONFLICT, *place[0], place[1], frame.received_ms, frame.payload, CONFLICTS_KEPT)
                 outcomes.append(Outcome.CONFLICT)
-        if conflicts:
-            await db.execute(_CONFLICTS, *zip(*conflicts, strict=True))
         return outcomes
 
     async def _cover(self, db: Connection, frames: Sequence[IncomingFrame]) -> None:
@@ -187,8 +186,17 @@ class PostgresFrameLog:
             ranges.setdefault(StreamKey(gateway, epoch, lane), []).append(Range(*held))
         return [(key, Coverage(each)) for key, each in ranges.items()]
 
-    async def conflicts(self, gateway: str) -> int:
+    async def conflicts(self, gateway: str, before: int | None = None, limit: int = CONFLICTS_KEPT) -> list[Conflict]:
         """See ``FrameLog.conflicts``."""
+        rows = await self._database.fetch(
+            "SELECT number, gateway, epoch, lane, seq, received_ms, payload FROM conflicts "
+            "WHERE gateway = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
+            gateway, before if before is not None else 2**63 - 1, limit,
+        )  # fmt: skip
+        return [Conflict(row[0], StreamKey(*row[1:4]), *row[4:]) for row in rows]
+
+    async def count_conflicts(self, gateway: str) -> int:
+        """See ``FrameLog.count_conflicts``."""
         ((count,),) = await self._database.fetch("SELECT count(*) FROM conflicts WHERE gateway = $1", gateway)
         return int(count)
 

@@ -30,3 +30,4 @@ CREATE TABLE IF NOT EXISTS conflicts (
     received_ms INTEGER NOT NULL,
     payload BLOB NOT NULL
 );
+CREATE INDEX IF NOT EXISTS conflicts_gateway ON conflicts (gateway, number);

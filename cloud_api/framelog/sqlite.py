@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cloud_api.framelog.coverage import Coverage, CoverageChanges, Range, StreamKey
-from cloud_api.framelog.log import IncomingFrame, LoggedFrame, Outcome
+from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome
 from cloud_api.sqlite_thread import SqliteThread
+
+_CONFLICT = """
+INSERT INTO conflicts (gateway, epoch, lane, seq, received_ms, payload) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+WHERE (SELECT count(*) FROM conflicts WHERE gateway = ?1) < ?7 AND NOT EXISTS
+    (SELECT 1 FROM conflicts WHERE gateway = ?1 AND epoch = ?2 AND lane = ?3 AND seq = ?4 AND payload = ?6)
+"""
 
 
 class SqliteFrameLog:
@@ -60,10 +66,7 @@ class SqliteFrameLog:
         ).fetchone()
         if known == payload:
             return Outcome.DUPLICATE
-        db.execute(
-            "INSERT INTO conflicts (gateway, epoch, lane, seq, received_ms, payload) VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, seq, received_ms, payload),
-        )
+        db.execute(_CONFLICT, (*key, seq, received_ms, payload, CONFLICTS_KEPT))
         return Outcome.CONFLICT
 
     def _held(self, db: sqlite3.Connection, key: StreamKey) -> Coverage:
@@ -126,8 +129,19 @@ class SqliteFrameLog:
 
         return await self._file.read(find)
 
-    async def conflicts(self, gateway: str) -> int:
+    async def conflicts(self, gateway: str, before: int | None = None, limit: int = CONFLICTS_KEPT) -> list[Conflict]:
         """See ``FrameLog.conflicts``."""
+        rows = await self._file.read(
+            lambda db: db.execute(
+                "SELECT number, gateway, epoch, lane, seq, received_ms, payload FROM conflicts "
+                "WHERE gateway = ? AND number < ? ORDER BY number DESC LIMIT ?",
+                (gateway, before if before is not None else 2**63 - 1, limit),
+            ).fetchall()
+        )
+        return [Conflict(row[0], StreamKey(*row[1:4]), *row[4:]) for row in rows]
+
+    async def count_conflicts(self, gateway: str) -> int:
+        """See ``FrameLog.count_conflicts``."""
         return await self._file.read(
             lambda db: int(db.execute("SELECT count(*) FROM conflicts WHERE gateway = ?", (gateway,)).fetchone()[0])
         )

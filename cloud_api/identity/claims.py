@@ -111,6 +111,7 @@ async def provision(
     try:
         secret = claim_secret(code)
     except ClaimCodeInvalid as error:
+        log.error("security: claim refused", extra={"reason": "claim_unknown", "gateway": ""})
         raise ClaimRefused("claim_unknown", str(error)) from error
     try:
         async with writing():

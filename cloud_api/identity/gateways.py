@@ -46,8 +46,8 @@ class ShutOut:
     def __init__(self) -> None:
         self.gateways: frozenset[str] = frozenset()
 
-    async def follow(self) -> None:
-        """Until cancelled. While the database is away, what was known last holds."""
+    async def follow(self, tell: Callable[[str], None]) -> None:
+        """Until cancelled; ``tell`` hears of each that is shut out. While the database is away, what was known last holds."""
         while True:
             try:
                 known = await shut_out()
@@ -56,6 +56,7 @@ class ShutOut:
             else:
                 for gateway in known - self.gateways:
                     log.warning("gateway is shut out", extra={"gateway": gateway})
+                    tell(gateway)
                 self.gateways = known
             await asyncio.sleep(LOOK_S)
 

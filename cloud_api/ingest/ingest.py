@@ -124,16 +124,16 @@ class Ingest:
             tasks.create_task(self.session.run(), name="receive frames")
 
     def _take(self, topic: str, payload: bytes, qos: int) -> None:
+        with contextlib.suppress(ValueError):
+            if self._is_shut_out(topics.gateway_of(topic)):
+                self.counts.refused_shut_out += 1
+                return
         if topic.endswith("/state"):
             state = self._presence.take(topic, payload)
             if state is None or not (state.online and state.ask and qos):
                 return  # else it is answered after the frames that came before it
         with contextlib.suppress(ValueError):
-            gateway = topics.gateway_of(topic)
-            if self._is_shut_out(gateway):
-                self.counts.refused_shut_out += 1
-                return
-            self._arrived.put(Arrival(gateway, topic, payload))
+            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
         self.counts.refused_quota = self._arrived.refused
         self.counts.refused_full = self._arrived.refused_full
 

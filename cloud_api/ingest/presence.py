@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -20,17 +20,33 @@ SILENT_MS_MIN = 10_000
 HEARTBEATS_MISSED = 4
 FENCE_MS = 60_000
 """Another instance under the same name is heard only when the first has been silent for so long."""
+FENCE_LEFT_MS = 10_000
+"""... or has said that it leaves, and has not come back for so long: a restart of the agent takes less."""
+INSTANCE_MAX = 200
+"""Characters of an instance that are kept."""
 
 
 class GatewayPresence:
-    """The last word of each gateway. ``changed`` is told (gateway, online, at_ms) when one comes or goes."""
+    """The last word of each gateway. ``changed`` is told (gateway, online, at_ms) when one comes or goes.
 
-    def __init__(self, clock: Callable[[], int], changed: Callable[[str, bool, int], None]) -> None:
+    instances  gateway -> the instance that was it when the program before ended: it has FENCE_MS to come back
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], int],
+        changed: Callable[[str, bool, int], None],
+        instances: Mapping[str, str] | None = None,
+    ) -> None:
         self._clock = clock
         self._changed = changed
         self._states: dict[str, GatewayState] = {}
         self._heard_ms: dict[str, int] = {}
         self._twin_ms: dict[str, int] = {}
+        self._left_ms: dict[str, int] = {}
+        self._instances = dict(instances or {})
+        self._unkept: dict[str, str] = {}
+        self._begun_ms = clock()
 
     def take(self, topic: str, payload: bytes) -> GatewayState | None:
         """A state as it came from the broker. Returns it, or None when it can't be read."""
@@ -45,7 +61,8 @@ class GatewayPresence:
     def heard(self, gateway: str, state: GatewayState) -> None:
         """A birth, heartbeat or death. A death counts only if it is of the session that is known as alive.
 
-        A second instance under the same name (a copied disk) is not heard as the gateway; that it is there is kept.
+        A second instance under the same name (a copied disk) is not heard as the gateway; that it is there is kept. A
+        death that says when is the gateway's own word: it leaves. Without, it is the broker's, of a link that was lost.
         """
         known = self._states.get(gateway)
         was_online = known is not None and known.online
@@ -59,6 +76,8 @@ class GatewayPresence:
                 return  # the death of an earlier session, come late
             if known is not None:
                 known.online = False
+                if was_online and state.at_ms:
+                    self._left_ms[gateway] = now_ms
                 if was_online:
                     self._changed(gateway, False, now_ms)
             else:
@@ -68,15 +87,31 @@ class GatewayPresence:
             log.error("gateway is heard, and hears nothing", extra={"gateway": gateway, "unheard_ms": state.unheard_ms})
         self._states[gateway] = state
         self._heard_ms[gateway] = now_ms
+        self._left_ms.pop(gateway, None)
+        if state.instance and state.instance[:INSTANCE_MAX] != self._instances.get(gateway):
+            self._instances[gateway] = self._unkept[gateway] = state.instance[:INSTANCE_MAX]
         if not was_online:
             self._changed(gateway, True, now_ms)
 
-    def is_fenced(self, gateway: str, instance: str) -> bool:
-        """Another instance of this gateway has been heard within FENCE_MS: this one must wait."""
+    def shut_out(self, gateway: str) -> None:
+        """No certificate of it holds any more: it is not there, whatever it says."""
         known = self._states.get(gateway)
-        if known is None or not instance or not known.instance or known.instance == instance:
+        if known is not None and known.online:
+            known.online = False
+            self._changed(gateway, False, self._clock())
+
+    def is_fenced(self, gateway: str, instance: str) -> bool:
+        """Another instance is this gateway's and was there within FENCE_MS, or left within FENCE_LEFT_MS: this one waits."""
+        its = self._instances.get(gateway)
+        if not its or not instance or its == instance[:INSTANCE_MAX]:
             return False
-        return self._clock() - self._heard_ms.get(gateway, 0) < FENCE_MS
+        if gateway in self._left_ms:
+            return self._clock() - self._left_ms[gateway] < FENCE_LEFT_MS
+        return self._clock() - self._heard_ms.get(gateway, self._begun_ms) < FENCE_MS
+
+    def instance(self, gateway: str) -> str:
+        """Which instance is this gateway's, "" when none was ever named."""
+        return self._instances.get(gateway, "")
 
     def twin_seen_ms(self, gateway: str) -> int | None:
         """When another instance of it was last fenced off, ms UTC; None when never."""
@@ -94,11 +129,18 @@ class GatewayPresence:
         silent_ms = max(HEARTBEATS_MISSED * state.heartbeat_ms, SILENT_MS_MIN) if state.heartbeat_ms else SILENT_MS
         return self._clock() - self._heard_ms.get(gateway, 0) < silent_ms
 
-    async def watch(self) -> None:
-        """Look every second, until cancelled."""
+    async def watch(self, keep: Callable[[Mapping[str, str], int], Awaitable[None]]) -> None:
+        """Look every second, until cancelled. keep: keeps which instances are new, (gateway -> instance, now_ms)."""
         while True:
             await asyncio.sleep(1)
             self.look()
+            if changed := self._unkept:
+                self._unkept = {}
+                try:
+                    await keep(changed, self._clock())
+                except OSError as error:  # tried again: until then a restart would know the one before
+                    log.error("instances can't be kept", extra={"error": str(error)})
+                    self._unkept = changed | self._unkept
 
     def look(self) -> None:
         """Notice who has fallen silent without a death."""

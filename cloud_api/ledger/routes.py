@@ -44,7 +44,11 @@ class LedgerEpoch(BaseModel):
 
 
 class Ledger(BaseModel):
-    """produced = stored + declared_dropped + buffered + unexplained; `balanced`: unexplained is 0."""
+    """produced = stored + declared_dropped + buffered + unexplained; `balanced`: unexplained is 0.
+
+    `conflicts`: frames that came under a number which another frame has, counted in frames and in none of the sums; see
+    `/gateways/{gateway_id}/conflicts`.
+    """
 
     gateway_id: str = Field(examples=["gw-liuyuan-1"])
     produced: int = Field(examples=[163_840])
@@ -53,6 +57,7 @@ class Ledger(BaseModel):
     buffered: int = Field(examples=[96])
     unexplained: int = Field(examples=[0])
     balanced: bool
+    conflicts: int = Field(examples=[0])
     epochs: list[LedgerEpoch]
 
 
@@ -86,5 +91,6 @@ async def get_ledger(gateway_id: str, parts: PartsDep) -> Ledger:
         buffered=sum(epoch.buffered for epoch in epochs),
         unexplained=unexplained,
         balanced=unexplained == 0,
+        conflicts=await parts.framelog.count_conflicts(gateway_id),
         epochs=epochs,
     )

@@ -3,11 +3,16 @@
 import hashlib
 from typing import NamedTuple
 
+import msgspec
+
 from cloud_api.database import Database, Statement
-from contracts.messages import Refused
+from contracts.messages import Record, Refused
 
 KEPT = 100_000
 HEAD_BYTES = 256
+TEXT_MAX = 1_000
+"""Characters that are kept of a topic, a reason or a detail."""
+RECORD_BYTES_MAX = 65_536
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL, origin TEXT NOT NULL,
@@ -21,7 +26,8 @@ CREATE INDEX IF NOT EXISTS quarantine_gateway ON quarantine (gateway, number);
 class Entry(NamedTuple):
     """One refusal. head: first bytes.
 
-    origin  "device" (refused by the gateway), "frame" (refused by ingest) or "store" (refused by the telemetry store)
+    origin  "device" (refused by the gateway), "frame" (refused by ingest), "store" (refused by the telemetry store) or
+            "record" (what a gateway says of itself or a device, refused by the book)
     """
 
     number: int
@@ -65,6 +71,15 @@ class Quarantine:
             refused.head, refused.size_bytes, refused.count, None,
         )  # fmt: skip
 
+    async def record_refused(self, gateway: str, record: Record, reason: str, detail: str, received_ms: int) -> None:
+        """The book can't keep a record; the frame log has it. Idempotent."""
+        payload = msgspec.msgpack.encode(record)
+        kind = str(type(record).__struct_config__.tag)
+        await self._add(
+            gateway, "record", kind, "", reason, detail, received_ms, payload[:HEAD_BYTES], len(payload), 1,
+            payload[:RECORD_BYTES_MAX],
+        )  # fmt: skip
+
     async def _add(
         self, gateway: str, origin: str, topic: str, profile: str, reason: str, detail: str, at_ms: int, head: bytes,
         size_bytes: int, count: int, payload: bytes | None,
@@ -73,7 +88,10 @@ class Quarantine:
         name = repr((gateway, origin, topic, reason, at_ms if payload is None else 0, payload or head))
         identity = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
 
-        topic, profile, reason, detail = (text.replace("\0", "\ufffd") for text in (topic, profile, reason, detail))
+        topic, profile, reason, detail = (
+            text[:TEXT_MAX].replace("\0", "\ufffd") for text in (topic, profile, reason, detail)
+        )
+        head = head[:HEAD_BYTES]
         await self._database.execute(
             Statement(
                 "INSERT INTO quarantine (identity, gateway, origin, topic, profile, reason, detail, at_ms, head, "

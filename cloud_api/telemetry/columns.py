@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from contracts.frame import NUMBER_FLOAT, NUMBER_SCALED, Group, Integers, MetricColumn
+from contracts.columns import NUMBER_FLOAT, NUMBER_SCALED, Group, Integers, MetricColumn
 from contracts.reading import Value
 from contracts.vocabulary import Metric
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from cloud_api.projections.runner import OpenFrame
 from cloud_api.telemetry.columns import Longs, longs, numbers, observed_ms, shown
 from cloud_api.telemetry.store import Aggregate, Point, Source
-from contracts.frame import TEXT, Group
+from contracts.columns import TEXT, Group
 from contracts.reading import Quality
 from contracts.vocabulary import METRICS
 

@@ -16,7 +16,8 @@ from zlib import crc32
 import numpy as np
 
 from cloud_api.telemetry.columns import Longs, longs, numbers, observed_ms
-from contracts.frame import BOOLEAN, ENUM, NUMBER_FLOAT, TEXT, Columns, FrameHeader, Group, MetricColumn
+from contracts.columns import BOOLEAN, ENUM, NUMBER_FLOAT, TEXT, Group, MetricColumn
+from contracts.frame import Columns, FrameHeader
 from contracts.reading import Quality
 from contracts.vocabulary import METRICS_BY_NUMBER
 

@@ -19,7 +19,7 @@ from edge_agent.doctor.gateway import (
 )
 from edge_agent.doctor.network import check_broker
 from edge_agent.machine import boot_id, read_kept
-from edge_agent.outbox.frames import disk_of
+from edge_agent.outbox.database import disk_of
 from edge_agent.outbox.room import Limits
 from edge_agent.settings import Settings
 from edge_agent.uplink.tls import client_context

@@ -72,6 +72,7 @@ def open_file(path: Path, disk_bytes: int) -> sqlite3.Connection:
         if verdict != "ok":
             raise OutboxDamaged(verdict)
         _bring_up(db)
+        _check_columns(db)
     except sqlite3.Error as error:
         db.close()
         if is_damage(error):
@@ -84,7 +85,6 @@ def open_file(path: Path, disk_bytes: int) -> sqlite3.Connection:
 
 
 def _bring_up(db: sqlite3.Connection) -> None:
-    schema = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise OutboxNewer(
@@ -93,8 +93,25 @@ def _bring_up(db: sqlite3.Connection) -> None:
     if version == VERSION:
         return
     is_new = not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'frames'").fetchone()
-    steps = schema if is_new else _FROM_1.format(schema=schema)
+    steps = _schema() if is_new else _FROM_1.format(schema=_schema())
     db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _check_columns(db: sqlite3.Connection) -> None:
+    """The tables' description is a page like any other. Raises OutboxDamaged when it is not what it was."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        model.executescript(_schema())
+        for (table,) in model.execute("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            if missing := _columns(model, table) - _columns(db, table):
+                raise OutboxDamaged(f"table {table} has lost {', '.join(sorted(missing))}")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {name for (name,) in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _schema() -> str:
+    return (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
 
 
 def files_of(path: Path) -> tuple[Path, Path, Path]:

@@ -151,8 +151,9 @@ def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int,
             for epoch, lane, last, made in _readable(
                 source, "SELECT e.epoch, l.lane, last_seq, produced FROM lanes l JOIN epochs e ON e.number = l.epoch"
             ):
-                key = (epoch, LANES[lane])
-                ends[key] = max(ends.get(key, (0, 0)), (last, made))
+                if _are((epoch, lane, last, made), (str, int, int, int)) and lane in range(len(LANES)):
+                    key = (epoch, LANES[lane])
+                    ends[key] = max(ends.get(key, (0, 0)), (last, made))
         finally:
             source.close()
     ended = {epoch for epoch, _ in {*lanes, *ends} if epoch != outbox.epoch}
@@ -161,7 +162,7 @@ def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int,
         if key[0] in ended:
             records += _lost(key, lanes.get(key, []), ends.get(key, (0, 0)), outbox.now_ms())
     for epoch in sorted(ended):
-        outbox.say_epoch_begun(epoch, "file_damaged")
+        outbox.epochs.say_begun(epoch, "file_damaged")
     for at in range(0, len(records), RECORDS_A_BATCH):
         outbox.commit(Batch(urgent=records[at : at + RECORDS_A_BATCH]))
     return Salvaged(count, len(records))
@@ -182,18 +183,17 @@ def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[
             batch.append((header, payload))
             count += 1
         if len(batch) >= ROWS_A_COMMIT:
-            outbox.bring_over(batch)
+            outbox.epochs.bring_over(batch)
             outbox.checkpoint("in_salvage")
             batch = []
-    outbox.bring_over(batch)
+    outbox.epochs.bring_over(batch)
     outbox.checkpoint("in_salvage")
     return count
 
 
 def _bring_knowledge(source: sqlite3.Connection, outbox: Outbox) -> None:
-    for table in knowledge.TABLES:
-        outbox.bring_rows(table, list(_readable(source, f"SELECT * FROM {table}")))
-    outbox.bring_rows("meta", list(_readable(source, "SELECT * FROM meta")))
+    for table, kinds in knowledge.TABLES.items():
+        outbox.bring_rows(table, [row for row in _readable(source, f"SELECT * FROM {table}") if _are(row, kinds)])
 
 
 def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], at_ms: int) -> list[Record]:
@@ -212,6 +212,11 @@ def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], 
 
 
 # --- reading what can be read ---
+
+
+def _are(row: tuple[Any, ...], kinds: tuple[type, ...]) -> bool:
+    """Whether this is a row of such columns. A page that stands in another's place gives rows of another table."""
+    return tuple([type(cell) for cell in row]) == kinds
 
 
 def _readable(source: sqlite3.Connection, sql: str) -> Generator[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 from edge_agent.outbox.batch import Batch
 from edge_agent.outbox.file import is_damage
-from edge_agent.outbox.frames import CommittedFrame
+from edge_agent.outbox.framing import CommittedFrame
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.outbox.salvage import renew, reopen
 

@@ -1,6 +1,5 @@
 """Binary layouts to named fields: struct, tlv, flagged, bits, text. Compiled once; strict about every byte."""
 
-import re
 import struct
 from collections.abc import Callable
 
@@ -8,6 +7,7 @@ from contracts.profile import Codec
 from edge_agent.profiles.checks import compile_check
 from edge_agent.profiles.errors import CodecRefused
 from edge_agent.profiles.fields import Fields, Read, compile_fields
+from edge_agent.profiles.patterns import TEXT_LENGTH_MAX, compile_pattern
 
 Decode = Callable[[bytes], Fields]
 
@@ -168,9 +168,11 @@ def _bits(codec: Codec) -> Decode:
 
 
 def _text(codec: Codec) -> Decode:
-    pattern = re.compile(codec.pattern)
+    pattern = compile_pattern(codec.pattern)
 
     def decode(data: bytes) -> Fields:
+        if len(data) > TEXT_LENGTH_MAX:
+            raise CodecRefused("codec_refused", f"a text of {len(data)} bytes, {TEXT_LENGTH_MAX} at most")
         match = pattern.fullmatch(data.decode("utf-8", "replace"))
         if match is None:
             raise CodecRefused("codec_refused", "the text does not match")

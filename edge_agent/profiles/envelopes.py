@@ -15,7 +15,11 @@ PAYLOAD_BYTES_MAX = 65_536
 
 
 class Opened(NamedTuple):
-    """A message out of its envelope. document is the whole; body is where paths start; data the device's own bytes."""
+    """A message out of its envelope.
+
+    document  the whole; body: where paths start; data: the device's own bytes
+    names     what every expression may use
+    """
 
     document: Any
     body: Any
@@ -23,6 +27,7 @@ class Opened(NamedTuple):
     port: int | None
     device: str
     name: str
+    names: dict[str, Any]
 
 
 Open = Callable[["Message"], Opened]
@@ -54,24 +59,25 @@ class Message:
         return self._document
 
 
+_read = msgspec.json.Decoder().decode
+_again = msgspec.json.Encoder().encode
+
+
 def read_json(payload: bytes) -> Any:
     """JSON as it must be: UTF-8, finite numbers, no key twice. Raises Undecodable with the reason."""
     try:
-        document = msgspec.json.decode(payload)
+        document = _read(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Undecodable(_why_not_json(payload, error), str(error)) from error
     # Of a key that stood twice one is gone from the document, and its colon with it: written again, it has fewer.
     # Only a colon written as an escape could make up for that, so where there are escapes the slow way decides.
-    if payload.count(b":") != _again(document).count(b":") or (b"\\" in payload and b"\\u" in payload):
-        _refuse_twins(payload)
-    return document
-
-
-def _again(document: Any) -> bytes:
     try:
-        return msgspec.json.encode(document)
+        again = _again(document)
     except (RecursionError, OverflowError) as error:
         raise Undecodable("json_invalid", str(error)) from error
+    if payload.count(b":") != again.count(b":") or (b"\\" in payload and b"\\u" in payload):
+        _refuse_twins(payload)
+    return document
 
 
 def _why_not_json(payload: bytes, error: Exception) -> str:
@@ -105,12 +111,11 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
     at_bytes, at_body, at_port, at_device, at_name = paths.values()
     from_hex = envelope.encoding == "hex"
     plain = not any(paths.values())
-    new = tuple.__new__
 
     def open_json(message: Message) -> Opened:
         document = message.document()
         if plain:
-            return new(Opened, (document, document, message.payload, None, "", ""))
+            return _opened(document, document, message.payload)
         data = b""
         if at_bytes and isinstance(encoded := at_bytes(document), str):
             try:
@@ -121,17 +126,12 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
         device = at_device(document) if at_device else ""
         label = at_name(document) if at_name else ""
         body = at_body(document) if at_body else document
-        return new(
-            Opened,
-            (
-                document,
-                body,
-                data,
-                port if type(port) is int else None,
-                device if type(device) is str else "",
-                label if type(label) is str else "",
-            ),
-        )
+        return _opened(
+            document, body, data,
+            port if type(port) is int else None,
+            device if type(device) is str else "",
+            label if type(label) is str else "",
+        )  # fmt: skip
 
     def open_scalar(message: Message) -> Opened:
         text = _text(message.payload)
@@ -141,14 +141,14 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
             if error.reason in ("not_finite", "keys_duplicate"):
                 raise
             value = text
-        return Opened(value, value, message.payload, None, "", "")
+        return _opened(value, value, message.payload)
 
     def open_text(message: Message) -> Opened:
         text = _text(message.payload)
-        return Opened(text, text, message.payload, None, "", "")
+        return _opened(text, text, message.payload)
 
     def open_bytes(message: Message) -> Opened:
-        return Opened(None, None, message.payload, None, "", "")
+        return _opened(None, None, message.payload)
 
     opener = {"json": open_json, "scalar": open_scalar, "text": open_text, "bytes": open_bytes}[envelope.parse]
 
@@ -159,6 +159,11 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
         return opened
 
     return open_once
+
+
+def _opened(document: Any, body: Any, data: bytes, port: int | None = None, device: str = "", name: str = "") -> Opened:
+    names = {"document": document, "root": body, "port": port, "size": len(data), "b": data}
+    return tuple.__new__(Opened, (document, body, data, port, device, name, names))
 
 
 def _text(payload: bytes) -> str:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edge_agent.profiles.paths import compile_path
+from edge_agent.profiles.paths import compile_path, single_key
 
 Expression = Callable[[Mapping[str, Any]], Any]
 
@@ -109,12 +109,12 @@ def _compile(node: ast.expr, text: str) -> Expression:
             if isinstance(node.op, ast.And):
                 return lambda names: bool(first(names) and second(names))
             return lambda names: bool(first(names) or second(names))
-        if isinstance(node.op, ast.And):
-            return lambda names: all(each(names) for each in parts)
-        return lambda names: any(each(names) for each in parts)
+        return _chain(parts, until=isinstance(node.op, ast.Or))
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
         if isinstance(node.left, ast.Name) and isinstance(node.comparators[0], ast.Constant):
             return _compare_name(node.left.id, type(node.ops[0]), node.comparators[0].value)
+        if (at := _byte_place(node.left)) is not None and isinstance(node.comparators[0], ast.Constant):
+            return _compare_byte(at, _COMPARE[type(node.ops[0])], node.comparators[0].value)
         left, right, compare = part(node.left), part(node.comparators[0]), _COMPARE[type(node.ops[0])]
         return lambda names: compare(left(names), right(names))
     if isinstance(node, ast.IfExp):
@@ -123,12 +123,18 @@ def _compile(node: ast.expr, text: str) -> Expression:
     if isinstance(node, ast.Tuple | ast.List):
         parts = [part(value) for value in node.elts]
         return lambda names: tuple([each(names) for each in parts])
+    if (at := _byte_place(node)) is not None:
+        byte = at
+        return lambda names: names["b"][byte]
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "b":
         place = part(node.slice)
         return lambda names: names["b"][place(names)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         if node.func.id == "has" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
             path = compile_path(str(node.args[0].value))
+            key = single_key(str(node.args[0].value))
+            if key is not None:
+                return lambda names: type(there := names["document"]) is dict and there.get(key) is not None
             return lambda names: path(names["document"]) is not None
         if node.func.id == "at" and len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
             there = compile_path(str(node.args[0].value))
@@ -137,6 +143,29 @@ def _compile(node: ast.expr, text: str) -> Expression:
         if (function := FUNCTIONS.get(node.func.id)) is not None:
             return lambda names: function(*[each(names) for each in parts])
     raise ExpressionError(f"{ast.unparse(node)!r} is not allowed in {text!r}")
+
+
+def _chain(parts: list[Expression], until: bool) -> Expression:
+    """All of the parts (until False: one that is not) or any of them (until True: one that is)."""
+
+    def chain(names: Mapping[str, Any]) -> bool:
+        for part in parts:
+            if bool(part(names)) is until:
+                return until
+        return not until
+
+    return chain
+
+
+def _byte_place(node: ast.expr) -> int | None:
+    """n, where the node is ``b[n]`` with a number; else None."""
+    if not (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "b"):
+        return None
+    return node.slice.value if isinstance(node.slice, ast.Constant) and type(node.slice.value) is int else None
+
+
+def _compare_byte(place: int, compare: Callable[[Any, Any], Any], constant: Any) -> Expression:
+    return lambda names: compare(names["b"][place], constant)
 
 
 def _compare_name(name: str, sign: type[ast.cmpop], constant: Any) -> Expression:

@@ -1,6 +1,6 @@
 """One kind of message of a profile, compiled: does it fit, what does it decode to, which readings does it give."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import Any, NamedTuple
 
 from contracts.profile import MessageSpec, Profile, ReadingSpec
@@ -10,6 +10,7 @@ from edge_agent.profiles.codecs import compile_codec
 from edge_agent.profiles.envelopes import Message, Open
 from edge_agent.profiles.errors import CodecRefused, Undecodable
 from edge_agent.profiles.expressions import compile_expression, expression_names
+from edge_agent.profiles.guard import Guard
 from edge_agent.profiles.metrics import compile_metric, metric_names
 from edge_agent.profiles.paths import compile_path
 from edge_agent.profiles.templates import compile_template, template_names
@@ -39,18 +40,38 @@ class Decoded(NamedTuple):
 
 
 Names = dict[str, Any]
+_OF_EVERY_MESSAGE = frozenset({"document", "root", "port", "size", "b"})
+"""Names that the envelope gives; see ``Opened.names``."""
 _ReadReading = Callable[[Any, Names, int], list[Reading]]
 
 
 class CompiledMessage:
     """A MessageSpec, ready to try on messages."""
 
-    def __init__(self, profile: Profile, spec: MessageSpec, open_: Open) -> None:
-        """Compile. Raises ValueError when the specification is wrong."""
+    def __init__(
+        self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str],
+        parameters: Mapping[str, Mapping[str, float]], guard: Guard,
+    ) -> None:  # fmt: skip
+        """Compile. Raises ValueError when the specification is wrong.
+
+        captured    names that topics may capture
+        parameters  device -> its own in place of the profile's; looked up at each message
+        guard       says when a message of many records is to be given up
+        """
+        self.id = profile.profile.id
+        self.guard = guard
         self.profile = profile
+        self.captures = captured
+        self.parameters = parameters
         self.verbs = tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None
+        # Most messages of a network server's topic are of other devices: whoever asks what every message has asks first.
+        self.asks_early = (
+            self.when is not None
+            and _OF_EVERY_MESSAGE.isdisjoint(captured | profile.parameters.keys())
+            and expression_names(spec.when) <= _OF_EVERY_MESSAGE
+        )
         self.codec = compile_codec(spec.decode) if spec.decode else None
         self.root = compile_path(spec.root) if spec.root else None
         self.readings = [self._compile_reading(reading) for reading in spec.readings]
@@ -63,16 +84,17 @@ class CompiledMessage:
 
         Raises Undecodable when it is of this kind, as far as ``when`` tells, but can't be read.
         """
-        opened = self.open(message)
-        document, root, data, port, device, name = opened
-        names: Names = {"document": document, "root": root, "port": port, "size": len(data), "b": data, **captures}
+        document, root, data, _, device, name, known = self.open(message)
+        if self.asks_early and not self._fits(known):
+            return None
+        names: Names = {**known, **captures}
         if device:
             names["device"] = device
         if name:
             names["name"] = name
         if self.profile.parameters:
             names.update(self.profile.parameters)
-        if self.when is not None and not self._fits(names):
+        if self.when is not None and not self.asks_early and not self._fits(names):
             return None
         if self.codec is not None:
             try:
@@ -113,7 +135,8 @@ class CompiledMessage:
             kind = stated
         name = self.name(names)[:DEVICE_LENGTH_MAX] if self.name is not None else ""
         if len(readings) == 1:
-            return (Decoded(header.id, header.version, kind, self.verbs, name, (readings[0],)),)
+            made: Decoded = tuple.__new__(Decoded, (header.id, header.version, kind, self.verbs, name, (readings[0],)))
+            return (made,)
         devices: dict[str, list[Reading]] = {}
         for reading in readings:
             devices.setdefault(reading.device, []).append(reading)
@@ -132,9 +155,16 @@ class CompiledMessage:
         read_all = compile_path(spec.metrics_from) if spec.metrics_from else None
         device_of = compile_template(spec.device or self.profile.identity.device)
         each = compile_path(spec.each) if spec.each else None
+        guard = self.guard
+        new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
-            samples = [sample for metric in metrics if (sample := metric(root, names)) is not None]
+            if self.parameters and self.profile.parameters and (own := self.parameters.get(device_of(names))):
+                names = {**names, **own}
+            samples = []
+            for metric in metrics:
+                if (sample := metric(root, names)) is not None:
+                    samples.append(sample)  # noqa: PERF401  a comprehension is a call of its own
             if read_all is not None:
                 samples += _own_vocabulary(read_all(root), header.id)
             if not samples:
@@ -144,8 +174,8 @@ class CompiledMessage:
                 raise Undecodable("device_unknown", "the message does not say which device it is from", header.id)
             observed_ms = read_time(root, names, received_ms) if read_time is not None else None
             if observed_ms is None:
-                return [Reading(device, received_ms, received_ms, Clock.GATEWAY, tuple(samples))]
-            return [Reading(device, observed_ms, received_ms, Clock.DEVICE, tuple(samples))]
+                return [new(Reading, (device, received_ms, received_ms, gateway_clock, tuple(samples)))]
+            return [new(Reading, (device, observed_ms, received_ms, device_clock, tuple(samples)))]
 
         if each is None:
             return read_one
@@ -159,7 +189,10 @@ class CompiledMessage:
             if len(pairs) > READINGS_MAX:
                 raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", header.id)
             readings: list[Reading] = []
+            began_ns = guard.steady_ns()
             for index, (key, element) in enumerate(pairs):
+                if not index & 7 and guard.is_overdue(began_ns):
+                    raise Undecodable("profile_too_slow", f"cut off after {index} records of {len(pairs)}", header.id)
                 inner = {**names, **element} if type(element) is dict else {**names, "x": element}
                 inner["key"] = key
                 inner["index"] = index

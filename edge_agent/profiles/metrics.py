@@ -12,12 +12,13 @@ from edge_agent.profiles.expressions import compile_expression, expression_names
 from edge_agent.profiles.paths import compile_path, single_key
 from edge_agent.profiles.templates import compile_template, template_names
 
-Read = Callable[[Any, Mapping[str, Any]], Sample | None]
+Read = Callable[[Any, dict[str, Any]], Sample | None]
 """(where paths start, names for expressions) -> a sample, or None when the message does not speak of the metric."""
 
 _Convert = Callable[[Any, Any], Value | None]
 """(what stands there, where paths start) -> the value in the metric's unit, or None when it is not understood."""
 
+_NOTHING = object()
 LARGE = 1e15
 """Beyond it numbers are no longer exact, and take the careful way."""
 _LEADING_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
@@ -31,7 +32,7 @@ def compile_metric(name: str, spec: MetricSpec) -> Read:
         raise ValueError(f"{name!r} is not in the vocabulary")
     if spec.valid is not None and (metric.type != "number" or spec.map):
         raise ValueError(f"{name}: 'valid' is a range of numbers")
-    read = _compile_plain_number(metric, spec) or _compile_read(metric, spec)
+    read = _compile_plain(metric, spec) or _compile_read(metric, spec)
     if not spec.when:
         return read
     when = compile_expression(spec.when)
@@ -49,11 +50,14 @@ def _compile_read(metric: Metric, spec: MetricSpec) -> Read:
     find = _compile_find(spec)
     origin = compile_path(spec.root) if spec.root else None
     invalid = [(type(marker) is bool, marker) for marker in spec.invalid]
-    low, high = spec.valid or (metric.low, metric.high)
-    good = {True: Sample(name, True), False: Sample(name, False)}
+    low, high = _bounds(metric, spec)
+    said = {True: Sample(name, True), False: Sample(name, False)}
+    plain = metric.type == "number" and not spec.map
+    is_checked = bool(spec.map)  # its values are, at load
+    good, new = Quality.GOOD, tuple.__new__
     invalid_sample = Sample(name, None, Quality.BAD, "invalid_marker")
 
-    def read(root: Any, names: Mapping[str, Any]) -> Sample | None:
+    def read(root: Any, names: dict[str, Any]) -> Sample | None:
         if origin is not None:
             root = origin(root)
         raw = find(root, names)
@@ -65,44 +69,84 @@ def _compile_read(metric: Metric, spec: MetricSpec) -> Read:
         value = convert(raw, root)
         if value is None:
             return Sample(name, None, Quality.BAD, "not_understood")
+        if plain and (type(value) is float or type(value) is int) and low <= value <= high:
+            return new(Sample, (name, value, good, ""))
         if type(value) is bool and metric.type == "boolean":
-            return good[value]
+            return said[value]
+        if is_checked:
+            return new(Sample, (name, value, good, ""))
         if fault := fault_of(metric, value):
             return Sample(name, None, Quality.BAD, fault)
         if not isinstance(value, str) and not low <= value <= high:
             return Sample(name, None, Quality.BAD, "out_of_range")
-        return Sample(name, value)
+        return new(Sample, (name, value, good, ""))
+
+    return read
+
+
+def _compile_plain(metric: Metric, spec: MetricSpec) -> Read | None:
+    """The usual cases without detours: a number, flag or word at a path, once scaled or mapped. None where it is not that.
+
+    What is unusual in the message itself is left to the slow way too.
+    """
+    if not spec.path or any(
+        (spec.expr, spec.contains, spec.unit_path, spec.exponent_path, spec.root, spec.template)
+    ) or not (spec.mask is None and spec.value is None):  # fmt: skip
+        return None
+    if spec.map:
+        return None if spec.invalid else _compile_plain_map(metric, spec)
+    if metric.type == "boolean":
+        return None if spec.invalid else _compile_plain_flag(metric, spec)
+    return _compile_plain_number(metric, spec) if metric.type == "number" else None
+
+
+def _compile_plain_map(metric: Metric, spec: MetricSpec) -> Read:
+    find = compile_path(spec.path)
+    slow = _compile_read(metric, spec)
+    said = {word: Sample(metric.name, value) for word, value in spec.map.items() if value is not None}
+
+    def read(root: Any, names: dict[str, Any]) -> Sample | None:
+        raw = find(root)
+        if raw is None:
+            return None
+        sample = said.get(raw if type(raw) is str else str(raw) if type(raw) is int else "")
+        return sample if sample is not None and raw != "" else slow(root, names)
+
+    return read
+
+
+def _compile_plain_flag(metric: Metric, spec: MetricSpec) -> Read:
+    find = compile_path(spec.path)
+    slow = _compile_read(metric, spec)
+    yes, no = Sample(metric.name, True), Sample(metric.name, False)
+
+    def read(root: Any, names: dict[str, Any]) -> Sample | None:
+        raw = find(root)
+        return None if raw is None else yes if raw is True else no if raw is False else slow(root, names)
 
     return read
 
 
 def _compile_plain_number(metric: Metric, spec: MetricSpec) -> Read | None:
-    """The usual case without detours: a number under one key, times something. None where it is not that."""
-    key = single_key(spec.path) if spec.path else None
-    if (
-        key is None
-        or metric.type != "number"
-        or any((spec.expr, spec.map, spec.contains, spec.unit_path, spec.exponent_path, spec.root, spec.template))
-        or spec.mask is not None
-        or spec.value is not None
-    ):
-        return None
     steps = [step for step in (Linear(spec.scale, spec.offset), _unit(metric, spec)) if step != Linear(1.0)]
     if len(steps) > 1:
         return None
+    find = compile_path(spec.path)
     slow = _compile_read(metric, spec)
+    key = single_key(spec.path)
     factor, offset = steps[0] if steps else (1.0, 0.0)
     divisor = _divisor(factor)
     multiplier = None if factor == 1 or divisor else int(factor) if factor == int(factor) else factor
-    low, high = spec.valid or (metric.low, metric.high)
+    low, high = _bounds(metric, spec)
     invalid = frozenset(marker for marker in spec.invalid if type(marker) in (int, float))
     name, good, new = metric.name, Quality.GOOD, tuple.__new__
 
-    def read(root: Any, names: Mapping[str, Any]) -> Sample | None:
-        raw = root.get(key) if type(root) is dict else None
+    def read(root: Any, names: dict[str, Any]) -> Sample | None:
+        raw = find(root) if key is None else root.get(key) if type(root) is dict else None
         if raw is None:
             return None
         if (type(raw) is int or type(raw) is float) and raw not in invalid and -LARGE < raw < LARGE:
+            # as ``_compile_linear`` does, without another call: this is where most of a decode's time goes
             value = raw / divisor if divisor else raw if multiplier is None else raw * multiplier
             if offset:
                 value += offset
@@ -120,7 +164,7 @@ def _holds(expression: Callable[[Mapping[str, Any]], Any], names: Mapping[str, A
         return False
 
 
-def _compile_find(spec: MetricSpec) -> Callable[[Any, Mapping[str, Any]], Any]:
+def _compile_find(spec: MetricSpec) -> Callable[[Any, dict[str, Any]], Any]:
     if spec.value is not None:
         constant = spec.value
         return lambda root, names: constant
@@ -135,20 +179,31 @@ def _compile_find(spec: MetricSpec) -> Callable[[Any, Mapping[str, Any]], Any]:
         return lambda root, names: found_path(root)
     expression = compile_expression(spec.expr)
 
-    def find(root: Any, names: Mapping[str, Any]) -> Any:
-        if path is not None:
-            found = path(root)
-            if found is None or found == "":
-                return None
-            names = {**names, "x": found}
+    def find(root: Any, names: dict[str, Any]) -> Any:
         try:
             return expression(names)
-        except KeyError:
-            return None  # a field that this message does not carry
-        except (TypeError, ValueError, ArithmeticError, IndexError):
-            return None
+        except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
+            return None  # KeyError: a field that this message does not carry
 
-    return find
+    if path is None:
+        return find
+    at_x = path
+
+    def find_x(root: Any, names: dict[str, Any]) -> Any:
+        found = at_x(root)
+        if found is None or found == "":
+            return None
+        before = names.get("x", _NOTHING)
+        names["x"] = found
+        try:
+            return find(root, names)
+        finally:
+            if before is _NOTHING:
+                del names["x"]
+            else:
+                names["x"] = before
+
+    return find_x
 
 
 def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
@@ -168,7 +223,7 @@ def _compile_convert(metric: Metric, spec: MetricSpec) -> _Convert:
         return lambda raw, root: bool(raw & mask) if type(raw) is int else None
     if spec.contains:
         word = spec.contains
-        return lambda raw, root: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", str(raw)))
+        return lambda raw, root: word in (raw if isinstance(raw, list) else re.split(r"[\s,;]+", _key(raw) or ""))
     if metric.type == "number":
         return _compile_number(metric, spec)
     if metric.type == "boolean":
@@ -195,6 +250,11 @@ def _boolean(raw: Any) -> bool | None:
     return _WORDS.get(raw.lower()) if isinstance(raw, str) else None
 
 
+def _bounds(metric: Metric, spec: MetricSpec) -> tuple[float, float]:
+    low, high = spec.valid or (metric.low, metric.high)
+    return max(low, metric.low), min(high, metric.high)
+
+
 def _unit(metric: Metric, spec: MetricSpec) -> Linear:
     return conversion(spec.unit or metric.unit, metric.unit)
 
@@ -206,21 +266,22 @@ def _compile_number(metric: Metric, spec: MetricSpec) -> _Convert:
     unit_path = compile_path(spec.unit_path) if spec.unit_path else None
     exponent_path = compile_path(spec.exponent_path) if spec.exponent_path else None
 
+    scaled = _compile_linear(spec.scale, spec.offset)
+    in_unit = _compile_linear(fixed.factor, fixed.offset)
+
     def convert(raw: Any, root: Any) -> Value | None:
-        number = _number(raw)
+        number = raw if type(raw) is int or type(raw) is float else _number(raw)
         if number is None:
             return None
-        number = _linear(number, spec.scale, spec.offset)
+        if scaled is not None:
+            number = scaled(number)
         if exponent_path is not None and type(exponent := exponent_path(root)) is int and abs(exponent) <= 12:
             number = number * 10**exponent if exponent >= 0 else number / 10**-exponent
-        unit = fixed
-        if unit_path is not None:
-            word = unit_path(root)
-            known = default if word is None else table.get(word) if type(word) is str else None
-            if known is None:
-                return None
-            unit = known
-        return _linear(number, unit.factor, unit.offset)
+        if unit_path is None:
+            return in_unit(number) if in_unit is not None else number
+        word = unit_path(root)
+        unit = default if word is None else table.get(word) if type(word) is str else None
+        return None if unit is None else _linear(number, unit.factor, unit.offset)
 
     def convert_safely(raw: Any, root: Any) -> Value | None:
         try:
@@ -245,6 +306,19 @@ def _divisor(factor: float) -> int:
     if 0 < factor < 1 and (inverse := round(1 / factor)) and abs(inverse * factor - 1) < 1e-12:
         return inverse
     return 0
+
+
+def _compile_linear(factor: float, offset: float) -> Callable[[int | float], int | float] | None:
+    """``_linear`` with what is known of it at load; None where it changes nothing."""
+    if factor == 1 and not offset:
+        return None
+    divisor = _divisor(factor)
+    multiplier = int(factor) if factor == int(factor) else factor
+    if factor == 1:
+        return lambda number: number + offset
+    if divisor:
+        return (lambda number: number / divisor + offset) if offset else (lambda number: number / divisor)
+    return (lambda number: number * multiplier + offset) if offset else (lambda number: number * multiplier)
 
 
 def _linear(number: int | float, factor: float, offset: float) -> int | float:

@@ -1,5 +1,6 @@
 """All profiles of a gateway, loaded and compiled: the door through which messages become readings."""
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -10,16 +11,20 @@ import msgspec
 import yaml
 
 import contracts
+from contracts.messages import DesiredDevice
 from contracts.profile import Envelope, Profile
 from edge_agent.profiles.actions import Action, check_command, make_action
 from edge_agent.profiles.envelopes import PAYLOAD_BYTES_MAX, Message, Open, compile_envelope
 from edge_agent.profiles.errors import ActionRefused, ProfileError, Undecodable
+from edge_agent.profiles.guard import SLOW_NS, Guard
 from edge_agent.profiles.messages import CompiledMessage, Decoded
 from edge_agent.profiles.topics import Template, Trie
 
 SHIPPED = Path(contracts.__file__).parent / "profiles"
 """The folder of the profiles that come with Linli."""
 ENVELOPES_FILE = "envelopes.yaml"
+log = logging.getLogger(__name__)
+
 ROUTES_MAX = 20_000
 """Topics whose readers are remembered."""
 READERS_MAX = 8
@@ -43,15 +48,20 @@ def load_profiles(paths: Iterable[Path]) -> list[Profile]:
 
 def _load(file: Path) -> Profile:
     try:
-        document = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
-        return msgspec.convert(document, Profile)
+        return parse_profile(file.read_bytes(), str(file))
     except OSError as error:
         raise ProfileError(str(file), "", error.strerror or str(error)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProfileError(str(file), "", f"not YAML: {error}") from error
+
+
+def parse_profile(document: bytes, name: str) -> Profile:
+    """A profile's YAML (or JSON, which is YAML). name: for the error. Raises ProfileError."""
+    try:
+        return msgspec.convert(yaml.load(document.decode(), Loader=_Loader), Profile)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ProfileError(name, "", f"not YAML: {error}") from error
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
-        raise ProfileError(str(file), place.rstrip("`"), message) from error
+        raise ProfileError(name, place.rstrip("`"), message) from error
 
 
 class _KnownEnvelope(NamedTuple):
@@ -72,12 +82,16 @@ def load_envelopes() -> Mapping[str, _KnownEnvelope]:
 class ProfileSet:
     """Compiled profiles. A message goes to the profiles whose topic it fits; the first that accepts it reads it."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
+    def __init__(self, profiles: Iterable[Profile], guard: Guard | None = None) -> None:
         """Compile. Raises ProfileError naming the profile and the place."""
+        self.guard = guard or Guard()
         self.profiles = {profile.profile.id: profile for profile in profiles}
+        self.readers: list[CompiledMessage] = []
         self._trie: Trie[CompiledMessage] = Trie()
         self._spoken: Trie[str] = Trie()
         self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
+        self._parameters: dict[str, Mapping[str, float]] = {}  # device -> its own; every message of the set sees them
+        self._chosen: dict[str, str] = {}  # device -> the profile that is to read it
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -102,15 +116,28 @@ class ProfileSet:
                 if not topics:
                     raise ProfileError(name, where, "no topics")
                 try:
-                    message = CompiledMessage(profile, spec, envelope.open)
-                    for topic in topics:
-                        self._trie.add(Template(topic), message)
+                    templates = [Template(topic) for topic in topics]
+                    captured = {name for template in templates for name in template.names}
+                    message = CompiledMessage(profile, spec, envelope.open, captured, self._parameters, self.guard)
+                    for template in templates:
+                        self._trie.add(template, message)
+                    self.readers.append(message)
                 except (ValueError, re.error) as error:  # also PathError and ExpressionError
                     raise ProfileError(name, where, str(error)) from error
         for verb, command in profile.commands.items():
             if fault := check_command(verb, command):
                 raise ProfileError(name, f"$.commands.{verb}", fault)
             self._spoken.add(Template(command.topic), verb)
+
+    def use_devices(self, devices: Iterable[DesiredDevice]) -> None:
+        """Read these devices with their own parameters, and with the profile that was chosen for them."""
+        self._parameters.clear()
+        self._chosen.clear()
+        for device in devices:
+            if device.parameters:
+                self._parameters[device.device] = device.parameters
+            if device.profile:
+                self._chosen[device.device] = device.profile
 
     def decode(self, topic: str, payload: bytes, received_ms: int) -> tuple[Decoded, ...]:
         """Read one message.
@@ -125,12 +152,51 @@ class ProfileSet:
         if readers is not None:
             for target, captures in readers:
                 try:
-                    decoded = target.decode(message, captures, received_ms)
-                except Undecodable:
+                    decoded = self._decode(target, message, captures, received_ms)
+                except Undecodable as error:
+                    if error.reason == "profile_too_slow":
+                        raise  # once is enough
                     continue  # asked again below, where the refusals are weighed
                 if decoded is not None:
-                    return decoded
-        return self._ask_all(message, received_ms)
+                    return self._by_choice(decoded, message, received_ms) if self._chosen else decoded
+        decoded = self._ask_all(message, received_ms)
+        return self._by_choice(decoded, message, received_ms) if self._chosen else decoded
+
+    def _by_choice(self, decoded: tuple[Decoded, ...], message: Message, received_ms: int) -> tuple[Decoded, ...]:
+        """What the profile reads that was chosen for this device, where it can read this message too."""
+        chosen = self._chosen.get(decoded[0].device, decoded[0].profile)
+        if chosen == decoded[0].profile or chosen not in self.profiles:
+            return decoded
+        for target, captures in self._trie.find(message.topic):
+            if target.profile.profile.id == chosen:
+                try:
+                    instead = self._decode(target, message, captures, received_ms)
+                except Undecodable:
+                    continue
+                if instead is not None and instead[0].device == decoded[0].device:
+                    return instead
+        return decoded
+
+    def _decode(
+        self, target: CompiledMessage, message: Message, captures: dict[str, str], received_ms: int
+    ) -> tuple[Decoded, ...] | None:
+        """Within the guard of the profile. Raises Undecodable, and nothing else."""
+        guard = self.guard
+        if guard.rests and (left_s := guard.rests_s(target.id)):
+            raise Undecodable("profile_suspended", f"it was too slow; it is tried again in {left_s} s", target.id)
+        began_ns = guard.begin()
+        try:
+            return target.decode(message, captures, received_ms)
+        except Undecodable:
+            raise
+        except Exception as error:  # a mistake of ours; it costs this message and no other
+            log.exception("a decoder failed", extra={"profile": target.id})
+            raise Undecodable("profile_failed", f"{type(error).__name__}: {error}"[:200], target.id) from error
+        finally:
+            if guard.steady_ns() - began_ns > SLOW_NS and (took_ns := guard.worked_ns(began_ns)) > SLOW_NS:
+                guard.strike(target.id)
+                took = {"profile": target.id, "took_ms": took_ns // 1_000_000, "rests_s": guard.rests_s(target.id)}
+                log.error("a profile takes too long", extra=took)
 
     def _ask_all(self, message: Message, received_ms: int) -> tuple[Decoded, ...]:
         refusal: Undecodable | None = None
@@ -138,7 +204,7 @@ class ProfileSet:
         for candidate in self._trie.find(message.topic):
             asked, captures = candidate
             try:
-                decoded = asked.decode(message, captures, received_ms)
+                decoded = self._decode(asked, message, captures, received_ms)
             except Undecodable as error:
                 if refusal is None or _WEIGHT.get(error.reason, 2) > _WEIGHT.get(refusal.reason, 2):
                     refusal = error

@@ -24,6 +24,9 @@ def compile_template(text: str) -> Fill:
     parts = _TEMPLATE.split(text)
     if len(parts) == 1:
         return lambda names: text
+    if len(parts) == 3 and not parts[0] and not parts[2] and _NAME.fullmatch(parts[1]):
+        name = parts[1]
+        return lambda names: found if type(found := names.get(name)) is str else "" if found is None else str(found)
     finds = [_compile_part(part) for part in parts[1::2]]
     if len(parts) == 3 and not parts[0] and not parts[2]:
         only = finds[0]

@@ -12,6 +12,7 @@ from edge_agent.profiles.paths import compile_path
 
 PLAUSIBLE_FROM_MS = 1_262_304_000_000  # 2010-01-01: before it no device of ours was made; clocks start in 1970 or 2000
 PLAUSIBLE_AHEAD_MS = 24 * 3_600_000
+TIME_LENGTH_MAX = 64
 
 ReadTime = Callable[[Any, Mapping[str, Any], int], int | None]
 """(where paths start, names for expressions, received_ms) -> the sample's own time in ms UTC; None: it carries none."""
@@ -62,4 +63,10 @@ def _text_parser(written: str) -> Callable[[str], datetime]:
         return datetime.fromisoformat
     if "%" not in written:
         raise ValueError(f"unknown time format {written!r}: rfc3339, unix_s, unix_ms or a pattern with %")
-    return lambda text: datetime.strptime(text, written)
+
+    def parse(text: str) -> datetime:
+        if len(text) > TIME_LENGTH_MAX:
+            raise ValueError(f"longer than {TIME_LENGTH_MAX}")
+        return datetime.strptime(text, written)
+
+    return parse

@@ -32,6 +32,11 @@ class Template:
                 self.keys.append(level)
 
     @property
+    def names(self) -> set[str]:
+        """The names of its captures."""
+        return {name for _, _, name, _ in self._captures}
+
+    @property
     def filter(self) -> str:
         """The MQTT filter that takes in every topic of this template."""
         return "/".join([*self.keys, "#"] if self.rest else self.keys)

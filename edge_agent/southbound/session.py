@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from edge_agent.southbound import packets
 from edge_agent.southbound.packets import Connack, Parser, ProtocolError, Puback, Publish, Suback
@@ -18,12 +18,25 @@ READ_BYTES = 65_536
 """Read at once: about 300 messages. A larger wave takes more memory while it waits for its commit, and is no faster."""
 
 
+class Session(Protocol):
+    """What must be on disk of the session at the broker before the next step is taken."""
+
+    async def begin(self) -> None:
+        """The broker had no session of ours: nothing of before is delivered again, packet ids begin anew."""
+
+    def is_subscribed(self) -> bool:
+        """Whether the session is known to have its subscription."""
+
+    async def subscribed(self) -> None:
+        """The broker has said so."""
+
+
 class Southbound:
     """The agent's session on the local broker.
 
     client_id   the gateway's id: the broker keeps the session under it while the agent is away
     deliver     called with every wave of messages, on the event loop; must not block
-    session_new called when the broker says that it had no session of ours: nothing will be delivered again
+    session     what must be known on disk of the session at the broker
     """
 
     def __init__(
@@ -32,7 +45,7 @@ class Southbound:
         port: int,
         client_id: str,
         deliver: Callable[[list[Publish]], None],
-        session_new: Callable[[], None],
+        session: Session,
         jitter: random.Random,
         username: str = "",
         password: str = "",
@@ -44,7 +57,7 @@ class Southbound:
         self.failing = ""
         self.sessions = 0
         self._deliver = deliver
-        self._session_new = session_new
+        self._session = session
         self._jitter = jitter
         self._login = (username, password)
         self._link: _Link | None = None
@@ -75,23 +88,31 @@ class Southbound:
         if connack.code:
             link.close()
             raise ProtocolError(f"local broker refused the connection with code {connack.code}")
-        if not connack.session_present:
-            self._session_new()
-            link.write(packets.subscribe(self._next_packet_id(), ("#",), 1))
-        self._link = link
-        self.connected = True
-        self.failing = ""
-        self.sessions += 1
-        if self._paused:
-            link.pause()
-        log.info("local broker connected", extra={"session_present": connack.session_present})
         try:
+            if not connack.session_present:
+                await self._session.begin()
+            self._link = link
+            if not self._session.is_subscribed():
+                await self._subscribe(link)
+            self.connected = True
+            self.failing = ""
+            self.sessions += 1
+            if self._paused:
+                link.pause()
+            log.info("local broker connected", extra={"session_present": connack.session_present})
             await self._keep_alive(link)
         finally:
             self.connected = False
             self._link = None
             link.write(packets.DISCONNECT)
             link.close()
+
+    async def _subscribe(self, link: "_Link") -> None:
+        """Once a session: every time would bring every retained message again."""
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            link.write(packets.subscribe(self._next_packet_id(), ("#",), 1))
+            await link.suback
+        await self._session.subscribed()
 
     async def _keep_alive(self, link: "_Link") -> None:
         while not link.closed.done():
@@ -163,6 +184,7 @@ class _Link(asyncio.BufferedProtocol):
     def __init__(self, on_publishes: Callable[[list[Publish]], None], on_puback: Callable[[int], None]) -> None:
         loop = asyncio.get_running_loop()
         self.connack: asyncio.Future[Connack] = loop.create_future()
+        self.suback: asyncio.Future[Suback] = loop.create_future()
         self.closed: asyncio.Future[Exception | None] = loop.create_future()
         self.heard = True
         self._buffer = bytearray(READ_BYTES)
@@ -196,8 +218,11 @@ class _Link(asyncio.BufferedProtocol):
             self._on_puback(packet.packet_id)
         elif isinstance(packet, Connack) and not self.connack.done():
             self.connack.set_result(packet)
-        elif isinstance(packet, Suback) and 0x80 in packet.codes:
-            raise ProtocolError("local broker refused the subscription")
+        elif isinstance(packet, Suback):
+            if 0x80 in packet.codes:
+                raise ProtocolError("local broker refused the subscription")
+            if not self.suback.done():
+                self.suback.set_result(packet)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc or ConnectionError("local broker closed the connection"))
@@ -205,9 +230,10 @@ class _Link(asyncio.BufferedProtocol):
     def _end(self, error: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(error)
-        if not self.connack.done():
-            self.connack.set_exception(error or ConnectionError("closed"))
-            self.connack.exception()  # nobody may be waiting any more
+        for answer in (self.connack, self.suback):
+            if not answer.done():
+                answer.set_exception(error or ConnectionError("closed"))
+                answer.exception()  # nobody may be waiting any more
         self.close()
 
     def write(self, data: bytes) -> None:

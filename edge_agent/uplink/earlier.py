@@ -9,7 +9,7 @@ import aiomqtt
 from contracts import topics
 from contracts.messages import FrameAck
 from edge_agent.outbox.epochs import EarlierFrame
-from edge_agent.outbox.frames import CommittedFrame
+from edge_agent.outbox.framing import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class EarlierSender:
                 log.warning("frames of an earlier epoch are not answered", extra={"frames": len(self._open)})
             again, self._again = self._again, []
             for frame in again:
-                self._committed(await self._writer.call(outbox.frame_again, frame))
+                self._committed(await self._writer.call(outbox.epochs.frame_again, frame))
 
     async def on_ack(self, ack: FrameAck) -> None:
         """An answer for an ended epoch."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from edge_agent.uplink.publisher import KEEPALIVE_S
+from edge_agent.uplink.session import KEEPALIVE_S
 from tests.faultproxy import FaultProxy
 from tests.faults import OUTAGE_S
 from tests.faults.namespaces import Namespace, running_namespace

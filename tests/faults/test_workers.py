@@ -15,8 +15,8 @@ from tests.faults.test_kills import SEED, Load, assert_stored_once
 from tests.postgres import Postgres
 from tests.processes import Stores, running_site, wait_for
 
-WORKER_KILLS = 60 if LONG else 8
-STOPPED_S = 300 if LONG else 8
+WORKER_KILLS = 60 if LONG else 5
+STOPPED_S = 300 if LONG else 4
 
 
 @pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_ack"])
@@ -95,6 +95,9 @@ def test_one_of_two_workers_stopped_and_both(tmp_path: Path, postgres: Postgres)
             before = second.counts()["frames"]
             time.sleep(STOPPED_S)  # the fault itself
             assert second.counts()["frames"] > before, "the living worker takes no frames"
+            assert not first.is_ready(), "no probe notices it"
+            with pytest.raises(OSError):  # so its series end, which is what LinliIngestSilent looks for
+                first.counts()
             os.kill(second.process.pid, signal.SIGSTOP)
             held = (site.agent.status() or {})["gauges"]["buffered_samples"]
             wait_for(

@@ -65,7 +65,7 @@ class Cloud(Machine):
         self.quarantine = Quarantine(self.records["quarantine"])
         self.drops = LedgerBook(self.records["ledger"])
         handlers = {Dropped: self.drops.dropped, Refused: self.quarantine.device_refused}
-        self.book = Book(self.records["book"], handlers)
+        self.book = Book(self.records["book"], handlers, self._refuse)
         self.live = LiveState(folder / "live.sqlite", WatchedHub(world))
         self.presence = GatewayPresence(world.now_ms, lambda gateway, online, at_ms: None)
         self.ingest = Ingest(
@@ -76,6 +76,9 @@ class Cloud(Machine):
         self.task = process.start(self.ingest.run())
         process.start(run_projection(self.book, self.framelog, self.progress))
         process.start(self._follow_live())
+
+    async def _refuse(self, gateway: str, record: object, reason: str, detail: str, received_ms: int) -> None:
+        self.world.errors.append(f"the book can't keep {record}: {reason} {detail}")
 
     async def _follow_live(self) -> None:
         await self.live.load()

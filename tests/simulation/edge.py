@@ -96,7 +96,7 @@ class Edge(Machine):
         self._boot_s = self.world.now_s
 
     def databases(self) -> dict[str, sqlite3.Connection]:
-        return {"outbox.sqlite": self.agent.outbox._db}
+        return {"outbox.sqlite": self.agent.outbox._db.connection}
 
     def opened(self, db: sqlite3.Connection) -> None:
         """The agent has opened its outbox: watch it."""

@@ -109,7 +109,7 @@ class LocalBroker:
         self._world = world
         self._resends_at_once = resends_at_once
         self._link: Transport | None = None
-        self._session = False
+        self._session = self._subscribed = False
         self._queue: deque[tuple[int, str, bytes]] = deque()
         self._flying: OrderedDict[int, tuple[int, str, bytes]] = OrderedDict()
         self._packet_id = 0
@@ -135,11 +135,11 @@ class LocalBroker:
     @property
     def has_session(self) -> bool:
         """The agent has subscribed: from now on nothing that comes in is lost."""
-        return self._session
+        return self._subscribed
 
     def accept(self, mark: int, topic: str, payload: bytes) -> bool:
         """A device publishes with QoS 1. True: it is in the session's queue."""
-        if not self.up or not self._session:
+        if not self.up or not self._subscribed:
             return False
         self._queue.append((mark, topic, payload))
         self._pump()
@@ -175,6 +175,7 @@ class LocalBroker:
                 self._link.cut()
             self._link = link
             link.send(b"\x20\x02" + bytes([self._session, 0]))
+            self._session = True
             if self._resends_at_once:
                 for packet_id in list(self._flying):
                     self._send(packet_id, dup=True)
@@ -185,7 +186,7 @@ class LocalBroker:
                     )  # type: ignore[misc]
             self._pump()
         elif kind == 8:
-            self._session = True
+            self._subscribed = True
             link.send(b"\x90\x03" + packet[2:4] + b"\x01")
         elif kind == 4:
             known = self._flying.pop(int.from_bytes(packet[2:4], "big"), None)
@@ -215,5 +216,5 @@ class LocalBroker:
             self.lost |= {mark for mark, _, _ in [*self._queue, *self._flying.values()]}
             self._queue.clear()
             self._flying.clear()
-            self._session = False
+            self._session = self._subscribed = False
             self._packet_id = 0

@@ -12,8 +12,11 @@ from contracts.messages import FrameAck
 from edge_agent.intake import Intake
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.deliveries import Deliveries
+from edge_agent.outbox.drops import Drops
 from edge_agent.outbox.file import open_file
-from edge_agent.uplink import SendWindow, Uplink
+from edge_agent.outbox.unsure_times import UnsureTimes
+from edge_agent.uplink import SendWindow
+from edge_agent.uplink.sender import FrameSender
 from tests.simulation.many import run_one
 
 Mutant = Callable[[], AbstractContextManager[Any]]
@@ -53,13 +56,13 @@ def _cloud_acks_before_commit() -> AbstractContextManager[Any]:
 
 
 def _edge_trusts_the_broker() -> AbstractContextManager[Any]:
-    publish = Uplink._publish
+    publish = FrameSender._publish
 
-    async def trusting(self: Uplink, client: Any, key: Any, *payload: Any) -> None:
-        await publish(self, client, key, *payload)
+    async def trusting(self: FrameSender, line: Any, key: Any, *payload: Any) -> None:
+        await publish(self, line, key, *payload)
         await self._writer.acked(key.lane, [(key.seq, key.seq)], self._writer.outbox.epoch)
 
-    return patch.object(Uplink, "_publish", trusting)
+    return patch.object(FrameSender, "_publish", trusting)
 
 
 def _outbox_is_not_synced() -> AbstractContextManager[Any]:
@@ -104,8 +107,8 @@ def _quota_by_wall_clock() -> AbstractContextManager[Any]:
 
 
 def _times_are_not_healed() -> AbstractContextManager[Any]:
-    heal = Outbox.heal_clock
-    return patch.object(Outbox, "heal_clock", lambda self, shift_ms, error_ms: heal(self, 0, error_ms))
+    heal = UnsureTimes.heal
+    return patch.object(UnsureTimes, "heal", lambda self, shift_ms, error_ms: heal(self, 0, error_ms))
 
 
 async def _nothing(*_: Any) -> None:
@@ -119,10 +122,10 @@ MUTANTS: dict[str, Mutant] = {
     "the edge forgets frames on the broker's word": _edge_trusts_the_broker,
     "the edge never sends again": lambda: patch.object(SendWindow, "overdue", lambda *_: []),
     "the outbox is not synced with each commit": _outbox_is_not_synced,
-    "drops are not declared": lambda: patch("edge_agent.outbox.outbox._shortened", lambda records: []),
-    "declarations are dropped with their frames": lambda: patch.object(Outbox, "_declared_in", lambda *_: []),
+    "drops are not declared": lambda: patch("edge_agent.outbox.drops.shortened", lambda records: []),
+    "declarations are dropped with their frames": lambda: patch.object(Drops, "_declared_in", lambda *_: []),
     "the edge does not notice that it was copied": lambda: patch(
-        "edge_agent.uplink.publisher.is_copied", lambda *_: False
+        "edge_agent.uplink.handshake.is_copied", lambda *_: False
     ),
     "the edge does not send again what the cloud has lost": lambda: patch.object(Outbox, "wanted", lambda *_: None),
     "quotas count by a clock that is set": _quota_by_wall_clock,

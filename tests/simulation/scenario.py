@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-import edge_agent.outbox.frames
+import edge_agent.outbox.database
 from cloud_api.ledger.book import GatewayLedger
 from edge_agent.outbox.file import open_file
 from edge_agent.profiles import ProfileSet
@@ -199,7 +199,7 @@ def run_world(world: World, faults: int, folder: Path, profiles: ProfileSet) -> 
         return db
 
     state = random.getstate()
-    with _judged(world, faults), world.reign(), patch.object(edge_agent.outbox.frames, "open_file", opened):
+    with _judged(world, faults), world.reign(), patch.object(edge_agent.outbox.database, "open_file", opened):
         try:
             return scenario.run(faults)
         finally:

@@ -79,12 +79,24 @@ def test_quarantine(open_again: Open) -> None:
 
 def test_cursor(open_again: Open) -> None:
     async def write(durable: Durable) -> None:
-        await Book(durable.cursors, {}).apply([opened(41, frame(1, [])), opened(42, frame(2, []))])
+        book = Book(durable.cursors, {}, durable.quarantine.record_refused)
+        await book.apply([opened(41, frame(1, [])), opened(42, frame(2, []))])
 
     async def read(durable: Durable) -> None:
-        book = Book(durable.cursors, {})
+        book = Book(durable.cursors, {}, durable.quarantine.record_refused)
         assert await book.cursor() == 42
         await book.reset()
         assert await book.cursor() == 0
+
+    twice(open_again, write, read)
+
+
+def test_whose_instance_it_is(open_again: Open) -> None:
+    async def write(durable: Durable) -> None:
+        await durable.instances.keep({"gw-1": "first", "gw-2": "other"}, T0)
+        await durable.instances.keep({"gw-1": "twin"}, T0 + 1)
+
+    async def read(durable: Durable) -> None:
+        assert await durable.instances.load() == {"gw-1": "twin", "gw-2": "other"}
 
     twice(open_again, write, read)

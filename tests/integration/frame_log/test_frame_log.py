@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud_api.durable import open_files, open_server
-from cloud_api.framelog import FrameLog, Outcome
+from cloud_api.framelog import CONFLICTS_KEPT, FrameLog, Outcome
 from cloud_api.framelog.coverage import StreamKey
 from device_registry import PostgresAddress
 from tests.integration.frames import EPOCH, frame, reading
@@ -61,8 +61,26 @@ def test_another_frame_with_the_same_key_is_a_recorded_conflict(open_log: Open) 
         async with open_log() as log:
             await log.append([one(1)])
             assert await log.append([one(1, value=99)]) == [Outcome.CONFLICT]
-            assert await log.conflicts("gw-1") == 1
-            assert [each.payload for each in await log.read(0, 10)] == [one(1).payload]
+            await log.append([one(1, value=99), one(2), one(2, value=98), one(2, value=98)])
+            found = await log.conflicts("gw-1")
+            assert [(each.seq, each.payload) for each in found] == [
+                (2, one(2, value=98).payload), (1, one(1, value=99).payload),
+            ], "each once, newest first"  # fmt: skip
+            assert await log.conflicts("gw-1", found[0].number, 1) == found[1:]
+            assert (await log.count_conflicts("gw-1"), await log.count_conflicts("gw-2")) == (2, 0)
+            assert [each.payload for each in await log.read(0, 10)] == [one(1).payload, one(2).payload]
+
+    asyncio.run(scenario())
+
+
+def test_of_a_gateways_conflicts_a_bounded_number_is_kept(open_log: Open) -> None:
+    async def scenario() -> None:
+        async with open_log() as log:
+            await log.append([one(1)])
+            for start in range(0, 300, 100):
+                await log.append([one(1, value=value) for value in range(start + 1, start + 101)])
+            assert await log.count_conflicts("gw-1") == CONFLICTS_KEPT == len(await log.conflicts("gw-1"))
+            assert await log.append([one(1, value=999)]) == [Outcome.CONFLICT]
 
     asyncio.run(scenario())
 

@@ -10,7 +10,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import device_registry as registry
 from cloud_api.records import APPS
-from contracts.messages import DeviceSeen, Reported
+from contracts.messages import DesiredProfile, DeviceSeen, Reported
 from device_registry import DeviceFilter, Name, Where
 from tests.postgres import Postgres
 
@@ -41,6 +41,10 @@ def seen(device: str = "70b3d5", at_ms: int = NOW, **changes: object) -> DeviceS
     return DeviceSeen(device=device, at_ms=at_ms, **{**values, **changes})  # type: ignore[arg-type]
 
 
+def unsigned(profile: str, version: int, document: bytes) -> DesiredProfile:
+    return DesiredProfile(profile=profile, version=version, digest=b"", signature=b"", document=document)
+
+
 async def set_up() -> None:
     await registry.put_community("willow", WILLOW, NOW)
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
@@ -49,9 +53,12 @@ async def set_up() -> None:
 def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
+            "charging.0001_initial",
             "commands.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
+            "registry.0003_profiles",
+            "registry.0004_charging",
         ]
         assert await registry.migrate(database, APPS) == []
 
@@ -141,6 +148,25 @@ def test_a_persons_name_stays(database: Where) -> None:
     with_registry(database, work)
 
 
+def test_two_thousand_devices_seen_at_once_are_one_version(database: Where) -> None:
+    """Each version names every device: one a device would be two million names, and minutes."""
+
+    async def work() -> None:
+        await set_up()
+        devices = [seen(f"d-{number:04}", profile_version=1 + number % 2) for number in range(2_000)]
+        again = [seen("d-0007", at_ms=NOW + 1, name="A-08"), seen("d-0008", at_ms=NOW - 1, name="older")]
+        rows = await registry.devices_seen("gw-willow-1", [*devices, *again, *devices], NOW, adopt=True)
+        assert len({row.id for row in rows}) == 2_000
+        assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
+        ((_, document),) = await registry.desired_states({}, unsigned)
+        assert [device.device for device in document.devices] == [device.device for device in devices]
+        stored = await registry.devices(DeviceFilter(gateway="gw-willow-1"))
+        named = {row.external_id: row.name_zh for row in stored if row.name_zh != "A-07"}
+        assert (len(stored), named) == (2_000, {"d-0007": "A-08"})
+
+    with_registry(database, work)
+
+
 def test_a_device_seen_before_its_gateway_is_known_is_placed_later(database: Where) -> None:
     async def work() -> None:
         assert await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True) is None
@@ -157,10 +183,10 @@ def test_pending_until_a_person_adopts_it(database: Where) -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=False)
         assert row is not None and (row.status, row.adopted_ms) == ("pending", None)
-        assert await registry.desired_states({}) == []
+        assert await registry.desired_states({}, unsigned) == []
         adopted = await registry.adopt_device(row.id, NOW + 9)
         assert (adopted.status, adopted.adopted_ms) == ("adopted", NOW + 9)
-        ((gateway, document),) = await registry.desired_states({})
+        ((gateway, document),) = await registry.desired_states({}, unsigned)
         assert (gateway, document.version, [device.device for device in document.devices]) == (
             "gw-willow-1",
             1,
@@ -178,8 +204,8 @@ def test_the_desired_version_grows_only_with_a_change(database: Where) -> None:
         await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=2), NOW, adopt=True)
         assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
         await registry.change_device(row.id, NOW, parameters={"height_mm": 1200.0})
-        assert await registry.desired_states({"gw-willow-1": 2}) == []
-        ((_, document),) = await registry.desired_states({"gw-willow-1": 1})
+        assert await registry.desired_states({"gw-willow-1": 2}, unsigned) == []
+        ((_, document),) = await registry.desired_states({"gw-willow-1": 1}, unsigned)
         assert document.version == 2 and document.devices[0].parameters == {"height_mm": 1200.0}
 
     with_registry(database, work)

@@ -39,20 +39,20 @@ def test_an_ended_epoch_goes_on_and_what_is_past_the_clouds_count_is_framed_agai
     fill(outbox, 10)
     outbox.acked("bulk", [(1, 3)])
     ended = outbox.epoch
-    outbox.begin_epoch("copied", {"bulk": 7, "urgent": 0})
-    frames = outbox.earlier(100)
+    outbox.epochs.begin("copied", {"bulk": 7, "urgent": 0})
+    frames = outbox.epochs.earlier(100)
     assert [(frame.seq, frame.again, frame.doubt) for frame in frames] == [
         *((seq, False, True) for seq in range(4, 8)), *((seq, True, True) for seq in range(8, 11)),
     ]  # fmt: skip
     for frame in frames:
         if frame.again:
-            (made,) = outbox.frame_again(frame)
+            (made,) = outbox.epochs.frame_again(frame)
             assert made.epoch == outbox.epoch != ended
             assert values(made.payload) == [frame.seq - 1]
-            assert outbox.frame_again(frame) == [], "a second answer moves nothing"
+            assert outbox.epochs.frame_again(frame) == [], "a second answer moves nothing"
     assert [(lane.epoch, lane.buffered, lane.oldest_unacked_seq) for lane in outbox.ended] == [(ended, 4, 4)]
     outbox.acked("bulk", [(4, 7)], ended)
-    assert outbox.earlier(100) == []
+    assert outbox.epochs.earlier(100) == []
     assert outbox.lanes["bulk"].buffered == 3
     outbox.close()
     again = opened(tmp_path)
@@ -87,7 +87,7 @@ def test_times_taken_by_a_wrong_clock_are_moved_and_the_original_can_be_told(tmp
     outbox.commit(
         Batch(readings=[Reading("d", wrong_ms - 3, wrong_ms, clock, (Sample("temperature", 1.5),))], messages=1)
     )
-    assert outbox.heal_clock(1_000_000, 12) == 1
+    assert outbox.unsure_times.heal(1_000_000, 12) == 1
     frame = decode_frame(outbox.read("bulk", 2) or b"")
     (word,) = frame.records
     assert word == ClockHealed(shift_ms=1_000_000, error_ms=12, at_ms=NOW_MS)
@@ -95,7 +95,7 @@ def test_times_taken_by_a_wrong_clock_are_moved_and_the_original_can_be_told(tmp
     assert healed.received_ms == wrong_ms + 1_000_000
     assert healed.observed_ms == wrong_ms - 3 + (1_000_000 if clock is Clock.GATEWAY else 0)
     assert values(outbox.read("bulk", 1)) == [0]
-    assert outbox.heal_clock(5, 1) == 0, "once is enough"
+    assert outbox.unsure_times.heal(5, 1) == 0, "once is enough"
 
 
 def test_too_old_is_dropped_and_declared(tmp_path: Path) -> None:

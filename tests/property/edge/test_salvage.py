@@ -49,7 +49,7 @@ def check(outbox: Outbox, old_epoch: str) -> int:
     assert outbox.epoch != old_epoch
     said = records(outbox)
     assert [word.before for word in said if isinstance(word, EpochBegun)] == [old_epoch]
-    brought = {frame.seq: frame for frame in outbox.earlier(10_000)}
+    brought = {frame.seq: frame for frame in outbox.epochs.earlier(10_000)}
     for frame in brought.values():
         header = read_header(frame.payload)
         assert (header.epoch, header.seq, frame.epoch, frame.lane) == (old_epoch, frame.seq, old_epoch, "bulk")
@@ -138,6 +138,19 @@ def test_a_file_cut_short(tmp_path: Path, keep: int) -> None:
     assert not list(tmp_path.glob("outbox-damaged*")), "what is salvaged is put away"
 
 
+def test_a_table_whose_description_is_spoilt(tmp_path: Path) -> None:
+    """The first page says what the tables are; a letter of it may be another without any check that notices."""
+    outbox = filled(tmp_path)
+    epoch = outbox.epoch
+    keep_hint(outbox)
+    outbox.close()
+    file = tmp_path / "outbox.sqlite"
+    content = file.read_bytes()
+    assert content.count(b"dropped INTEGER") == 1
+    file.write_bytes(content.replace(b"dropped INTEGER", b"drapped INTEGER"))
+    check(opened(tmp_path), epoch)
+
+
 def test_a_salvage_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     outbox = filled(tmp_path)
     epoch = outbox.epoch
@@ -145,16 +158,16 @@ def test_a_salvage_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     outbox.close()
     (tmp_path / "outbox.sqlite").rename(tmp_path / "outbox-damaged-1.sqlite")
     first = opened(tmp_path)
-    brought = len(first.earlier(10_000))
+    brought = len(first.epochs.earlier(10_000))
     assert brought == FRAMES - 30
     assert first.command("c1") == CommandEntry("c1", "succeeded", "", 5)
     assert len(first.recent) == FRAMES
     first.close()
     (tmp_path / "outbox-salvaged-1.sqlite").rename(tmp_path / "outbox-damaged-1.sqlite")
     again = opened(tmp_path)
-    assert len(again.earlier(10_000)) == brought
+    assert len(again.epochs.earlier(10_000)) == brought
     assert epoch != again.epoch == first.epoch
-    assert again.bytes == first.bytes + sum(
+    assert again.held_bytes == first.held_bytes + sum(
         len(again.read("urgent", seq) or b"") for seq in range(first.lanes["urgent"].last_seq + 1, 100)
     )
 
@@ -181,7 +194,7 @@ def test_damage_found_while_it_is_open(tmp_path: Path) -> None:
     with (tmp_path / "outbox.sqlite").open("r+b") as file:
         file.seek(4096)
         file.write(b"\0" * 4096 * 5)
-    outbox._db.execute("PRAGMA shrink_memory")  # so that it reads the file, not its cache
+    outbox._db.connection.execute("PRAGMA shrink_memory")  # so that it reads the file, not its cache
     with pytest.raises(sqlite3.DatabaseError):
         for seq in range(1, FRAMES + 1):
             outbox.read("bulk", seq)

@@ -79,9 +79,15 @@ def reading(device: str, observed_ms: int = NOW, **samples: Any) -> Reading:
 async def open_cloud(folder: Path, **settings: Any) -> AsyncIterator[Cloud]:
     """A cloud with the community "willow" and one gateway."""
     chosen = Settings(data_dir=folder, console=folder / "dist", **{"adopt": "auto", **settings})
-    async with open_stores(chosen, lambda: cloud.now_ms) as stores:
+    clouds: list[Cloud] = []
+
+    def clock() -> int:
+        return clouds[0].now_ms if clouds else NOW
+
+    async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
-        app = build_app(build_parts(chosen, stores, lambda: cloud.now_ms, {}, CollectorRegistry()))
+        clouds.append(cloud)
+        app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry()))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://linli") as http:
             cloud.http = http

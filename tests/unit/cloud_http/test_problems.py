@@ -27,6 +27,7 @@ WRONG: list[tuple[str, str, dict[str, Any], str]] = [
     ("PUT", "/api/v1/gateways/gw-2", {"json": {"community_id": "no", "name": {"zh": "x", "en": "x"}}}, "not_found"),
     ("GET", "/api/v1/availability?community=nowhere&kind=parking", {}, "not_found"),
     ("GET", "/api/v1/gateways/nowhere/ledger", {}, "not_found"),
+    ("GET", "/api/v1/gateways/nowhere/conflicts", {}, "not_found"),
 ]
 
 

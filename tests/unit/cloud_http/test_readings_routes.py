@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from cloud_api.framelog import IncomingFrame
+from contracts.frame import encode_frame, read_header
 from contracts.vocabulary import METRICS
-from tests.unit.cloud_http.cloud import NOW, open_cloud, reading
+from tests.unit.cloud_http.cloud import EPOCH, GATEWAY, NOW, open_cloud, reading
 
 HOUR = 3_600_000
 
@@ -164,6 +166,26 @@ def test_availability_counts_and_never_says_free_on_an_old_word(tmp_path: Path) 
             assert later["counts"]["unknown"] == later["counts"]["total"] == 3
 
     asyncio.run(run())
+
+
+def test_a_conflict_is_in_the_ledger_and_on_pages_of_its_own(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_cloud(tmp_path) as cloud:
+            await cloud.frames([reading("d", temperature=1.0)])
+            for value in (2.0, 3.0, 3.0):  # the last one came twice
+                other = encode_frame(GATEWAY, EPOCH, "bulk", 1, NOW + 7, 0, [reading("d", temperature=value)], [])
+                await cloud.stores.durable.framelog.append([IncomingFrame(read_header(other), other, NOW + 9)])
+            ledger = await cloud.get(f"gateways/{GATEWAY}/ledger")
+            assert (ledger["conflicts"], ledger["stored"], ledger["balanced"]) == (2, 1, True)
+            page = await cloud.get(f"gateways/{GATEWAY}/conflicts", limit=1)
+            assert page["items"] == [
+                {"epoch": EPOCH, "lane": "bulk", "seq": 1, "samples": 1, "born_ms": NOW + 7, "received_ms": NOW + 9,
+                 "size_bytes": len(other)}
+            ]  # fmt: skip
+            last = await cloud.get(f"gateways/{GATEWAY}/conflicts", cursor=page["next_cursor"])
+            assert (len(last["items"]), last["next_cursor"]) == (1, None)
+
+    asyncio.run(scenario())
 
 
 def test_ledger_and_quarantine(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The settings of the database: what is refused, and what is never shown."""
+"""The settings of the databases: what is refused, and what is never shown."""
 
 import json
 import os
@@ -59,3 +59,18 @@ def test_the_password_is_never_shown(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("cloud-api: PostgreSQL at 127.0.0.1:9: ") and ended.stderr.count("\n") == 1
     assert SECRET not in shown.stdout + shown.stderr + ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://127.0.0.1:0", "http://127.0.0.1:x", "influx:8086"])
+def test_a_wrong_address_of_the_telemetry_store_is_refused_by_name(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINLI_TELEMETRY_URL", url)
+    with pytest.raises(SettingsError, match="LINLI_TELEMETRY_URL"):
+        load_settings(None)
+
+
+@pytest.mark.parametrize("secret", ["telemetry_token", "telemetry_password"])
+def test_the_telemetry_stores_secrets_come_from_files(secret: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    settings = Settings(telemetry_url="http://127.0.0.1:8086", **{f"{secret}_file": tmp_path / "secret"})  # type: ignore[arg-type]
+    assert getattr(settings, secret).get_secret_value() == SECRET
+    assert SECRET not in json.dumps(settings.masked())

@@ -16,10 +16,13 @@ export type MetricState = Schemas["MetricState"];
 export type MetricWord = Schemas["MetricWord"];
 export type VerbWord = Schemas["VerbWord"];
 export type BilingualName = Schemas["BilingualName"];
+export type ProfileVersion = Schemas["ProfileVersion"];
 export type Point = Schemas["Point"];
 export type Availability = Schemas["Availability"];
 export type Finding = Schemas["Finding"];
 export type Bin = Schemas["Bin"];
+export type SiteCharging = Schemas["SiteCharging"];
+export type SiteChargingBody = Schemas["SiteChargingBody"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 

@@ -378,10 +378,55 @@ export interface paths {
          * A pile's charging sessions
          * @description Those that overlap `start_ms <= t < end_ms` (at most 31 days; the last day unless given), in order of time.
          *
-         *     Made anew from telemetry at each call, so what comes late is in it.
+         *     Of a pile that says transactions these are they; of all others they are made anew from telemetry at each call, so what
+         *     comes late is in it.
          */
         get: operations["get_sessions"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/charging-transactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Charging transactions
+         * @description Those that overlap `start_ms <= t < end_ms` (all unless given), the newest begin first.
+         */
+        get: operations["list_transactions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/charging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a site charges
+         * @description Passwords are never shown, and of a card's number only the end.
+         */
+        get: operations["get_site_charging"];
+        /**
+         * Set how a site charges
+         * @description The whole of it, as it shall be; it reaches the gateway with its desired state. May be repeated.
+         */
+        put: operations["put_site_charging"];
         post?: never;
         delete?: never;
         options?: never;
@@ -449,6 +494,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway_id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Frames under numbers that others have
+         * @description Newest first. The first 256 of a gateway are kept; none of them is in its series, nor in its ledger's sums.
+         */
+        get: operations["list_conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/quarantine": {
         parameters: {
             query?: never;
@@ -463,6 +528,92 @@ export interface paths {
         get: operations["list_quarantine"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profiles, a version an entry
+         * @description In the order of their ids, of each the newest version first.
+         */
+        get: operations["list_profiles"];
+        put?: never;
+        /**
+         * Keep a version of a profile
+         * @description The body is the document, YAML or JSON, 64 KiB at most. It is kept only when its schema holds and each of its
+         *     examples gives what it promises; else every fault is named with its line and key. A version never changes.
+         */
+        post: operations["post_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The key by which gateways know our profiles
+         * @description Put it into a file, and its path into the gateway's `LINLI_PROFILE_KEY_FILE`.
+         */
+        get: operations["get_profile_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{maker}/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One profile
+         * @description Its versions and the newest one's document. Its examples are tried now.
+         */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{maker}/{model}/versions/{version}/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push a version to gateways
+         * @description It becomes part of their desired state, signed. Each takes it without a restart, or says why it does not
+         *     (`refused_profiles` of the gateway). Messages that were refused before and that it can read are read then.
+         */
+        post: operations["push_profile"];
         delete?: never;
         options?: never;
         head?: never;
@@ -707,11 +858,54 @@ export interface components {
             items: components["schemas"]["Bin"][];
         };
         /**
+         * ChargePoint
+         * @description A charge point that may connect, and whether it needs a password.
+         */
+        ChargePoint: {
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /** Password Set */
+            password_set: boolean;
+            /** Current Max A */
+            current_max_a: number;
+            /** Phases */
+            phases: number;
+        };
+        /**
+         * ChargePointBody
+         * @description A charge point that may connect. `password`, write only: left out it stays; "" lets it in without one.
+         */
+        ChargePointBody: {
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /** Password */
+            password?: string | null;
+            /**
+             * Current Max A
+             * @description A a phase
+             * @default 32
+             */
+            current_max_a: number;
+            /**
+             * Phases
+             * @default 3
+             * @enum {integer}
+             */
+            phases: 1 | 3;
+        };
+        /**
          * ChargingSession
-         * @description From a car's coming to its going.
+         * @description From a car's coming to its going; of a pile with transactions from a transaction's begin to its end.
          *
+         *     `source`: "transaction" (the pile's own word, over OCPP) or "series" (made from its status and register).
          *     `end_ms` is null while it lasts. `energy_wh` is by the register's differences, null without two values; where
-         *     `register_resets` is not 0 it is the least that was charged.
+         *     `register_resets` is not 0 it is the least that was charged. `charging_ms`, `register_resets`: of "series" alone.
          */
         ChargingSession: {
             /**
@@ -719,6 +913,12 @@ export interface components {
              * @example dev-z72blpgg5flow7sn
              */
             device_id: string;
+            /**
+             * Source
+             * @default series
+             * @enum {string}
+             */
+            source: "transaction" | "series";
             /**
              * Begin Ms
              * @example 1790000000000
@@ -738,12 +938,31 @@ export interface components {
              * Charging Ms
              * @example 9000000
              */
-            charging_ms: number;
+            charging_ms?: number | null;
             /**
              * Register Resets
              * @example 0
              */
-            register_resets: number;
+            register_resets?: number | null;
+            /**
+             * Transaction
+             * @example 8c5f7a0e4b1d2c3e
+             */
+            transaction?: string | null;
+            /**
+             * Token
+             * @description Name of the card or app that began it
+             * @default
+             * @example Flat 12
+             */
+            token: string;
+            /**
+             * Reason
+             * @description Why it ended, in OCPP's words
+             * @default
+             * @example EVDisconnected
+             */
+            reason: string;
         };
         /**
          * ChargingSessions
@@ -752,6 +971,93 @@ export interface components {
         ChargingSessions: {
             /** Items */
             items: components["schemas"]["ChargingSession"][];
+        };
+        /**
+         * ChargingTransaction
+         * @description A transaction as its gateway last said it. `device_id` is null while the registry does not know the connector.
+         *
+         *     `offline`: it began, or ended, without connection. `time_unsure`: the charge point's clock was impossible, or its end
+         *     was never said.
+         */
+        ChargingTransaction: {
+            /**
+             * Transaction
+             * @example 8c5f7a0e4b1d2c3e
+             */
+            transaction: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string | null;
+            /**
+             * External Id
+             * @example CP-07-1
+             */
+            external_id: string;
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /**
+             * Token
+             * @example Flat 12
+             */
+            token: string;
+            /**
+             * Begin Ms
+             * @example 1790000000000
+             */
+            begin_ms: number;
+            /**
+             * End Ms
+             * @example 1790014400000
+             */
+            end_ms: number | null;
+            /**
+             * Meter Start Wh
+             * @example 1305570
+             */
+            meter_start_wh: number;
+            /**
+             * Meter Wh
+             * @example 1323810
+             */
+            meter_wh: number;
+            /**
+             * Energy Wh
+             * @example 18240
+             */
+            energy_wh: number;
+            /**
+             * Reason
+             * @example EVDisconnected
+             */
+            reason: string;
+            /** Offline */
+            offline: boolean;
+            /** Time Unsure */
+            time_unsure: boolean;
+        };
+        /**
+         * ChargingTransactionPage
+         * @description A page of transactions, newest first.
+         */
+        ChargingTransactionPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ChargingTransaction"][];
         };
         /**
          * Command
@@ -893,6 +1199,64 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Community"][];
+        };
+        /**
+         * ConflictPage
+         * @description A page of conflicts, newest first.
+         */
+        ConflictPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ConflictingFrame"][];
+        };
+        /**
+         * ConflictingFrame
+         * @description A frame that was kept out: the frame log holds another one under its number.
+         *
+         *     Two outboxes have given the same number: a disk was copied, or an older image was put back. `born_ms`: when the
+         *     gateway committed it, by its own clock.
+         */
+        ConflictingFrame: {
+            /**
+             * Epoch
+             * @example 9f3b0c2d4e5a6178
+             */
+            epoch: string;
+            /**
+             * Lane
+             * @enum {string}
+             */
+            lane: "urgent" | "bulk";
+            /**
+             * Seq
+             * @example 41
+             */
+            seq: number;
+            /**
+             * Samples
+             * @example 96
+             */
+            samples: number;
+            /**
+             * Born Ms
+             * @example 1790000000000
+             */
+            born_ms: number;
+            /**
+             * Received Ms
+             * @example 1790000000400
+             */
+            received_ms: number;
+            /**
+             * Size Bytes
+             * @example 2048
+             */
+            size_bytes: number;
         };
         /**
          * Counts
@@ -1331,6 +1695,20 @@ export interface components {
              */
             reported_reason: string;
             /**
+             * Instance
+             * @description Which machine and folder is this gateway now; a copied one has another
+             * @default
+             */
+            instance: string;
+            /**
+             * Refused Profiles
+             * @description Profile -> why it was not taken; the one before holds
+             * @default {}
+             */
+            refused_profiles: {
+                [key: string]: string;
+            };
+            /**
              * Twin Seen Ms
              * @description When a second gateway under this id was last fenced off
              */
@@ -1404,6 +1782,9 @@ export interface components {
         /**
          * Ledger
          * @description produced = stored + declared_dropped + buffered + unexplained; `balanced`: unexplained is 0.
+         *
+         *     `conflicts`: frames that came under a number which another frame has, counted in frames and in none of the sums; see
+         *     `/gateways/{gateway_id}/conflicts`.
          */
         Ledger: {
             /**
@@ -1438,6 +1819,11 @@ export interface components {
             unexplained: number;
             /** Balanced */
             balanced: boolean;
+            /**
+             * Conflicts
+             * @example 0
+             */
+            conflicts: number;
             /** Epochs */
             epochs: components["schemas"]["LedgerEpoch"][];
         };
@@ -1698,6 +2084,128 @@ export interface components {
             errors: components["schemas"]["Fault"][];
         };
         /**
+         * ProfileDetail
+         * @description One profile: all its versions, the newest first, and the newest one's document, with the number of examples
+         *     that it was held against.
+         */
+        ProfileDetail: {
+            /** Id */
+            id: string;
+            /** Versions */
+            versions: components["schemas"]["ProfileVersion"][];
+            /** Document */
+            document: string;
+            /** Examples */
+            examples: number;
+            /** Faults */
+            faults: string[];
+        };
+        /**
+         * ProfileKey
+         * @description The public key by which gateways know what we have signed, as PEM.
+         */
+        ProfileKey: {
+            /** Pem */
+            pem: string;
+        };
+        /**
+         * ProfilePage
+         * @description A page of profile versions.
+         */
+        ProfilePage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ProfileVersion"][];
+        };
+        /**
+         * ProfileVersion
+         * @description A version of a profile, and where it is.
+         *
+         *     source      shipped: it comes with Linli; own: somebody wrote it for their devices
+         *     digest      BLAKE2b-256 of its document, hexadecimal
+         *     gateways    to which this version was pushed; shipped ones are everywhere
+         *     refused_by  gateway -> why it did not take it; it reads on with what it had
+         *     devices     how many are read with this version
+         */
+        ProfileVersion: {
+            /**
+             * Id
+             * @example acme/bl-1
+             */
+            id: string;
+            /**
+             * Version
+             * @example 1
+             */
+            version: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "shipped" | "own";
+            /**
+             * Kind
+             * @example waste
+             */
+            kind: string;
+            name: components["schemas"]["BilingualName"];
+            /** Digest */
+            digest: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number | null;
+            /**
+             * Gateways
+             * @example [
+             *       "gw-liuyuan-1"
+             *     ]
+             */
+            gateways: string[];
+            /** Refused By */
+            refused_by: {
+                [key: string]: string;
+            };
+            /**
+             * Devices
+             * @example 12
+             */
+            devices: number;
+        };
+        /**
+         * PushBody
+         * @description To whom: gateways by their ids, all of a community, or both.
+         */
+        PushBody: {
+            /**
+             * Gateways
+             * @default []
+             * @example [
+             *       "gw-liuyuan-1"
+             *     ]
+             */
+            gateways: string[];
+            /**
+             * Community
+             * @default
+             */
+            community: string;
+        };
+        /**
+         * Pushed
+         * @description The gateways whose desired state holds this version now.
+         */
+        Pushed: {
+            /** Gateways */
+            gateways: string[];
+        };
+        /**
          * QuarantinePage
          * @description A page of refusals, newest first.
          */
@@ -1730,9 +2238,35 @@ export interface components {
             };
         };
         /**
+         * Recovered
+         * @description By which profile messages that had been refused were read, and when. `still`: how many it can't read either.
+         */
+        Recovered: {
+            /**
+             * Profile
+             * @example acme/bl-1
+             */
+            profile: string;
+            /**
+             * Profile Version
+             * @example 2
+             */
+            profile_version: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+            /**
+             * Still
+             * @example 0
+             */
+            still: number;
+        };
+        /**
          * RefusedMessage
-         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; or samples of a
-         *     logged frame, by the telemetry store.
+         * @description What was refused. `origin`: a device's message, by its gateway; a gateway's frame, by ingest; samples of a logged
+         *     frame, by the telemetry store; or a record in one (inventory, command progress, ...), by the book.
          *
          *     `head_base64`: its first bytes, 256 at most. `count`: how many of one kind were folded into this entry.
          */
@@ -1746,7 +2280,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "device" | "frame" | "store";
+            origin: "device" | "frame" | "store" | "record";
             /**
              * Topic
              * @example application/linli/device/70b3d52dd6000a07/event/up
@@ -1787,6 +2321,63 @@ export interface components {
              * @example 1
              */
             count: number;
+            /** @description Messages of this topic were read after all */
+            recovered?: components["schemas"]["Recovered"] | null;
+        };
+        /**
+         * SiteCharging
+         * @description How a gateway's site charges. `set_up` is false until somebody has.
+         */
+        SiteCharging: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /** Set Up */
+            set_up: boolean;
+            /** Fuse A */
+            fuse_a: number;
+            /** Fail Safe A */
+            fail_safe_a: number;
+            /** Free For All */
+            free_for_all: boolean;
+            /** Charge Points */
+            charge_points: components["schemas"]["ChargePoint"][];
+            /** Tokens */
+            tokens: components["schemas"]["Token"][];
+        };
+        /**
+         * SiteChargingBody
+         * @description How a gateway's site charges. The whole of it: what is left out of the lists is gone.
+         */
+        SiteChargingBody: {
+            /**
+             * Fuse A
+             * @description The site's fuse, A a phase
+             */
+            fuse_a: number;
+            /**
+             * Fail Safe A
+             * @description What a charger may draw without its link
+             * @default 6
+             */
+            fail_safe_a: number;
+            /**
+             * Free For All
+             * @default false
+             */
+            free_for_all: boolean;
+            /**
+             * Charge Points
+             * @default []
+             */
+            charge_points: components["schemas"]["ChargePointBody"][];
+            /**
+             * Tokens
+             * @default []
+             */
+            tokens: components["schemas"]["TokenBody"][];
         };
         /**
          * Telemetry
@@ -1816,6 +2407,50 @@ export interface components {
             unit: string | null;
             /** Points */
             points: components["schemas"]["Point"][];
+        };
+        /**
+         * Token
+         * @description Who may charge; of the card's number only the end is shown.
+         */
+        Token: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /**
+             * Id Tag Masked
+             * @example ••••E6F7
+             */
+            id_tag_masked: string;
+            /** Expires Ms */
+            expires_ms: number;
+            /** Blocked */
+            blocked: boolean;
+        };
+        /**
+         * TokenBody
+         * @description Who may charge. `id_tag`, write only: what the charge point reads off the card; left out it stays.
+         */
+        TokenBody: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /** Id Tag */
+            id_tag?: string | null;
+            /**
+             * Expires Ms
+             * @description ms UTC; 0: never
+             * @default 0
+             */
+            expires_ms: number;
+            /**
+             * Blocked
+             * @default false
+             */
+            blocked: boolean;
         };
         /**
          * Transition
@@ -2855,6 +3490,139 @@ export interface operations {
             };
         };
     };
+    list_transactions: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                community?: string;
+                device?: string;
+                /** @description ms UTC */
+                start_ms?: number | null;
+                /** @description ms UTC */
+                end_ms?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargingTransactionPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description range_invalid: The time range can't be answered; cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_site_charging: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_site_charging: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteChargingBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_bins: {
         parameters: {
             query?: {
@@ -2975,6 +3743,51 @@ export interface operations {
             };
         };
     };
+    list_conflicts: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConflictPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_quarantine: {
         parameters: {
             query?: {
@@ -3000,6 +3813,217 @@ export interface operations {
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_profiles: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfilePage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    post_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileVersion"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description profile_invalid: The profile is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_profile_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileKey"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maker: string;
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileDetail"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    push_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maker: string;
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pushed"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -2,12 +2,14 @@ import { Alert, Anchor, Breadcrumbs, Card, Grid, Group, Stack, Text, Title } fro
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, data, type Gateway } from "../api/client";
+import { SiteChargingCard } from "../charging/SiteChargingCard";
 import { useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
 import { Failed, Loading } from "../Notice";
 import { shownAge } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
+import { ConflictsCard } from "./ConflictsCard";
 import { LedgerCard } from "./LedgerCard";
 import { OnlineBadge } from "./OnlineBadge";
 import { OutboxBar } from "./OutboxBar";
@@ -67,10 +69,14 @@ export function GatewayPage() {
             )}
             {ledger.isError && <Failed error={ledger.error} retry={() => void ledger.refetch()} />}
             {ledger.data && <LedgerCard ledger={ledger.data} />}
+            {ledger.data && <ConflictsCard gateway={id} total={ledger.data.conflicts} nowMs={nowMs} />}
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
-          <QuarantineCard gateway={id} nowMs={nowMs} />
+          <Stack gap="md">
+            <SiteChargingCard gateway={id} />
+            <QuarantineCard gateway={id} nowMs={nowMs} />
+          </Stack>
         </Grid.Col>
       </Grid>
     </Stack>
@@ -102,6 +108,7 @@ function Facts({ gateway }: { gateway: Gateway }) {
   const isApplied = gateway.desired_version === gateway.reported_version;
   const facts: [string, string][] = [
     [words.id, gateway.id],
+    ...(gateway.instance ? [[words.instance, gateway.instance] as [string, string]] : []),
     [words.agent, gateway.agent_version || "–"],
     [words.configuration, isApplied ? words.applied(gateway.reported_version) : words.notApplied(gateway.desired_version, gateway.reported_version)],
     [words.clock, error == null ? words.clockUnmeasured : words.clockGood(error < 1000 ? `${error} ms` : `${(error / 1000).toFixed(1)} s`)],
