@@ -39,11 +39,13 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def load_profiles(paths: Iterable[Path]) -> list[Profile]:
     """Read profile documents: files, or folders of ``*.yaml``. Raises ProfileError."""
-    profiles = []
-    for path in paths:
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        profiles += [_load(file) for file in files if file.name != ENVELOPES_FILE]
-    return profiles
+    return [_load(file) for file in profile_files(paths)]
+
+
+def profile_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that these files and folders (of ``*.yaml``) are; the shared envelopes beside profiles are none."""
+    files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    return [file for file in files if file.name != ENVELOPES_FILE]
 
 
 def _load(file: Path) -> Profile:

@@ -10,9 +10,10 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import device_registry as registry
 from cloud_api.records import APPS
-from contracts.messages import DesiredProfile, DeviceSeen, Reported
+from contracts.messages import DeviceSeen, Reported
 from device_registry import DeviceFilter, Name, Where
 from tests.postgres import Postgres
+from tests.unsigned import unsigned
 
 NOW = 1_790_000_000_000
 WILLOW = Name("柳园", "Willow Garden")
@@ -41,10 +42,6 @@ def seen(device: str = "70b3d5", at_ms: int = NOW, **changes: object) -> DeviceS
     return DeviceSeen(device=device, at_ms=at_ms, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def unsigned(profile: str, version: int, document: bytes) -> DesiredProfile:
-    return DesiredProfile(profile=profile, version=version, digest=b"", signature=b"", document=document)
-
-
 async def set_up() -> None:
     await registry.put_community("willow", WILLOW, NOW)
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
@@ -55,6 +52,7 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
             "charging.0001_initial",
             "commands.0001_initial",
+            "identity.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
             "registry.0003_profiles",

@@ -640,6 +640,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Claims
+         * @description Newest first; their codes are kept nowhere.
+         */
+        get: operations["list_claims"];
+        put?: never;
+        /**
+         * Make a claim for a gateway
+         * @description The code is shown once. An open claim of the same gateway ends with this.
+         */
+        post: operations["create_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims/{claim_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a claim back
+         * @description One that was used stays used: shut out the gateway instead.
+         */
+        post: operations["withdraw_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/provision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn a claim into a gateway's certificate
+         * @description `edge-agent provision` calls this. The same key may ask again: it is given the same certificate.
+         */
+        post: operations["provision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A gateway's certificates
+         * @description Newest first.
+         */
+        get: operations["list_certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shut a gateway out
+         * @description All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again.
+         */
+        post: operations["revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -858,6 +962,61 @@ export interface components {
             items: components["schemas"]["Bin"][];
         };
         /**
+         * Certificate
+         * @description A certificate that was issued to a gateway. It ends at `ends_ms`, or ended when it was revoked, and why.
+         */
+        Certificate: {
+            /**
+             * Serial
+             * @example 4f2a9c
+             */
+            serial: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Claim Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            claim_id: string | null;
+            /**
+             * Issued Ms
+             * @example 1790000000000
+             */
+            issued_ms: number;
+            /**
+             * Ends Ms
+             * @example 1797776000000
+             */
+            ends_ms: number;
+            /**
+             * Revoked Ms
+             * @example null
+             */
+            revoked_ms: number | null;
+            /**
+             * Reason
+             * @example
+             */
+            reason: string;
+        };
+        /**
+         * CertificatePage
+         * @description A page of certificates.
+         */
+        CertificatePage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Certificate"][];
+        };
+        /**
          * ChargePoint
          * @description A charge point that may connect, and whether it needs a password.
          */
@@ -1058,6 +1217,83 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["ChargingTransaction"][];
+        };
+        /**
+         * Claim
+         * @description Leave for one gateway to get its first certificate. `refused`: how often somebody tried it in vain.
+         */
+        Claim: {
+            /**
+             * Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /**
+             * Issuer
+             * @example local
+             */
+            issuer: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * Used Ms
+             * @example null
+             */
+            used_ms: number | null;
+            /**
+             * Refused
+             * @example 0
+             */
+            refused: number;
+        };
+        /**
+         * ClaimBody
+         * @description Which gateway may come in, and for how long the claim holds: a day unless said, a week at most.
+         */
+        ClaimBody: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Valid S
+             * @default 86400
+             * @example 86400
+             */
+            valid_s: number;
+        };
+        /**
+         * ClaimPage
+         * @description A page of claims.
+         */
+        ClaimPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Claim"][];
         };
         /**
          * Command
@@ -1962,6 +2198,67 @@ export interface components {
             label: components["schemas"]["BilingualName"];
         };
         /**
+         * NewClaim
+         * @description `code` and `qr_svg`, which shows `link`, are given now and never again.
+         */
+        NewClaim: {
+            /**
+             * Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /**
+             * Issuer
+             * @example local
+             */
+            issuer: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * Used Ms
+             * @example null
+             */
+            used_ms: number | null;
+            /**
+             * Refused
+             * @example 0
+             */
+            refused: number;
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+            /**
+             * Link
+             * @example https://cloud.example/provision#7ZK40Q8M2V6TXW3B9N5C1RHDE8*
+             */
+            link: string;
+            /**
+             * Qr Svg
+             * @example <svg ...></svg>
+             */
+            qr_svg: string;
+        };
+        /**
          * Place
          * @description A parking place or a charger.
          *
@@ -2179,6 +2476,72 @@ export interface components {
             devices: number;
         };
         /**
+         * Provision
+         * @description What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker.
+         */
+        Provision: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Certificate
+             * @example -----BEGIN CERTIFICATE-----
+             *     ...
+             */
+            certificate: string;
+            /**
+             * Ends Ms
+             * @example 1797776000000
+             */
+            ends_ms: number;
+            /**
+             * Broker Authority
+             * @example -----BEGIN CERTIFICATE-----
+             *     ...
+             */
+            broker_authority: string;
+            /**
+             * Mqtt Host
+             * @example cloud.example
+             */
+            mqtt_host: string;
+            /**
+             * Mqtt Port
+             * @example 8883
+             */
+            mqtt_port: number;
+            /**
+             * Now Ms
+             * @example 1790000000000
+             */
+            now_ms: number;
+        };
+        /**
+         * ProvisionBody
+         * @description A claim's code, a certificate request (PEM), and the community the installer is at, if he said it.
+         */
+        ProvisionBody: {
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+            /**
+             * Request
+             * @example -----BEGIN CERTIFICATE REQUEST-----
+             *     ...
+             */
+            request: string;
+            /**
+             * Community Id
+             * @default
+             * @example liuyuan
+             */
+            community_id: string;
+        };
+        /**
          * PushBody
          * @description To whom: gateways by their ids, all of a community, or both.
          */
@@ -2323,6 +2686,33 @@ export interface components {
             count: number;
             /** @description Messages of this topic were read after all */
             recovered?: components["schemas"]["Recovered"] | null;
+        };
+        /**
+         * RevokeBody
+         * @description Why a gateway is shut out; people read it later.
+         */
+        RevokeBody: {
+            /**
+             * Reason
+             * @example stolen from the cabinet in building 3
+             */
+            reason: string;
+        };
+        /**
+         * Revoked
+         * @description How many certificates have ended with this.
+         */
+        Revoked: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Certificates
+             * @example 1
+             */
+            certificates: number;
         };
         /**
          * SiteCharging
@@ -4061,6 +4451,299 @@ export interface operations {
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_claims: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                gateway?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimPage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewClaim"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    withdraw_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                claim_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    provision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvisionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provision"];
+                };
+            };
+            /** @description claim_unknown: There is no such claim; claim_for_another_site: The claim is for another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates; claim_used: The claim has been used */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description claim_expired: The claim has expired; claim_withdrawn: The claim was taken back */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description request_unreadable: The certificate request can't be read; request_key_refused: The request's key is of the wrong kind; request_altered: The request is not signed by its own key; request_names_another: The request names another gateway; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_certificates: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificatePage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;
