@@ -1,8 +1,13 @@
-"""The database of record: the registry's tables and the commands', in one file, with their migrations."""
+"""The database of record: registry, commands, charging transactions and identity in one file, with their migrations."""
 
 from collections.abc import Mapping
 
 import device_registry
 
-APPS: Mapping[str, str] = {**device_registry.APPS, "commands": "cloud_api.commands"}
+APPS: Mapping[str, str] = {
+    **device_registry.APPS,
+    "commands": "cloud_api.commands",
+    "charging": "cloud_api.charging",
+    "identity": "cloud_api.identity",
+}
 """App label -> package with ``models`` and ``migrations``, in the order in which they are migrated."""
