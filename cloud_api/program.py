@@ -22,7 +22,6 @@ from cloud_api.backup import (
     Manifest,
     Server,
     Shown,
-    move_aside,
     restore_database,
     restore_files,
     save_database,
@@ -254,7 +253,8 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
 async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
     """Make a backup, also of a running cloud. Raises BackupError."""
     if (address := postgres_address(settings)) is not None:
-        return await save_database(Server(address, settings.database_tls_ca), target, VERSION, now_ms, shown)
+        server = Server(address, settings.database_tls_ca)
+        return await save_database(server, settings.data_dir, target, VERSION, now_ms, shown)
     return save_files(settings.data_dir, target, VERSION, now_ms, shown)
 
 
@@ -266,9 +266,8 @@ async def restore(settings: Settings, source: Path, replace: bool, shown: Shown)
     with only_process(settings.data_dir):
         if (address := postgres_address(settings)) is not None:
             server = Server(address, settings.database_tls_ca)
-            manifest, schema = await restore_database(source, server, replace, now_ms, shown)
-            folder = move_aside(settings.data_dir, now_ms)  # projections of the log that was there
-            aside = " and ".join(filter(None, [f"schema {schema}" if schema else "", str(folder or "")]))
+            manifest, places = await restore_database(source, server, settings.data_dir, replace, now_ms, shown)
+            aside = " and ".join(places)
         else:
             manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
             aside = str(replaced or "")
