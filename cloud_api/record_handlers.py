@@ -6,7 +6,7 @@ import device_registry as registry
 from cloud_api.commands import Commands
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
-from contracts.messages import CommandProgress, DeviceSeen, Dropped, Refused, Reported
+from contracts.messages import CommandProgress, DeviceSeen, Discovered, Dropped, Refused, Reported
 
 
 def devices_handler(
@@ -44,8 +44,19 @@ def record_handlers(
         with registry.database_errors():
             await registry.reported(gateway, report)
 
+    async def discovered(gateway: str, found: Discovered) -> None:
+        if fault := registry.discovery_fault(found):
+            refused = Refused(
+                topic="discovered", reason=fault, detail=found.topic[:100], size_bytes=0, at_ms=found.at_ms
+            )  # fmt: skip
+            await quarantine.device_refused(gateway, refused)
+            return
+        with registry.database_errors():
+            await registry.discovered(gateway, found)
+
     return {
         CommandProgress: command_progress,
+        Discovered: discovered,
         Refused: quarantine.device_refused,
         Dropped: ledger.dropped,
         Reported: reported,

@@ -10,6 +10,7 @@ from device_registry.adoption import adopt_device, device_seen, devices_seen, si
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
+from device_registry.discoveries import adopt_discovery, discovered, discoveries, discovery_fault, dismiss
 from device_registry.errors import (
     SESSION_LOST,
     UNAVAILABLE,
@@ -21,7 +22,7 @@ from device_registry.errors import (
     database_errors,
 )
 from device_registry.ids import device_id
-from device_registry.models import Community, Device, Facility, Gateway
+from device_registry.models import Community, Device, Discovery, Facility, Gateway
 from device_registry.names import Name
 from device_registry.places import (
     communities,
@@ -45,6 +46,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Device",
     "DeviceFilter",
+    "Discovery",
     "Facility",
     "Gateway",
     "Name",
@@ -54,6 +56,7 @@ __all__ = [
     "ValueRefused",
     "Where",
     "adopt_device",
+    "adopt_discovery",
     "change_device",
     "communities",
     "community",
@@ -67,6 +70,10 @@ __all__ = [
     "devices",
     "devices_at",
     "devices_seen",
+    "discovered",
+    "discoveries",
+    "discovery_fault",
+    "dismiss",
     "facilities",
     "facility",
     "gateway",

@@ -7,7 +7,11 @@ from device_registry.models import Desired, Device, Gateway
 async def write_desired(gateway_id: str, now_ms: int) -> None:
     """Make the gateway's document again; its version grows only when it really changed. Call within a transaction."""
     rows = await Device.filter(gateway_id=gateway_id, status="adopted").order_by("external_id")
-    devices = [{"device": row.external_id, "profile": row.profile, "parameters": row.parameters} for row in rows]
+    devices = [
+        {"device": row.external_id, "profile": row.profile, "parameters": row.parameters}
+        | ({"topics": row.topics} if row.topics else {})
+        for row in rows
+    ]
     current = await Desired.get_or_none(gateway_id=gateway_id)
     if current is None:
         await Desired.create(gateway_id=gateway_id, version=1, devices=devices, changed_ms=now_ms)
