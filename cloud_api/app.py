@@ -24,6 +24,7 @@ from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
 from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.profiles import routes as profiles_routes
 from cloud_api.quality import routes as quality_routes
 from cloud_api.quarantine import routes as quarantine_routes
 from cloud_api.request_ids import RequestIds
@@ -64,6 +65,7 @@ def build_app(parts: Parts) -> FastAPI:
         ledger_routes.router,
         framelog_routes.router,
         quarantine_routes.router,
+        profiles_routes.router,
         quality_routes.router,
         live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
     ):

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from contracts import topics
-from device_registry import DatabaseUnavailable, database_errors, desired_states
+from device_registry import DatabaseUnavailable, Sign, database_errors, desired_states
 
 log = logging.getLogger(__name__)
 
@@ -23,14 +23,14 @@ class Publish(Protocol):
     async def __call__(self, topic: str, payload: bytes, retain: bool = False) -> bool: ...
 
 
-async def publish_desired(publish: Publish) -> None:
+async def publish_desired(publish: Publish, sign: Sign) -> None:
     """One task of the program, until cancelled."""
     published: dict[str, int] = {}
     looks = 0
     while True:
         try:
             with database_errors():
-                changed = await desired_states(published)
+                changed = await desired_states(published, sign)
         except DatabaseUnavailable as error:
             log.error("desired state stands still", extra={"error": str(error)})
             changed = []

@@ -29,6 +29,7 @@ class Parts:
     """The parts behind the routes.
 
     adopt_at_once  what a profile recognises is adopted by itself; else it waits for a person
+    profile_key    public key by which gateways know our profiles, PEM
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
@@ -44,6 +45,7 @@ class Parts:
     presence: GatewayPresence
     commands: Commands
     adopt_at_once: bool
+    profile_key: bytes
     console: Path
     new_request_id: Callable[[], str]
     checks: Mapping[str, Check] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Kind(NamedTuple):
 
 
 PROBLEMS: Mapping[str, Kind] = {
+    "body_too_large": Kind(413, "The request's body is too large"),
     "bad_request": Kind(400, "The request can't be read"),
     "idempotency_key_missing": Kind(400, "A command needs an Idempotency-Key header"),
     "not_found": Kind(404, "There is no such thing"),
@@ -41,6 +42,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "idempotency_key_reused": Kind(409, "This Idempotency-Key was used for another command"),
     "device_pending": Kind(409, "The device is not adopted"),
     "command_ended": Kind(409, "The command has ended"),
+    "profile_invalid": Kind(422, "The profile is wrong"),
     "body_invalid": Kind(422, "The request's body is wrong"),
     "parameter_invalid": Kind(422, "A parameter is wrong"),
     "parameter_unknown": Kind(422, "There is no such parameter"),

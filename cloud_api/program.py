@@ -38,6 +38,7 @@ from cloud_api.health import health_app
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
+from cloud_api.profiles.signing import public_pem, signing
 from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
@@ -156,7 +157,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(connection, name="broker"),
                 tasks.create_task(stores.presence.watch(stores.durable.instances.keep), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(session.publish), name="desired state"),
+                tasks.create_task(publish_desired(session.publish, signing(stores.profile_key)), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 tasks.create_task(survey.run(), name="survey"),
                 *(
@@ -263,6 +264,7 @@ def build_parts(
         presence=stores.presence,
         commands=stores.commands,
         adopt_at_once=settings.adopt == "auto",
+        profile_key=public_pem(stores.profile_key),
         console=settings.console,
         checks=checks,
         metrics=metrics,

@@ -6,7 +6,7 @@ import device_registry as registry
 from cloud_api.commands import Commands
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
-from contracts.messages import CommandProgress, DeviceSeen, Discovered, Dropped, Refused, Reported
+from contracts.messages import CommandProgress, DeviceSeen, Discovered, Dropped, Recovered, Refused, Reported
 
 
 def devices_handler(
@@ -54,7 +54,12 @@ def record_handlers(
         with registry.database_errors():
             await registry.discovered(gateway, found)
 
+    async def recovered(gateway: str, word: Recovered) -> None:
+        with registry.database_errors():
+            await registry.recovered(gateway, word)
+
     return {
+        Recovered: recovered,
         CommandProgress: command_progress,
         Discovered: discovered,
         Refused: quarantine.device_refused,

@@ -39,6 +39,7 @@ class Settings(BaseSettings):
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
+    profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
     console    folder of the console's build
     """
 
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     telemetry_token_file: Path | None = None
     telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     adopt: Literal["auto", "wait"] = "wait"
+    profile_signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import Counter
 
 import device_registry as registry
@@ -15,6 +16,7 @@ from cloud_api.durable import Durable, open_durable, registry_database
 from cloud_api.ingest import GatewayPresence
 from cloud_api.live import Hub, LiveState
 from cloud_api.process import ProgramError, only_process
+from cloud_api.profiles.signing import SigningKeyError, signing_key
 from cloud_api.projections import Book, Projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
@@ -41,6 +43,7 @@ class Stores:
     work: asyncio.Event  # set when the command sender has something new to do
     refused: Counter  # samples, by the telemetry store
     records_refused: Counter  # records, by the book
+    profile_key: Ed25519PrivateKey
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -92,7 +95,13 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
 
             book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
-            yield Stores(durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused)
+            try:
+                key = signing_key(folder, settings.profile_signing_key)
+            except SigningKeyError as error:
+                raise ProgramError(f"the key that profiles are signed with: {error}") from error
+            yield Stores(
+                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key
+            )
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:

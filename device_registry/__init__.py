@@ -8,7 +8,7 @@ All queries are in this package, so that scoping to a tenant has one place. Open
 
 from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
-from device_registry.desired import desired_states, desired_versions, reported
+from device_registry.desired import Sign, desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
 from device_registry.discoveries import adopt_discovery, discovered, discoveries, discovery_fault, dismiss
 from device_registry.errors import (
@@ -22,7 +22,7 @@ from device_registry.errors import (
     database_errors,
 )
 from device_registry.ids import device_id
-from device_registry.models import Community, Device, Discovery, Facility, Gateway
+from device_registry.models import Community, Device, Discovery, Facility, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
 from device_registry.places import (
     communities,
@@ -36,6 +36,15 @@ from device_registry.places import (
     put_gateway,
 )
 from device_registry.postgres import PostgresAddress
+from device_registry.profiles import (
+    add_profile,
+    profile_places,
+    profile_versions,
+    push_profile,
+    recovered,
+    recoveries,
+    refused_profiles,
+)
 
 __all__ = [
     "APPS",
@@ -52,9 +61,13 @@ __all__ = [
     "Name",
     "NotFound",
     "PostgresAddress",
+    "ProfileVersion",
+    "Recovery",
     "RegistryError",
+    "Sign",
     "ValueRefused",
     "Where",
+    "add_profile",
     "adopt_device",
     "adopt_discovery",
     "change_device",
@@ -80,9 +93,15 @@ __all__ = [
     "gateways",
     "migrate",
     "open_database",
+    "profile_places",
+    "profile_versions",
+    "push_profile",
     "put_community",
     "put_facility",
     "put_gateway",
+    "recovered",
+    "recoveries",
+    "refused_profiles",
     "reported",
     "sighting_fault",
     "writing",

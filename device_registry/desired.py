@@ -1,7 +1,12 @@
 """The desired state: one versioned document a gateway, made from its adopted devices."""
 
-from contracts.messages import DesiredDevice, DesiredState, Reported
-from device_registry.models import Desired, Device, Gateway
+from collections.abc import Callable, Mapping
+
+from contracts.messages import DesiredDevice, DesiredProfile, DesiredState, Reported
+from device_registry.models import Desired, Device, Gateway, ProfileVersion
+
+Sign = Callable[[str, int, bytes], DesiredProfile]
+"""(profile id, version, document) -> the profile as it travels."""
 
 
 async def write_desired(gateway_id: str, now_ms: int) -> None:
@@ -21,14 +26,29 @@ async def write_desired(gateway_id: str, now_ms: int) -> None:
         await current.save()
 
 
-async def desired_states(after_version: dict[str, int]) -> list[tuple[str, DesiredState]]:
+async def write_profiles(gateway_id: str, profiles: Mapping[str, int], now_ms: int) -> None:
+    """Profile id -> version that the gateway is to read with. Call within a transaction."""
+    row = await Desired.get_or_none(gateway_id=gateway_id)
+    if row is None:
+        await Desired.create(gateway_id=gateway_id, version=1, profiles=dict(profiles), changed_ms=now_ms)
+    elif row.profiles != profiles:
+        row.version += 1
+        row.profiles, row.changed_ms = dict(profiles), now_ms
+        await row.save()
+
+
+async def desired_states(after_version: dict[str, int], sign: Sign) -> list[tuple[str, DesiredState]]:
     """The documents, with their gateway, that are newer than what was published (gateway -> version)."""
     changed = []
     for gateway_id, version in await Desired.all().order_by("gateway_id").values_list("gateway_id", "version"):
         if version > after_version.get(gateway_id, 0):
             row = await Desired.get(gateway_id=gateway_id)
             devices = [DesiredDevice(**device) for device in row.devices]
-            changed.append((gateway_id, DesiredState(version=row.version, devices=devices)))
+            profiles = []
+            for name, number in sorted(row.profiles.items()):
+                kept = await ProfileVersion.get(profile=name, version=number)
+                profiles.append(sign(name, number, kept.document.encode()))
+            changed.append((gateway_id, DesiredState(version=row.version, devices=devices, profiles=profiles)))
     return changed
 
 
@@ -43,6 +63,7 @@ async def reported(gateway_id: str, report: Reported) -> None:
     if row is None or report.at_ms < row.reported_ms:
         return
     row.reported_ms, row.reported_reason = report.at_ms, report.reason[:200]
+    row.refused = {name[:120]: why[:500] for name, why in list(report.refused.items())[:64]}
     if report.applied:
         row.reported_version = report.version
-    await row.save(update_fields=["reported_ms", "reported_reason", "reported_version"])
+    await row.save(update_fields=["reported_ms", "reported_reason", "reported_version", "refused"])

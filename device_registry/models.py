@@ -57,6 +57,7 @@ class Gateway(Named):
     reported_version = fields.BigIntField(default=0)
     reported_reason = fields.CharField(max_length=200, default="")
     reported_ms = fields.BigIntField(default=0)
+    refused: Any = fields.JSONField(default=dict)  # profile id -> why it was not taken
 
     class Meta:
         table = "gateway"
@@ -125,10 +126,42 @@ class Desired(Model):
     gateway_id = fields.CharField(max_length=63, primary_key=True)
     version = fields.BigIntField()
     devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters, topics}
+    profiles: Any = fields.JSONField(default=dict)  # profile id -> version, of those that travel
     changed_ms = fields.BigIntField()
 
     class Meta:
         table = "desired"
+
+
+class ProfileVersion(Named):
+    """A version of a profile that people have written for their devices. It never changes."""
+
+    id = fields.IntField(primary_key=True)
+    profile = fields.CharField(max_length=120)
+    version = fields.IntField()
+    kind = fields.CharField(max_length=20)
+    document = fields.TextField()
+    created_ms = fields.BigIntField()
+
+    class Meta:
+        table = "profile_version"
+        unique_together = (("profile", "version"),)
+
+
+class Recovery(Model):
+    """The last time that refused messages of a topic were read after all."""
+
+    id = fields.IntField(primary_key=True)
+    gateway_id = fields.CharField(max_length=63)
+    topic = fields.CharField(max_length=256)
+    profile = fields.CharField(max_length=120)
+    profile_version = fields.IntField()
+    still = fields.IntField()
+    at_ms = fields.BigIntField()
+
+    class Meta:
+        table = "recovery"
+        unique_together = (("gateway_id", "topic"),)
 
 
 class Sighting(Model):

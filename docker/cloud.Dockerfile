@@ -21,6 +21,9 @@ COPY pyproject.toml README.md LICENSE ./
 COPY contracts contracts
 COPY device_registry device_registry
 COPY cloud_api cloud_api
+# The profile language, and nothing else of the agent: the cloud checks what it pushes.
+COPY edge_agent/__init__.py edge_agent/__init__.py
+COPY edge_agent/profiles edge_agent/profiles
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /opt/wheels
 RUN /opt/build/bin/pip --python /opt/linli/bin/python install --no-index --no-deps /opt/wheels/linli-*.whl
 RUN rm /opt/linli/bin/edge-agent /opt/linli/bin/simulate

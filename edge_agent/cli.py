@@ -15,7 +15,7 @@ from contracts.log_format import log_as_json
 from edge_agent.discovery.lines import discovery_lines, read_discoveries
 from edge_agent.outbox.file import OutboxNewer
 from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
-from edge_agent.profiles.check import check_files
+from edge_agent.profiles.faults import check_files
 from edge_agent.profiles.lines import sample_lines
 from edge_agent.settings import Settings, SettingsError, load_settings
 from edge_agent.status import NoAgent, ledger_of, read_status, status_lines

@@ -4,9 +4,9 @@ import hashlib
 import logging
 from collections.abc import Callable
 
-from contracts.messages import DeviceSeen, Refused
+from contracts.messages import DeviceSeen, Recovered, Refused
 from contracts.vocabulary import URGENT
-from edge_agent.outbox.batch import Batch, Delivery, RawMessage, SeenDevice
+from edge_agent.outbox.batch import Batch, Delivery, KeptMessage, RawMessage, SeenDevice
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import Decoded, ProfileSet, Undecodable
 from edge_agent.quota import Quota
@@ -19,6 +19,7 @@ FOLD_MS = 60_000
 FOLDS_MAX = 1_000
 """Different (topic, reason) pairs that are remembered; a flood of more is folded under one name."""
 RAW_BYTES_MAX = 16_384
+"""A refused message that is longer is not kept."""
 UNREAD = ("topic_unknown", "no_profile")
 """Why a message is offered to discovery: no profile reads it at all."""
 
@@ -116,6 +117,15 @@ class Intake:
                 if error.reason in UNREAD:
                     self._unread(publish.topic, publish.payload, now_ms)
             return
+        self._take_in(decoded, now_ms, batch)
+        for part in decoded:
+            if part.verbs:
+                self._observe(part)
+            if self._is_followed:
+                about = {"topic": publish.topic, "device": part.device, "commit": batch.number}
+                log.debug("message decoded", extra=about)
+
+    def _take_in(self, decoded: tuple[Decoded, ...], now_ms: int, batch: Batch) -> None:
         for part in decoded:
             self.readings += len(part.readings)
             for reading in part.readings:
@@ -124,12 +134,43 @@ class Intake:
                 (batch.urgent_readings if urgent else batch.readings).append(reading)
             device = part.readings[0].device
             known = self.devices.get(device)
-            if known is None or known.profile != part.profile or (part.name and known.name != part.name):
+            if (
+                known is None
+                or (known.profile, known.profile_version) != (part.profile, part.profile_version)
+                or (part.name and known.name != part.name)
+            ):
                 self._see(device, part, known, now_ms, batch)
-            if part.verbs:
-                self._observe(part)
-            if self._is_followed:
-                log.debug("message decoded", extra={"topic": publish.topic, "device": device, "commit": batch.number})
+
+    def read_again(self, kept: list[KeptMessage]) -> int:
+        """Try refused messages once more. What can be read now goes, with the time at which it came, into one batch.
+
+        Nothing of a message may be pending already: it would be read twice. Returns how many could be read.
+        """
+        now_ms = self._now_ms()
+        batch = self._writer.pending
+        recovered: dict[tuple[str, str, int], int] = {}
+        still: dict[str, int] = {}
+        for message in kept:
+            try:
+                decoded = self.profiles.decode(message.topic, message.payload, message.at_ms)
+            except Undecodable:
+                still[message.topic] = still.get(message.topic, 0) + 1
+                continue
+            self._take_in(decoded, now_ms, batch)
+            batch.read_after_all.append(message.number)
+            key = message.topic, decoded[0].profile, decoded[0].profile_version
+            recovered[key] = recovered.get(key, 0) + 1
+        for (topic, profile, version), count in recovered.items():
+            batch.bulk.append(
+                Recovered(
+                    topic=topic, profile=profile, profile_version=version, count=count, still=still.get(topic, 0),
+                    at_ms=now_ms,
+                )
+            )  # fmt: skip
+        if recovered:
+            log.info("refused messages are read after all", extra={"messages": len(batch.read_after_all)})
+            self._writer.wake(at_once=True)
+        return sum(recovered.values())
 
     def _see(self, device: str, part: Decoded, known: SeenDevice | None, now_ms: int, batch: Batch) -> None:
         name = part.name or (known.name if known else "")
@@ -160,6 +201,8 @@ class Intake:
         """Quarantine: the first of a kind at once, what follows within a minute as a count with the next one."""
         self.refusals[error.reason] = self.refusals.get(error.reason, 0) + 1
         topic = publish.topic[:256]
+        if error.reason != "quota_exceeded" and len(publish.payload) <= RAW_BYTES_MAX and topic == publish.topic:
+            batch.raw.append(RawMessage(topic, publish.payload, error.reason, now_ms))
         key = (topic, error.reason)
         if key not in self._folds and len(self._folds) >= FOLDS_MAX:
             key = ("", error.reason)
@@ -181,7 +224,6 @@ class Intake:
                 at_ms=now_ms,
             )
         )
-        batch.raw.append(RawMessage(topic, publish.payload[:RAW_BYTES_MAX], error.reason, now_ms))
         log.warning("message refused", extra={"topic": topic, "reason": error.reason, "detail": error.detail[:200]})
 
     def fold_out(self) -> None:

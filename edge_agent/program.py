@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
-from contracts.messages import Command, DesiredState, Discovered, GatewayState, Reported
+from contracts.messages import Command, DesiredState, Discovered, GatewayState
 from contracts.mqtt_client import MqttClient
+from contracts.profile_signature import public_keys
+from edge_agent.applying import Applying
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
-from edge_agent.discovery import Discovery, Proposer
+from edge_agent.discovery import Discovery
 from edge_agent.downlink import Executor
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
@@ -114,7 +116,7 @@ class Agent:
             self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
-        self.discovery = Discovery(Proposer(self.profiles), self.on_discovered, self.now_ms)
+        self.discovery = Discovery(self.profiles, self.on_discovered, self.now_ms)
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -152,12 +154,14 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.applying = Applying(
+            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.discovery,
+            self.now_ms, checkpoint, self.on_applied,
+        )  # fmt: skip
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
-            lambda: self.desired.version,
+            self.applying,
         )  # fmt: skip
-        kept = self.outbox.document("desired")
-        self.desired = msgspec.msgpack.decode(kept, type=DesiredState) if kept else DesiredState(version=0)
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
         """A batch is on disk: now the local broker may forget it, and the cloud may have it."""
@@ -212,12 +216,11 @@ class Agent:
 
     def on_desired(self, desired: DesiredState, document: bytes) -> None:
         """A new version of the desired state. It never touches the outbox's frames."""
-        if desired.version == self.desired.version:
-            return
-        self.desired = desired
-        self.writer.pending.documents["desired"] = document
-        self.writer.pending.urgent.append(Reported(version=desired.version, applied=True, at_ms=self.now_ms()))
-        self.writer.wake()
+        self.applying.submit(desired, document)
+
+    def on_applied(self, desired: DesiredState) -> None:
+        """A document is in use: parts other than profiles and devices take what is theirs here."""
+        log.info("desired state applied", extra={"version": desired.version})
 
     def state(self) -> GatewayState:
         """Birth and heartbeat."""
@@ -229,7 +232,7 @@ class Agent:
             clock_trusted=self.clock.sure or self.clock.possible,
             clock_error_ms=self.clock.error_ms,
             agent_version=VERSION,
-            desired_version=self.desired.version,
+            desired_version=self.applying.desired.version,
             outbox_bytes=self.outbox.held_bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
             outbox_hours_until_full=self.standing.hours_until_full(),
@@ -247,6 +250,7 @@ class Agent:
             writer = writing.create_task(self.writer.run(), name="writer")
             try:
                 async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self.applying.run(), name="desired state")
                     tasks.create_task(self.executor.run(), name="commands")
                     tasks.create_task(self.southbound.run(), name="southbound")
                     tasks.create_task(self.uplink.run(), name="uplink")
@@ -302,6 +306,19 @@ class Agent:
     def _listening(self, port: int) -> None:
         say_where(self.settings, port)
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
+
+
+def profile_keys(settings: Settings) -> list[Ed25519PublicKey]:
+    """Whose profiles are taken from the cloud: nobody's without the file. Read anew, so that keys can be changed."""
+    if not settings.profile_key_file:
+        return []
+    try:
+        return public_keys(Path(settings.profile_key_file).read_bytes())
+    except (OSError, ValueError) as error:
+        log.error(
+            "LINLI_PROFILE_KEY_FILE can't be used", extra={"file": settings.profile_key_file, "error": str(error)}
+        )
+        return []
 
 
 async def opened(settings: Settings) -> Agent:

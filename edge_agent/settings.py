@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_tls_cert: str = ""
     cloud_mqtt_tls_key: str = ""
     profiles: str = ""  # a folder of further profiles
+    profile_key_file: str = ""  # PEM of the keys, one or two, that profiles from the cloud are signed with
     outbox_bytes_max: Annotated[int, msgspec.Meta(ge=1_048_576)] = 1_073_741_824
     outbox_age_ms_max: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: however old; else older frames are given up
     disk_free_bytes_min: Annotated[int, msgspec.Meta(ge=0)] = 67_108_864  # never more than a sixteenth of the disk

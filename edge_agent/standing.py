@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from contracts import VERSION
+from edge_agent.applying import Applying
 from edge_agent.clock import GatewayClock
 from edge_agent.intake import Intake
 from edge_agent.machine import resident_bytes
@@ -43,7 +44,7 @@ class Standing:
         window: SendWindow,
         clock: GatewayClock,
         now_ms: Callable[[], int],
-        desired_version: Callable[[], int],
+        applying: Applying,
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -53,7 +54,7 @@ class Standing:
         self._window = window
         self._clock = clock
         self._now_ms = now_ms
-        self._desired_version = desired_version
+        self._applying = applying
         self._fill = FillRate()
         self._oldest_unacked_ms: int | None = None
 
@@ -155,5 +156,9 @@ class Standing:
             "refused": dict(intake.refusals),
             "given_up": dict(outbox.given_up),
             "lanes": [msgspec.to_builtins(lane) for lane in lanes],
-            "desired_version": self._desired_version(),
+            "desired_version": self._applying.desired.version,
+            "profiles": {
+                "travelled": {name: each.version for name, each in self._applying.now.taken.items()},
+                "refused": dict(self._applying.now.refused),
+            },
         }

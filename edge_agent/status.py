@@ -53,6 +53,9 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     for name, value in {**status.get("counters", {}), **gauges}.items():
         if name not in shown:
             lines.append(_line(name, "not known" if value is None else f"{value:,}"))
+    profiles = status.get("profiles", {})
+    lines += [_line(f"profile {name}", f"version {version}") for name, version in profiles.get("travelled", {}).items()]
+    lines += [_line(f"profile {name}", f"REFUSED: {reason}") for name, reason in profiles.get("refused", {}).items()]
     for title in ("refused", "given_up"):
         lines += [_line(f"{title}: {reason}", f"{count:,}") for reason, count in status.get(title, {}).items()]
     return lines

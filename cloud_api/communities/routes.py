@@ -57,6 +57,7 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
                 reported_version=row.reported_version,
                 reported_reason=row.reported_reason,
                 instance=presence.instance(row.id),
+                refused_profiles=row.refused,
                 twin_seen_ms=presence.twin_seen_ms(row.id),
                 last_word=_last_word(state) if state and state.outbox_bytes_max else None,
             )

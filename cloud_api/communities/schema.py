@@ -59,6 +59,7 @@ class Gateway(BaseModel):
     reported_version: int = Field(examples=[3])
     reported_reason: str = Field(examples=[""])
     instance: str = Field("", description="Which machine and folder is this gateway now; a copied one has another")
+    refused_profiles: dict[str, str] = Field({}, description="Profile -> why it was not taken; the one before holds")
     twin_seen_ms: int | None = Field(None, description="When a second gateway under this id was last fenced off")
     last_word: GatewayWord | None = Field(None, description="Null until it has been heard since the cloud's start")
 

@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+import device_registry as registry
 from cloud_api.pages import Cursor, Limit, Page, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.quarantine.store import Entry
@@ -30,6 +31,16 @@ class RefusedMessage(BaseModel):
     head_base64: str = Field(examples=["eyJkYXRh"])
     size_bytes: int = Field(examples=[17])
     count: int = Field(examples=[1])
+    recovered: "Recovered | None" = Field(None, description="Messages of this topic were read after all")
+
+
+class Recovered(BaseModel):
+    """By which profile messages that had been refused were read, and when. `still`: how many it can't read either."""
+
+    profile: str = Field(examples=["acme/bl-1"])
+    profile_version: int = Field(examples=[2])
+    at_ms: int = Field(examples=[1_790_000_000_000])
+    still: int = Field(examples=[0])
 
 
 class QuarantinePage(Page):
@@ -38,7 +49,7 @@ class QuarantinePage(Page):
     items: list[RefusedMessage]
 
 
-def _in_json(entry: Entry) -> RefusedMessage:
+def _in_json(entry: Entry, recovery: registry.Recovery | None) -> RefusedMessage:
     return RefusedMessage.model_validate(
         {
             "gateway_id": entry.gateway,
@@ -51,6 +62,14 @@ def _in_json(entry: Entry) -> RefusedMessage:
             "head_base64": b64encode(entry.head).decode(),
             "size_bytes": entry.size_bytes,
             "count": entry.times,
+            "recovered": {
+                "profile": recovery.profile,
+                "profile_version": recovery.profile_version,
+                "at_ms": recovery.at_ms,
+                "still": recovery.still,
+            }
+            if recovery is not None and entry.origin == "device" and entry.at_ms <= recovery.at_ms
+            else None,
         }
     )
 
@@ -63,4 +82,6 @@ async def list_quarantine(
     place = decode_cursor(cursor, int)
     entries = await parts.quarantine.newest(gateway, int(place[0]) if place else None, limit + 1)
     page, following = cut(entries, limit, lambda entry: (entry.number,))
-    return QuarantinePage(items=[_in_json(entry) for entry in page], next_cursor=following)
+    known = await registry.recoveries([entry.gateway for entry in page], [entry.topic for entry in page])
+    items = [_in_json(entry, known.get((entry.gateway, entry.topic))) for entry in page]
+    return QuarantinePage(items=items, next_cursor=following)

@@ -10,7 +10,7 @@ from edge_agent.doctor.finding import Finding
 from edge_agent.outbox.file import VERSION
 from edge_agent.outbox.room import Disk, Limits, floor_bytes
 from edge_agent.profiles import SHIPPED, ProfileError
-from edge_agent.profiles.check import check_files
+from edge_agent.profiles.faults import check_files
 
 HOUR_MS = 3_600_000
 HOURS_FEW = 24.0

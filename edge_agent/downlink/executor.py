@@ -43,7 +43,7 @@ class Executor:
         checkpoint: Callable[[str], None],
         clock_error_ms: Callable[[], int],
     ) -> None:
-        self._profiles = profiles
+        self.profiles = profiles
         self._writer = writer
         self._devices = devices
         self._publish = publish
@@ -161,7 +161,7 @@ class Executor:
         seen = self._devices.get(command.device)
         if seen is None:
             raise ActionRefused("device_unknown", command.device[:64])
-        return self._profiles.action(seen.profile, command.device, command.verb, command.args)
+        return self.profiles.action(seen.profile, command.device, command.verb, command.args)
 
     def _hindrance(self, device: str, precondition: Precondition | None) -> str:
         if precondition is None:

@@ -43,6 +43,16 @@ class RawMessage(NamedTuple):
     at_ms: int
 
 
+class KeptMessage(NamedTuple):
+    """A raw message as the outbox keeps it, under its number."""
+
+    number: int
+    topic: str
+    payload: bytes
+    reason: str
+    at_ms: int
+
+
 @dataclass(slots=True)
 class Batch:
     """One group commit. ``acks``: packet ids to acknowledge once it is on disk (also repeats of what already is).
@@ -59,6 +69,7 @@ class Batch:
     seen: list[SeenDevice] = field(default_factory=list)
     commands: list[CommandEntry] = field(default_factory=list)
     raw: list[RawMessage] = field(default_factory=list)
+    read_after_all: list[int] = field(default_factory=list)  # numbers of kept raw messages whose readings are in here
     documents: dict[str, bytes] = field(default_factory=dict)
     session_new: bool = False
     messages: int = 0

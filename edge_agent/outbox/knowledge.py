@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Mapping
 
-from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
+from edge_agent.outbox.batch import Batch, CommandEntry, KeptMessage, SeenDevice
 
 COMMANDS_KEPT = 10_000
 QUARANTINE_KEPT = 1_000
+QUARANTINE_BYTES_MAX = 4_194_304
 TABLES: Mapping[str, tuple[type, ...]] = {
     "devices": (str, str, int, str, str, str),
     "commands": (str, str, str, int),
@@ -40,6 +41,19 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
         db.execute(
             "DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - ?", (QUARANTINE_KEPT,)
         )
+        db.execute(
+            "DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM (SELECT number, "
+            "sum(length(payload) + length(topic)) OVER (ORDER BY number DESC) AS bytes FROM quarantine) WHERE bytes > ?)",
+            (QUARANTINE_BYTES_MAX,),
+        )
+    # The same transaction that holds their readings: each is read once, whenever the agent dies.
+    db.executemany("DELETE FROM quarantine WHERE number = ?", [(number,) for number in batch.read_after_all])
+
+
+def kept_messages(db: sqlite3.Connection) -> list[KeptMessage]:
+    """The refused messages that are kept, in the order in which they came."""
+    rows = db.execute("SELECT number, topic, payload, reason, at_ms FROM quarantine ORDER BY number")
+    return [KeptMessage(*row) for row in rows]
 
 
 def devices(db: sqlite3.Connection) -> dict[str, SeenDevice]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.messages import LaneState
 from edge_agent.outbox import knowledge
-from edge_agent.outbox.batch import Batch, CommandEntry, SeenDevice
+from edge_agent.outbox.batch import Batch, CommandEntry, KeptMessage, SeenDevice
 from edge_agent.outbox.database import Database
 from edge_agent.outbox.deliveries import Deliveries
 from edge_agent.outbox.drops import Drops
@@ -196,6 +196,10 @@ class Outbox:
     def commands_in(self, state: str) -> list[CommandEntry]:
         """The commands whose last word is this state."""
         return knowledge.commands_in(self._db.connection, state)
+
+    def kept_messages(self) -> list[KeptMessage]:
+        """The refused messages that are kept, in the order in which they came."""
+        return knowledge.kept_messages(self._db.connection)
 
     def document(self, name: str) -> bytes:
         """A document kept beside the frames (the desired state), or b"" when there is none."""

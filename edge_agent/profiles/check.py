@@ -1,6 +1,5 @@
 """Do profiles hold what they say? Every example is decoded and compared: by `edge-agent profile check`, tests, and at load."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,6 @@ from edge_agent.profiles.errors import ProfileError, Undecodable
 from edge_agent.profiles.profile_set import SHIPPED, ProfileSet, load_profiles
 
 _RECEIVED_MS = 1_893_456_000_000  # 2030-01-01: an example's own times are never in its future
-
-
-def check_files(paths: Iterable[Path]) -> list[str]:
-    """What is wrong with these profile files, a line each: schema, units, examples. Empty when all is well."""
-    problems = []
-    for path in paths:
-        try:
-            profiles = load_profiles([path])
-            for profile in profiles:
-                problems += [f"{path}: {problem}" for problem in check_profile(profile)]
-        except ProfileError as error:
-            problems.append(str(error))
-    return problems
 
 
 def load_with_own(own: Path | None) -> ProfileSet:

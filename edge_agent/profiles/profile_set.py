@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 import contracts
+from contracts.messages import DesiredDevice
 from contracts.profile import Envelope, Profile
 from edge_agent.profiles.actions import Action, check_command, make_action
 from edge_agent.profiles.envelopes import PAYLOAD_BYTES_MAX, Message, Open, compile_envelope
@@ -47,15 +48,20 @@ def load_profiles(paths: Iterable[Path]) -> list[Profile]:
 
 def _load(file: Path) -> Profile:
     try:
-        document = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
-        return msgspec.convert(document, Profile)
+        return parse_profile(file.read_bytes(), str(file))
     except OSError as error:
         raise ProfileError(str(file), "", error.strerror or str(error)) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProfileError(str(file), "", f"not YAML: {error}") from error
+
+
+def parse_profile(document: bytes, name: str) -> Profile:
+    """A profile's YAML (or JSON, which is YAML). name: for the error. Raises ProfileError."""
+    try:
+        return msgspec.convert(yaml.load(document.decode(), Loader=_Loader), Profile)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ProfileError(name, "", f"not YAML: {error}") from error
     except msgspec.ValidationError as error:
         message, _, place = str(error).partition(" - at `")
-        raise ProfileError(str(file), place.rstrip("`"), message) from error
+        raise ProfileError(name, place.rstrip("`"), message) from error
 
 
 class _KnownEnvelope(NamedTuple):
@@ -84,6 +90,10 @@ class ProfileSet:
         self._trie: Trie[CompiledMessage] = Trie()
         self._spoken: Trie[str] = Trie()
         self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
+        self._parameters: dict[str, Mapping[str, float]] = {}  # device -> its own; every message of the set sees them
+        self._chosen: dict[str, str] = {}  # device -> the profile that is to read it
+        self._bound: dict[str, list[CompiledMessage]] = {}  # foreign topic -> who reads it
+        self._bound_readers: dict[tuple[str, str], list[CompiledMessage]] = {}  # (profile, device) -> the same
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -110,7 +120,7 @@ class ProfileSet:
                 try:
                     templates = [Template(topic) for topic in topics]
                     captured = {name for template in templates for name in template.names}
-                    message = CompiledMessage(profile, spec, envelope.open, captured, self.guard)
+                    message = CompiledMessage(profile, spec, envelope.open, captured, self._parameters, self.guard)
                     for template in templates:
                         self._trie.add(template, message)
                     self.readers.append(message)
@@ -121,6 +131,30 @@ class ProfileSet:
                 raise ProfileError(name, f"$.commands.{verb}", fault)
             self._spoken.add(Template(command.topic), verb)
 
+    @property
+    def bound(self) -> Set[str]:
+        """Foreign topics that a device's profile reads."""
+        return self._bound.keys()
+
+    def use_devices(self, devices: Iterable[DesiredDevice]) -> None:
+        """Read these devices with their own parameters, with the profile that was chosen for them, on their topics too."""
+        self._parameters.clear()
+        self._chosen.clear()
+        self._bound.clear()
+        before, self._bound_readers = self._bound_readers, {}
+        for device in devices:
+            if device.parameters:
+                self._parameters[device.device] = device.parameters
+            if device.profile:
+                self._chosen[device.device] = device.profile
+            if device.topics and device.profile in self.profiles:
+                key = device.profile, device.device
+                readers = before.get(key) or [
+                    reader.bound_to(device.device) for reader in self.readers if reader.id == device.profile
+                ]
+                self._bound_readers[key] = readers
+                self._bound.update(dict.fromkeys(device.topics, readers))
+
     def decode(self, topic: str, payload: bytes, received_ms: int) -> tuple[Decoded, ...]:
         """Read one message.
 
@@ -130,6 +164,8 @@ class ProfileSet:
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise Undecodable("too_large", f"{len(payload)} bytes, {PAYLOAD_BYTES_MAX} at most")
         message = Message(topic, payload)
+        if self._bound and (bound := self._bound.get(topic)):
+            return self._read_bound(bound, message, received_ms)
         readers = self._routes.get(topic)
         if readers is not None:
             for target, captures in readers:
@@ -140,8 +176,36 @@ class ProfileSet:
                         raise  # once is enough
                     continue  # asked again below, where the refusals are weighed
                 if decoded is not None:
-                    return decoded
-        return self._ask_all(message, received_ms)
+                    return self._by_choice(decoded, message, received_ms) if self._chosen else decoded
+        decoded = self._ask_all(message, received_ms)
+        return self._by_choice(decoded, message, received_ms) if self._chosen else decoded
+
+    def _by_choice(self, decoded: tuple[Decoded, ...], message: Message, received_ms: int) -> tuple[Decoded, ...]:
+        """What the profile reads that was chosen for this device, where it can read this message too."""
+        chosen = self._chosen.get(decoded[0].device, decoded[0].profile)
+        if chosen == decoded[0].profile or chosen not in self.profiles:
+            return decoded
+        for target, captures in self._trie.find(message.topic):
+            if target.profile.profile.id == chosen:
+                try:
+                    instead = self._decode(target, message, captures, received_ms)
+                except Undecodable:
+                    continue
+                if instead is not None and instead[0].device == decoded[0].device:
+                    return instead
+        return decoded
+
+    def _read_bound(self, readers: list[CompiledMessage], message: Message, received_ms: int) -> tuple[Decoded, ...]:
+        refusal = Undecodable("bound_profile_unfit", "the profile of this topic knows no such message", readers[0].id)
+        for reader in readers:
+            try:
+                decoded = self._decode(reader, message, dict.fromkeys(reader.captures, reader.device), received_ms)
+            except Undecodable as error:
+                refusal = error
+                continue
+            if decoded is not None:
+                return decoded
+        raise refusal
 
     def _decode(
         self, target: CompiledMessage, message: Message, captures: dict[str, str], received_ms: int

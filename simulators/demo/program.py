@@ -105,6 +105,7 @@ class Demo:
                         "LINLI_DATA_DIR": str(folder),
                         "LINLI_LOCAL_MQTT_PORT": str(self._settings.site_mqtt_ports[number]),
                         "LINLI_CLOUD_MQTT_PORT": str(self._settings.mqtt_port),
+                        "LINLI_PROFILE_KEY_FILE": str(self._settings.data_dir / "cloud" / "profile_key.pem"),
                     },
                     _agent_ready(folder),
                 )

@@ -7,6 +7,7 @@ import { GatewayPage } from "./gateways/GatewayPage";
 import { GatewaysPage } from "./gateways/GatewaysPage";
 import { useLanguage } from "./i18n/language";
 import { Empty, Loading } from "./Notice";
+import { ProfilesPage } from "./profiles/ProfilesPage";
 
 // The plots are most of the code; the overview does not wait for them.
 const DevicePage = lazy(() => import("./devices/DevicePage").then((module) => ({ default: module.DevicePage })));
@@ -59,6 +60,7 @@ export function App() {
               <Route path="/devices/:id" element={<DevicePage />} />
               <Route path="/gateways" element={<GatewaysPage />} />
               <Route path="/gateways/:id" element={<GatewayPage />} />
+              <Route path="/profiles" element={<ProfilesPage />} />
               <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
             </Routes>
           </Suspense>

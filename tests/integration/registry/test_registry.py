@@ -10,7 +10,7 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import device_registry as registry
 from cloud_api.records import APPS
-from contracts.messages import DeviceSeen, Discovered, Proposal, Reported
+from contracts.messages import DesiredProfile, DeviceSeen, Discovered, Proposal, Reported
 from device_registry import DeviceFilter, Name, Where
 from tests.postgres import Postgres
 
@@ -41,6 +41,10 @@ def seen(device: str = "70b3d5", at_ms: int = NOW, **changes: object) -> DeviceS
     return DeviceSeen(device=device, at_ms=at_ms, **{**values, **changes})  # type: ignore[arg-type]
 
 
+def unsigned(profile: str, version: int, document: bytes) -> DesiredProfile:
+    return DesiredProfile(profile=profile, version=version, digest=b"", signature=b"", document=document)
+
+
 async def set_up() -> None:
     await registry.put_community("willow", WILLOW, NOW)
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
@@ -52,7 +56,8 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
             "commands.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
-            "registry.0003_discovery",
+            "registry.0003_profiles",
+            "registry.0004_discovery",
         ]
         assert await registry.migrate(database, APPS) == []
 
@@ -152,7 +157,7 @@ def test_two_thousand_devices_seen_at_once_are_one_version(database: Where) -> N
         rows = await registry.devices_seen("gw-willow-1", [*devices, *again, *devices], NOW, adopt=True)
         assert len({row.id for row in rows}) == 2_000
         assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
-        ((_, document),) = await registry.desired_states({})
+        ((_, document),) = await registry.desired_states({}, unsigned)
         assert [device.device for device in document.devices] == [device.device for device in devices]
         stored = await registry.devices(DeviceFilter(gateway="gw-willow-1"))
         named = {row.external_id: row.name_zh for row in stored if row.name_zh != "A-07"}
@@ -177,10 +182,10 @@ def test_pending_until_a_person_adopts_it(database: Where) -> None:
         await set_up()
         row = await registry.device_seen("gw-willow-1", seen(), NOW, adopt=False)
         assert row is not None and (row.status, row.adopted_ms) == ("pending", None)
-        assert await registry.desired_states({}) == []
+        assert await registry.desired_states({}, unsigned) == []
         adopted = await registry.adopt_device(row.id, NOW + 9)
         assert (adopted.status, adopted.adopted_ms) == ("adopted", NOW + 9)
-        ((gateway, document),) = await registry.desired_states({})
+        ((gateway, document),) = await registry.desired_states({}, unsigned)
         assert (gateway, document.version, [device.device for device in document.devices]) == (
             "gw-willow-1",
             1,
@@ -198,8 +203,8 @@ def test_the_desired_version_grows_only_with_a_change(database: Where) -> None:
         await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=2), NOW, adopt=True)
         assert await registry.desired_versions(["gw-willow-1"]) == {"gw-willow-1": 1}
         await registry.change_device(row.id, NOW, parameters={"height_mm": 1200.0})
-        assert await registry.desired_states({"gw-willow-1": 2}) == []
-        ((_, document),) = await registry.desired_states({"gw-willow-1": 1})
+        assert await registry.desired_states({"gw-willow-1": 2}, unsigned) == []
+        ((_, document),) = await registry.desired_states({"gw-willow-1": 1}, unsigned)
         assert document.version == 2 and document.devices[0].parameters == {"height_mm": 1200.0}
 
     with_registry(database, work)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import device_registry as registry
+from cloud_api.profiles.signing import signing
 from contracts.messages import Discovered, Proposal
 from tests.unit.cloud_http.cloud import GATEWAY, NOW, open_cloud
 
@@ -65,7 +66,7 @@ def test_adopted_it_is_a_device_that_the_gateway_is_to_read_on_this_topic(tmp_pa
             device = made.json()
             assert (device["id"], device["external_id"]) == (registry.device_id(GATEWAY, "boiler"), "boiler")
             assert (device["status"], device["name"], device["profile_version"]) == ("adopted", name, 2)
-            ((_, document),) = await registry.desired_states({})
+            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.profile_key))
             (desired,) = document.devices
             assert (desired.device, desired.profile, desired.topics, desired.parameters) == (
                 "boiler", PLUG.profile, ["plant/unit-7"], {"offset": 1.5},

@@ -12,7 +12,8 @@ import pytest
 from contracts.profile import Profile
 from contracts.reading import Clock, Sample
 from edge_agent.profiles import ActionRefused, Decoded, ProfileError, ProfileSet, Undecodable
-from edge_agent.profiles.check import check_files, check_profile, load_with_own
+from edge_agent.profiles.check import check_profile, load_with_own
+from edge_agent.profiles.faults import check_files
 
 NOW_MS = 1_790_000_000_000
 JSON_TOPIC = "made-up/dev-1/state"
@@ -423,9 +424,9 @@ examples: [{topic: made-up/dev-1/state, payload: {t: 20}, expect: {temperature: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("t: 20}", "t: 21}"), "$.examples[0]: temperature is 21, not 20"),
-        (GOOD.replace("path: t", "pth: t"), "$.messages[0].readings[0].metrics"),
-        (GOOD.replace("kind: building", "kind: garden"), "$.profile.kind"),
+        (GOOD.replace("t: 20}", "t: 21}"), "examples[0]: temperature is 21, not 20"),
+        (GOOD.replace("path: t", "pth: t"), "messages[0].readings[0].metrics.temperature.pth: there is no key"),
+        (GOOD.replace("kind: building", "kind: garden"), ":2: profile.kind"),
         (GOOD.replace("expect: {temperature: 20}", "refused: no_profile"), "is not refused as no_profile"),
         (GOOD.replace(", expect: {temperature: 20}", ""), "expects nothing"),
         (GOOD.replace("payload: {t: 20}", 'hex: "0g"'), "hexadecimal"),

@@ -9,7 +9,8 @@ import yaml
 from contracts.profile import Profile
 from contracts.verbs import VERBS
 from edge_agent.profiles import SHIPPED, ProfileSet, load_profiles
-from edge_agent.profiles.check import check_files, check_profile
+from edge_agent.profiles.check import check_profile
+from edge_agent.profiles.faults import check_files
 
 FILES = sorted(path for path in SHIPPED.glob("*.yaml") if path.name != "envelopes.yaml")
 CODE = sorted((Path(__file__).parents[3] / "edge_agent").rglob("*.py"))

@@ -16,6 +16,7 @@ export type MetricState = Schemas["MetricState"];
 export type MetricWord = Schemas["MetricWord"];
 export type VerbWord = Schemas["VerbWord"];
 export type BilingualName = Schemas["BilingualName"];
+export type ProfileVersion = Schemas["ProfileVersion"];
 export type Point = Schemas["Point"];
 export type Availability = Schemas["Availability"];
 export type Finding = Schemas["Finding"];

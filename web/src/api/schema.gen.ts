@@ -245,6 +245,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway_id}/discoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Topics that no profile reads
+         * @description What speaks on the gateway's local broker that nobody understands, with the profiles that could read it.
+         *
+         *     Told of last first. 256 topics of a gateway are kept.
+         */
+        get: operations["list_discoveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt what was discovered
+         * @description Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
+         *
+         *     The profile must be one of those proposed. May be repeated.
+         */
+        post: operations["adopt_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss what was discovered
+         * @description Show this topic no longer, however often it speaks. May be repeated.
+         */
+        post: operations["dismiss_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vocabulary": {
         parameters: {
             query?: never;
@@ -489,6 +553,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Profiles, a version an entry
+         * @description In the order of their ids, of each the newest version first.
+         */
+        get: operations["list_profiles"];
+        put?: never;
+        /**
+         * Keep a version of a profile
+         * @description The body is the document, YAML or JSON, 64 KiB at most. It is kept only when its schema holds and each of its
+         *     examples gives what it promises; else every fault is named with its line and key. A version never changes.
+         */
+        post: operations["post_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The key by which gateways know our profiles
+         * @description Put it into a file, and its path into the gateway's `LINLI_PROFILE_KEY_FILE`.
+         */
+        get: operations["get_profile_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{maker}/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One profile
+         * @description Its versions and the newest one's document. Its examples are tried now.
+         */
+        get: operations["get_profile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/profiles/{maker}/{model}/versions/{version}/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Push a version to gateways
+         * @description It becomes part of their desired state, signed. Each takes it without a restart, or says why it does not
+         *     (`refused_profiles` of the gateway). Messages that were refused before and that it can read are read then.
+         */
+        post: operations["push_profile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/findings": {
         parameters: {
             query?: never;
@@ -593,6 +743,37 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Adoption
+         * @description Which of the proposed profiles is to read the topic, and what the gateway is to call the device.
+         */
+        Adoption: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Device
+             * @example unit-7
+             */
+            device: string;
+            name?: components["schemas"]["BilingualName"] | null;
+            /**
+             * Parameters
+             * @example {
+             *       "height_mm": 1200
+             *     }
+             */
+            parameters?: {
+                [key: string]: number;
+            } | null;
+        };
         /**
          * Alive
          * @description The process answers.
@@ -1159,6 +1340,85 @@ export interface components {
             };
         };
         /**
+         * Discovery
+         * @description A topic on a gateway's local broker that no profile reads. `+` in it stands for many topics alike.
+         *
+         *     `count`, `size_bytes` and `head_base64` (the first bytes, 256 at most) as the gateway last told: its last message.
+         */
+        Discovery: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "dismissed" | "adopted";
+            /**
+             * Device Id
+             * @description The device that the topic is bound to
+             * @example null
+             */
+            device_id: string | null;
+            /**
+             * Count
+             * @example 128
+             */
+            count: number;
+            /**
+             * Size Bytes
+             * @example 412
+             */
+            size_bytes: number;
+            /**
+             * Head Base64
+             * @example eyJkYXRh
+             */
+            head_base64: string;
+            /**
+             * Proposals
+             * @description The best first, 3 at most
+             */
+            proposals: components["schemas"]["Proposal"][];
+            /**
+             * First Ms
+             * @example 1790000000000
+             */
+            first_ms: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+        };
+        /**
+         * DiscoveryPage
+         * @description A page of discoveries, those told of last first.
+         */
+        DiscoveryPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Discovery"][];
+        };
+        /**
+         * Dismissal
+         * @description A topic that nobody wants to be asked about.
+         */
+        Dismissal: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+        };
+        /**
          * Drop
          * @description Frames that were given up, and declared.
          */
@@ -1414,6 +1674,14 @@ export interface components {
              * @default
              */
             instance: string;
+            /**
+             * Refused Profiles
+             * @description Profile -> why it was not taken; the one before holds
+             * @default {}
+             */
+            refused_profiles: {
+                [key: string]: string;
+            };
             /**
              * Twin Seen Ms
              * @description When a second gateway under this id was last fenced off
@@ -1790,6 +2058,170 @@ export interface components {
             errors: components["schemas"]["Fault"][];
         };
         /**
+         * ProfileDetail
+         * @description One profile: all its versions, the newest first, and the newest one's document, with the number of examples
+         *     that it was held against.
+         */
+        ProfileDetail: {
+            /** Id */
+            id: string;
+            /** Versions */
+            versions: components["schemas"]["ProfileVersion"][];
+            /** Document */
+            document: string;
+            /** Examples */
+            examples: number;
+            /** Faults */
+            faults: string[];
+        };
+        /**
+         * ProfileKey
+         * @description The public key by which gateways know what we have signed, as PEM.
+         */
+        ProfileKey: {
+            /** Pem */
+            pem: string;
+        };
+        /**
+         * ProfilePage
+         * @description A page of profile versions.
+         */
+        ProfilePage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ProfileVersion"][];
+        };
+        /**
+         * ProfileVersion
+         * @description A version of a profile, and where it is.
+         *
+         *     source      shipped: it comes with Linli; own: somebody wrote it for their devices
+         *     digest      BLAKE2b-256 of its document, hexadecimal
+         *     gateways    to which this version was pushed; shipped ones are everywhere
+         *     refused_by  gateway -> why it did not take it; it reads on with what it had
+         *     devices     how many are read with this version
+         */
+        ProfileVersion: {
+            /**
+             * Id
+             * @example acme/bl-1
+             */
+            id: string;
+            /**
+             * Version
+             * @example 1
+             */
+            version: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "shipped" | "own";
+            /**
+             * Kind
+             * @example waste
+             */
+            kind: string;
+            name: components["schemas"]["BilingualName"];
+            /** Digest */
+            digest: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number | null;
+            /**
+             * Gateways
+             * @example [
+             *       "gw-liuyuan-1"
+             *     ]
+             */
+            gateways: string[];
+            /** Refused By */
+            refused_by: {
+                [key: string]: string;
+            };
+            /**
+             * Devices
+             * @example 12
+             */
+            devices: number;
+        };
+        /**
+         * Proposal
+         * @description A profile that could read the topic. `values`: what it would read from the last message, by metric.
+         */
+        Proposal: {
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Profile Version
+             * @example 1
+             */
+            profile_version: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "parking" | "charging" | "waste" | "building";
+            /**
+             * Score
+             * @description 0 to 1, how well it fits
+             * @example 0.93
+             */
+            score: number;
+            /**
+             * Device
+             * @description What it would call the device
+             * @example unit-7
+             */
+            device: string;
+            /**
+             * Values
+             * @example {
+             *       "power": 41.5
+             *     }
+             */
+            values: {
+                [key: string]: boolean | number | string;
+            };
+        };
+        /**
+         * PushBody
+         * @description To whom: gateways by their ids, all of a community, or both.
+         */
+        PushBody: {
+            /**
+             * Gateways
+             * @default []
+             * @example [
+             *       "gw-liuyuan-1"
+             *     ]
+             */
+            gateways: string[];
+            /**
+             * Community
+             * @default
+             */
+            community: string;
+        };
+        /**
+         * Pushed
+         * @description The gateways whose desired state holds this version now.
+         */
+        Pushed: {
+            /** Gateways */
+            gateways: string[];
+        };
+        /**
          * QuarantinePage
          * @description A page of refusals, newest first.
          */
@@ -1820,6 +2252,32 @@ export interface components {
             parts: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Recovered
+         * @description By which profile messages that had been refused were read, and when. `still`: how many it can't read either.
+         */
+        Recovered: {
+            /**
+             * Profile
+             * @example acme/bl-1
+             */
+            profile: string;
+            /**
+             * Profile Version
+             * @example 2
+             */
+            profile_version: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+            /**
+             * Still
+             * @example 0
+             */
+            still: number;
         };
         /**
          * RefusedMessage
@@ -1879,6 +2337,8 @@ export interface components {
              * @example 1
              */
             count: number;
+            /** @description Messages of this topic were read after all */
+            recovered?: components["schemas"]["Recovered"] | null;
         };
         /**
          * Telemetry
@@ -2640,6 +3100,158 @@ export interface operations {
             };
         };
     };
+    list_discoveries: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                status?: "open" | "dismissed" | "adopted";
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    adopt_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Adoption"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    dismiss_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dismissal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_vocabulary: {
         parameters: {
             query?: never;
@@ -3137,6 +3749,217 @@ export interface operations {
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_profiles: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfilePage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    post_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/yaml": string;
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileVersion"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description profile_invalid: The profile is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_profile_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileKey"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maker: string;
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileDetail"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    push_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maker: string;
+                model: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PushBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pushed"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -25,7 +25,10 @@ export function CommunitiesPage() {
     <>
       <Group justify="space-between" align="baseline" mb="md">
         <Title order={1} size="h2">{texts.communities}</Title>
-        <Anchor component={Link} to="/gateways">{texts.gateways.title}</Anchor>
+        <Group gap="md">
+          <Anchor component={Link} to="/gateways">{texts.gateways.title}</Anchor>
+          <Anchor component={Link} to="/profiles">{texts.profiles.title}</Anchor>
+        </Group>
       </Group>
       <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }}>
         {items.map((community) => (

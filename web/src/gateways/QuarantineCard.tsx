@@ -33,6 +33,7 @@ export function QuarantineCard({ gateway, nowMs }: { gateway: string; nowMs: num
             <Text size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
               {words.origin[item.origin]}{item.detail && item.detail !== item.topic && `: ${item.detail}`}
             </Text>
+            {item.recovered && <Text size="xs">✓ {texts.profiles.recovered(item.recovered.profile, item.recovered.profile_version)}</Text>}
           </li>
         ))}
       </Stack>

@@ -12,7 +12,7 @@ _JSON = functools.partial(fields.JSONField, encoder=functools.partial(dumps, sep
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0002_place")]
+    dependencies = [("registry", "0003_profiles")]
 
     operations = [
         ops.CreateModel(
