@@ -61,6 +61,7 @@ def build_app(parts: Parts) -> FastAPI:
         commands.router,
         availability.router,
         charging.router,
+        charging.site_router,
         bins.router,
         ledger_routes.router,
         framelog_routes.router,

@@ -3,10 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import device_registry as registry
+from cloud_api.charging import transaction_fault, transaction_said
 from cloud_api.commands import Commands
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
-from contracts.messages import CommandProgress, DeviceSeen, Discovered, Dropped, Recovered, Refused, Reported
+from contracts.messages import (
+    ChargingTransaction,
+    CommandProgress,
+    DeviceSeen,
+    Discovered,
+    Dropped,
+    Recovered,
+    Refused,
+    Reported,
+)
 
 
 def devices_handler(
@@ -58,8 +68,19 @@ def record_handlers(
         with registry.database_errors():
             await registry.recovered(gateway, word)
 
+    async def charging_transaction(gateway: str, said: ChargingTransaction) -> None:
+        fault = transaction_fault(said)
+        if not fault:
+            with registry.database_errors():
+                await transaction_said(gateway, said)
+            return
+        detail = f"{said.transaction[:60]} {said.device[:60]}"
+        refused = Refused(topic="charging_transaction", reason=fault, detail=detail, size_bytes=0, at_ms=said.at_ms)
+        await quarantine.device_refused(gateway, refused)
+
     return {
         Recovered: recovered,
+        ChargingTransaction: charging_transaction,
         CommandProgress: command_progress,
         Discovered: discovered,
         Refused: quarantine.device_refused,

@@ -1,8 +1,12 @@
-"""The database of record: the registry's tables and the commands', in one file, with their migrations."""
+"""The database of record: tables of registry, commands and charging transactions in one file, with their migrations."""
 
 from collections.abc import Mapping
 
 import device_registry
 
-APPS: Mapping[str, str] = {**device_registry.APPS, "commands": "cloud_api.commands"}
+APPS: Mapping[str, str] = {
+    **device_registry.APPS,
+    "commands": "cloud_api.commands",
+    "charging": "cloud_api.charging",
+}
 """App label -> package with ``models`` and ``migrations``, in the order in which they are migrated."""

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
+    telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
     console    folder of the console's build
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     telemetry_token: SecretStr = SecretStr("")
     telemetry_token_file: Path | None = None
     telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    telemetry_memory_mb_max: Annotated[int, Field(ge=32)] = 512
     adopt: Literal["auto", "wait"] = "wait"
     profile_signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"

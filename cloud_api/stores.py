@@ -107,7 +107,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
     """The store that the settings choose."""
     if not settings.telemetry_url:
-        return DuckDbStore(settings.data_dir / "telemetry.duckdb")
+        return DuckDbStore(settings.data_dir / "telemetry.duckdb", settings.telemetry_memory_mb_max)
     address = InfluxAddress(
         settings.telemetry_url,
         settings.telemetry_database,

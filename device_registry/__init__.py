@@ -7,6 +7,7 @@ All queries are in this package, so that scoping to a tenant has one place. Open
 """
 
 from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
+from device_registry.charging import put_site_charging, site_charging
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import Sign, desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
@@ -99,10 +100,12 @@ __all__ = [
     "put_community",
     "put_facility",
     "put_gateway",
+    "put_site_charging",
     "recovered",
     "recoveries",
     "refused_profiles",
     "reported",
     "sighting_fault",
+    "site_charging",
     "writing",
 ]

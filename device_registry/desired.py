@@ -1,9 +1,11 @@
-"""The desired state: one versioned document a gateway, made from its adopted devices."""
+"""The desired state: one versioned document a gateway, made from its adopted devices and its site's charging."""
 
 from collections.abc import Callable, Mapping
 
-from contracts.messages import DesiredDevice, DesiredProfile, DesiredState, Reported
-from device_registry.models import Desired, Device, Gateway, ProfileVersion
+import msgspec
+
+from contracts.messages import DesiredCharging, DesiredDevice, DesiredProfile, DesiredState, Reported
+from device_registry.models import Desired, Device, Gateway, ProfileVersion, SiteCharging
 
 Sign = Callable[[str, int, bytes], DesiredProfile]
 """(profile id, version, document) -> the profile as it travels."""
@@ -17,12 +19,14 @@ async def write_desired(gateway_id: str, now_ms: int) -> None:
         | ({"topics": row.topics} if row.topics else {})
         for row in rows
     ]
+    site = await SiteCharging.get_or_none(gateway_id=gateway_id)
+    charging = site.charging if site is not None else None
     current = await Desired.get_or_none(gateway_id=gateway_id)
     if current is None:
-        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, changed_ms=now_ms)
-    elif current.devices != devices:
+        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, charging=charging, changed_ms=now_ms)
+    elif (current.devices, current.charging) != (devices, charging):
         current.version += 1
-        current.devices, current.changed_ms = devices, now_ms
+        current.devices, current.charging, current.changed_ms = devices, charging, now_ms
         await current.save()
 
 
@@ -48,7 +52,9 @@ async def desired_states(after_version: dict[str, int], sign: Sign) -> list[tupl
             for name, number in sorted(row.profiles.items()):
                 kept = await ProfileVersion.get(profile=name, version=number)
                 profiles.append(sign(name, number, kept.document.encode()))
-            changed.append((gateway_id, DesiredState(version=row.version, devices=devices, profiles=profiles)))
+            charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
+            document = DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging)
+            changed.append((gateway_id, document))
     return changed
 
 

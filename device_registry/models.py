@@ -127,6 +127,7 @@ class Desired(Model):
     version = fields.BigIntField()
     devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters, topics}
     profiles: Any = fields.JSONField(default=dict)  # profile id -> version, of those that travel
+    charging: Any = fields.JSONField(null=True)  # contracts.messages.DesiredCharging
     changed_ms = fields.BigIntField()
 
     class Meta:
@@ -162,6 +163,17 @@ class Recovery(Model):
     class Meta:
         table = "recovery"
         unique_together = (("gateway_id", "topic"),)
+
+
+class SiteCharging(Model):
+    """How a gateway's site charges: its fuse, its charge points and who may charge. Secrets stand in it."""
+
+    gateway_id = fields.CharField(max_length=63, primary_key=True)
+    charging: Any = fields.JSONField()  # contracts.messages.DesiredCharging
+    changed_ms = fields.BigIntField()
+
+    class Meta:
+        table = "site_charging"
 
 
 class Sighting(Model):

@@ -44,6 +44,13 @@ COUNTERS = (
     Figure("conflicts", "counters.conflicts", "Frames under whose number the cloud holds another"),
     Figure("sent_bytes", "counters.bytes_sent", "Bytes of frames published to the cloud"),
     Figure("cloud_sessions", "counters.cloud_sessions", "Sessions with the cloud's broker; more than 1 is a reconnect"),
+    Figure("charge_point_calls", "counters.charge_point_calls", "Calls that charge points made"),
+    Figure(
+        "charge_points_refused",
+        "charge_points_refused",
+        "Connections and calls of charge points refused, by reason",
+        "reason",
+    ),
     Figure("local_sessions", "counters.local_sessions", "Sessions with the local broker; more than 1 is a reconnect"),
 )
 GAUGES = (
@@ -65,6 +72,9 @@ GAUGES = (
     Figure("window_max_frames", "gauges.window_frames_max", "As many may be in flight"),
     Figure("backlog_frames", "gauges.backlog_frames", "Frames that wait to be sent"),
     Figure("devices", "gauges.devices", "Devices that this gateway reads"),
+    Figure("charge_points", "gauges.charge_points", "Charge points that are registered"),
+    Figure("charge_points_connected", "gauges.charge_points_connected", "Charge points that are connected"),
+    Figure("charging_transactions", "gauges.charging_transactions", "Charging transactions that go on"),
     Figure("clock_sure", "gauges.clock_sure", "1: the cloud has confirmed the time since the machine's start"),
     Figure("clock_error_seconds", "gauges.clock_error_ms", "Bound of the clock's error; absent while never measured", per=1000),
 )  # fmt: skip

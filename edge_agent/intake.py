@@ -197,6 +197,12 @@ class Intake:
             )
         )
 
+    def refuse(self, topic: str, payload: bytes, reason: str, detail: str) -> None:
+        """Quarantine what did not come through the local broker."""
+        publish = Publish(topic, payload, 0, False, False, 0)
+        self._refuse(publish, Undecodable(reason, detail), self._now_ms(), self._writer.pending)
+        self._writer.wake()
+
     def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch) -> None:
         """Quarantine: the first of a kind at once, what follows within a minute as a count with the next one."""
         self.refusals[error.reason] = self.refusals.get(error.reason, 0) + 1

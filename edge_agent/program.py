@@ -5,13 +5,14 @@ import contextlib
 import gc
 import logging
 import random
+import secrets
 import signal
 import sqlite3
 import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiomqtt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -25,7 +26,7 @@ from contracts.profile_signature import public_keys
 from edge_agent.applying import Applying
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
 from edge_agent.discovery import Discovery
-from edge_agent.downlink import Executor
+from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
@@ -45,6 +46,9 @@ from edge_agent.standing import Standing
 from edge_agent.uplink import SendWindow, Uplink
 from edge_agent.uplink.session import CloudAddress
 from edge_agent.uplink.tls import client_context
+
+if TYPE_CHECKING:
+    from edge_agent.ocpp.central import Central
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +117,7 @@ class Agent:
             settings.local_mqtt_password,
         )
         self.executor = Executor(
-            self.profiles, self.writer, devices, self.southbound.publish, self.now_ms, monotonic_ms, checkpoint,
+            self.profiles, self.writer, devices, self._tell, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
         self.discovery = Discovery(self.profiles, self.on_discovered, self.now_ms)
@@ -154,13 +158,16 @@ class Agent:
             checkpoint,
             mqtt,
         )
+        self.central = self._central_system(jitter()) if settings.ocpp_port else None
         self.applying = Applying(
             self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.discovery,
             self.now_ms, checkpoint, self.on_applied,
         )  # fmt: skip
+        if self.central is not None:
+            self.central.apply(self.applying.desired.charging)
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
-            self.applying,
+            self.applying, self.central,
         )  # fmt: skip
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
@@ -205,6 +212,22 @@ class Agent:
         """The outbox was damaged and begun anew."""
         self.uplink.renewed()
 
+    def _central_system(self, chance: random.Random) -> "Central":
+        """The central system for charge points."""
+        from edge_agent.ocpp.central import central_system  # memory that only such sites pay for
+
+        return central_system(
+            self.settings, self.writer, self.intake, self.now_ms, self._monotonic_ms,
+            lambda: self.clock.sure or self.clock.possible, secrets.token_hex, chance, self.checkpoint,
+        )  # fmt: skip
+
+    async def _tell(self, topic: str, payload: bytes, qos: int, retain: bool) -> Outcome | None:
+        """Tell a device something: a charge point through its own connection, all others through the local broker."""
+        if self.central is not None and topic.startswith("ocpp/"):
+            return await self.central.tell(topic, payload)
+        await self.southbound.publish(topic, payload, qos, retain)
+        return None
+
     def on_discovered(self, found: Discovered) -> None:
         """There is something new about a topic that no profile reads."""
         self.writer.pending.bulk.append(found)
@@ -220,6 +243,8 @@ class Agent:
 
     def on_applied(self, desired: DesiredState) -> None:
         """A document is in use: parts other than profiles and devices take what is theirs here."""
+        if self.central is not None:
+            self.central.apply(desired.charging)
         log.info("desired state applied", extra={"version": desired.version})
 
     def state(self) -> GatewayState:
@@ -256,6 +281,8 @@ class Agent:
                     tasks.create_task(self.uplink.run(), name="uplink")
                     tasks.create_task(self.discovery.run(), name="discovery")
                     tasks.create_task(self._keep_house(), name="keep house")
+                    if self.central is not None:
+                        tasks.create_task(self.central.run(), name="charge points")
                     if health:
                         door = self.settings.health_host, self.settings.health_port
                         metrics = figures(self.standing.status, self.commit_seconds)

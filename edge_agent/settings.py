@@ -37,6 +37,14 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_tls_key: str = ""
     profiles: str = ""  # a folder of further profiles
     profile_key_file: str = ""  # PEM of the keys, one or two, that profiles from the cloud are signed with
+    ocpp_host: Annotated[str, msgspec.Meta(min_length=1)] = "0.0.0.0"  # where charge points connect
+    ocpp_port: Port = 0  # 0: no central system for charge points
+    ocpp_tls_cert: str = ""  # with it: TLS, and never plain text
+    ocpp_tls_key: str = ""
+    ocpp_lease_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = (
+        900  # so long a charge point keeps its limit without us
+    )
+    ocpp_connections_max: Annotated[int, msgspec.Meta(ge=1, le=4_096)] = 256
     outbox_bytes_max: Annotated[int, msgspec.Meta(ge=1_048_576)] = 1_073_741_824
     outbox_age_ms_max: Annotated[int, msgspec.Meta(ge=0)] = 0  # 0: however old; else older frames are given up
     disk_free_bytes_min: Annotated[int, msgspec.Meta(ge=0)] = 67_108_864  # never more than a sixteenth of the disk
@@ -89,6 +97,8 @@ def load_settings(config: Path | None, environment: Mapping[str, str]) -> Settin
         raise SettingsError(
             "LINLI_CLOUD_MQTT_TLS_CERT and LINLI_CLOUD_MQTT_TLS_KEY go together, and need LINLI_CLOUD_MQTT_TLS_CA"
         )
+    if bool(settings.ocpp_tls_cert) is not bool(settings.ocpp_tls_key):
+        raise SettingsError("LINLI_OCPP_TLS_CERT and LINLI_OCPP_TLS_KEY go together")
     return settings
 
 

@@ -4,7 +4,7 @@ import contextlib
 import sqlite3
 from asyncio import timeout
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,9 @@ from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.settings import Settings
 from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow, Uplink
+
+if TYPE_CHECKING:
+    from edge_agent.ocpp.central import Central
 
 LOST = {
     "broker_only": "its broker confirms what is said, its ingest does not answer; frames wait",
@@ -45,6 +48,7 @@ class Standing:
         clock: GatewayClock,
         now_ms: Callable[[], int],
         applying: Applying,
+        central: "Central | None" = None,
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -55,6 +59,7 @@ class Standing:
         self._clock = clock
         self._now_ms = now_ms
         self._applying = applying
+        self._central = central
         self._fill = FillRate()
         self._oldest_unacked_ms: int | None = None
 
@@ -77,6 +82,7 @@ class Standing:
             cloud = "its broker is there, its ingest is not; frames wait"
         resting = self._intake.profiles.guard.resting()
         local = "" if self._southbound.connected else self._southbound.failing or "not connected yet"
+        charging = {"charge_points": self._central.hindrance()} if self._central is not None else {}
         return {
             "local_broker": local,
             "outbox": self._writer.failing,
@@ -85,6 +91,7 @@ class Standing:
                 [f"{profile} is too slow and rests, for {left_s} s still" for profile, left_s in resting.items()]
             ),
             "clock": "" if self._clock.sure else "the cloud has not confirmed the time since the machine's start",
+            **charging,
         }
 
     async def look(self) -> dict[str, Any]:
@@ -127,6 +134,7 @@ class Standing:
                 "bytes_sent": uplink.frames.bytes_sent,
                 "cloud_sessions": uplink.sessions,
                 "local_sessions": self._southbound.sessions,
+                "charge_point_calls": self._central.calls if self._central else 0,
             },
             "gauges": {
                 "buffered_samples": sum(lane.buffered for lane in lanes),
@@ -151,9 +159,14 @@ class Standing:
                 "fenced": int(uplink.fenced),
                 "cloud_connected": int(uplink.connected),
                 "local_broker_connected": int(self._southbound.connected),
+                "charge_points": len(self._central.site.points) if self._central else 0,
+                "charge_points_connected": len(self._central.links) if self._central else 0,
+                "charging_transactions": len(self._central.site.book.open) if self._central else 0,
                 "resident_bytes": resident_bytes(),
             },
             "refused": dict(intake.refusals),
+            "charge_points_refused": dict(self._central.refused) if self._central else {},
+            "charge_points": self._central.status() if self._central else [],
             "given_up": dict(outbox.given_up),
             "lanes": [msgspec.to_builtins(lane) for lane in lanes],
             "desired_version": self._applying.desired.version,

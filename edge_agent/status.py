@@ -56,9 +56,20 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     profiles = status.get("profiles", {})
     lines += [_line(f"profile {name}", f"version {version}") for name, version in profiles.get("travelled", {}).items()]
     lines += [_line(f"profile {name}", f"REFUSED: {reason}") for name, reason in profiles.get("refused", {}).items()]
-    for title in ("refused", "given_up"):
+    lines += [_line(point["charge_point"], _charge_point(point)) for point in status.get("charge_points", ())]
+    for title in ("refused", "charge_points_refused", "given_up"):
         lines += [_line(f"{title}: {reason}", f"{count:,}") for reason, count in status.get(title, {}).items()]
     return lines
+
+
+def _charge_point(point: Mapping[str, Any]) -> str:
+    if not point["registered"]:
+        return f"NOT REGISTERED, speaks {point['version']}"
+    if point["version"] is None:
+        return "NO: not connected"
+    connectors = ", ".join(f"{number}: {status}" for number, status in point["connectors"].items())
+    limit = f"{point['limit_a']:g} A" if point["limit_a"] is not None else f"NOT TAKEN {point['limit_refused']}".strip()
+    return f"yes, {point['version']}, limit {limit}; {connectors or 'connectors not said yet'}"
 
 
 def _line(name: str, text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simulators import communities, program
 from simulators.driver import Address
+from simulators.ocpp.troubles import KINDS, Troubles
 from simulators.replay import player
 from simulators.replay.datasets import DATASETS
 from simulators.replay.readings import DatasetError
@@ -89,6 +90,52 @@ def _replay(args: argparse.Namespace) -> int:
     return 0 if report else 1
 
 
+def _versions(text: str) -> list[str]:
+    versions = text.split(",")
+    if unknown := set(versions) - {"1.6", "2.0.1"}:
+        raise argparse.ArgumentTypeError(f"{min(unknown)!r} is none of 1.6, 2.0.1")
+    return versions
+
+
+def _troubles(text: str) -> Troubles:
+    try:
+        pairs = [part.split("=") for part in text.split(",") if part]
+        return Troubles(**{name: float(value) for name, value in pairs})
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text!r}: NAME=TIMES,... of {', '.join(Troubles._fields)}") from None
+
+
+def _passwords(path: Path | None) -> dict[str, str]:
+    """Lines of ``CHARGE_POINT PASSWORD``; a line with a password alone is for all others."""
+    passwords = {}
+    for line in path.read_text().splitlines() if path is not None else ():
+        *name, password = line.split()
+        passwords[name[0] if name else ""] = password
+    return passwords
+
+
+def _ocpp(args: argparse.Namespace) -> int:
+    from simulators.ocpp.program import ChargePoints, play_charge_points  # 20 MB that no other verb pays
+
+    if not args.url.startswith(("ws://", "wss://")):
+        raise ValueError(f"--url {args.url!r} is not ws:// or wss://")
+    plan = ChargePoints(
+        args.url, args.charge_points, args.versions, args.connectors, args.prefix, args.seed, args.speed, args.hours,
+        args.meter_s, args.amps_max, args.await_limits, args.troubles,
+    )  # fmt: skip
+    report: dict[str, object] = {}
+    work = play_charge_points(plan, _passwords(args.password_file), args.out, args.ready_file, report)
+    program.until_stopped(work)
+    where = sys.stderr if str(args.out) == "-" else sys.stdout
+    if args.json:
+        print(json.dumps(report), file=where)
+    else:
+        print(f"{report['sessions']} sessions, {report['energy_wh']} Wh, at most {report['peak_a']} A", file=where)
+    if report["refused"] or (report["untold"] and args.hours):
+        raise ValueError(f"{report['refused']} messages of transactions were refused, {report['untold']} not answered")
+    return 0
+
+
 def _demo(args: argparse.Namespace) -> int:
     from simulators.demo.program import run_demo  # only this verb starts programs of the other packages
 
@@ -126,6 +173,28 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--totals", action="store_true", help="publish nothing: print the file's own counts and sums")
     verb.add_argument("--json", action="store_true", help="report as JSON")
     verb.set_defaults(run=_replay)
+
+    verb = verbs.add_parser("ocpp", help="charge points (OCPP 1.6J and 2.0.1) against a central system")
+    verb.add_argument("--url", required=True, help="ws://HOST:PORT; each charge point's name is put behind it")
+    verb.add_argument("--charge-points", type=_count, default=4, help="how many (default %(default)s)")
+    verb.add_argument("--versions", type=_versions, default="1.6,2.0.1", help="in turn (default %(default)s)")
+    verb.add_argument("--connectors", type=_count, default=1, help="of each (default %(default)s)")
+    verb.add_argument("--prefix", default="SIM-", help="of their names (default %(default)s)")
+    verb.add_argument("--seed", type=int, default=seed, help="same seed, same cars (default LINLI_SEED or 1)")
+    verb.add_argument("--speed", type=_positive, default=1.0, help="simulated seconds a second (default 1)")
+    verb.add_argument("--hours", type=_positive, help="simulated; then all cars go and it ends when all is told")
+    verb.add_argument("--meter-s", type=_positive, default=900.0, help="between meter values (default %(default)g)")
+    verb.add_argument(
+        "--amps-max", type=_positive, default=16.0, help="of a connector, A a phase (default %(default)g)"
+    )
+    kinds = f"times a day for each: {', '.join(KINDS)}; away_s: longest cut in real seconds"
+    verb.add_argument("--troubles", type=_troubles, default="", metavar="NAME=TIMES,...", help=kinds)
+    verb.add_argument("--await-limits", action="store_true", help="begin when all were given a limit")
+    verb.add_argument("--password-file", type=Path, help="lines of CHARGE_POINT PASSWORD, or PASSWORD for all others")
+    verb.add_argument("--out", type=Path, default=Path("charging.jsonl"), help="the truth, or - (default %(default)s)")
+    verb.add_argument("--ready-file", type=Path, help="written when it begins")
+    verb.add_argument("--json", action="store_true", help="report as JSON")
+    verb.set_defaults(run=_ocpp)
 
     verb = verbs.add_parser("demo", help="the whole system with two simulated communities")
     verb.set_defaults(run=_demo)

@@ -108,6 +108,27 @@ GATEWAYS: tuple[Gateway, ...] = (
 )
 """In the order in which they get their brokers' ports."""
 
+CHARGE_POINTS_GATEWAY = GATEWAYS[0].id
+"""Where the demo's charge points connect that speak OCPP; the other chargers speak on the local broker."""
+CHARGE_POINT_PREFIX = "LY-CP-"
+CHARGE_POINTS = 3
+
+
+def charging_site(password: str) -> dict[str, object]:
+    """The settings of the demo's charging site, for the cloud's API. password: of every charge point."""
+    names = [f"{CHARGE_POINT_PREFIX}{number:03d}" for number in range(1, CHARGE_POINTS + 1)]
+    return {
+        "fuse_a": 40,
+        "fail_safe_a": 6,
+        "charge_points": [
+            {"charge_point": name, "password": password, "current_max_a": 16, "phases": 3} for name in names
+        ],
+        "tokens": [
+            {"name": f"10{number} 室 · Flat 10{number}", "id_tag": f"CARD-{name}-1"}
+            for number, name in enumerate(names, 1)
+        ],
+    }
+
 
 def demo_devices() -> tuple[DeviceSpec, ...]:
     """All devices of both communities: the demo's world."""

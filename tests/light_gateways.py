@@ -1,16 +1,19 @@
 """Many gateways in one process: the real protocol (contracts, MQTT 3.1.1), without outbox, profiles or devices.
 
-`python -m tests.light_gateways PORT COUNT` connects them, then does what lines on standard input say: "cut" resets every
-connection and tells, when all are back, how long each took; "quit" leaves. What happens is told as JSON, an object a line.
+`python -m tests.light_gateways PORT COUNT [TLS]` connects them (TLS: folder of their certificates and keys), then does what
+lines on standard input say: "cut" resets every connection and tells, when all are back, how long each took; "quit" leaves.
+What happens is told as JSON, an object a line.
 """
 
 import asyncio
 import contextlib
 import json
 import random
+import ssl
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -28,7 +31,9 @@ FRESH_S = 10.0
 HEARTBEAT_S = 15.0
 KEEPALIVE_S = 60
 RECONNECT_S_MAX = 1.5
-CONNECT_S = 10.0
+CONNECT_S = 5.0
+"""So long a broker may take for its CONNACK. Ingest's welcome is waited for with the connection held, as the agent does."""
+ASK_S = 1.0
 RESEND_S = 5.0
 EPOCH = "0123456789abcdef"
 _encode = msgspec.msgpack.Encoder().encode
@@ -42,24 +47,65 @@ def connect(client_id: str, will_topic: str, will: bytes) -> bytes:
     return packets._packet(0x10, body)
 
 
-class LightGateway(asyncio.Protocol):
+def client_tls(folder: Path, name: str) -> ssl.SSLContext:
+    """One gateway's."""
+    context = ssl.create_default_context(cafile=folder / "services-ca.pem")
+    context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+    return context
+
+
+class Line(asyncio.Protocol):
+    """One connection of a gateway; one that was given up says no more to it."""
+
+    def __init__(self, gateway: "LightGateway") -> None:
+        self.connected = asyncio.Event()
+        self.lost = asyncio.Event()
+        self.transport: asyncio.Transport | None = None
+        self._gateway = gateway
+        self._parser = Parser()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._gateway.greet(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        for packet in self._parser.feed(data):
+            if isinstance(packet, Connack):
+                self.connected.set()
+            self._gateway.on_packet(packet)
+
+    def write(self, data: bytes) -> None:
+        """Say it, if the connection is still there."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def reset(self) -> None:
+        """Cut it."""
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class LightGateway:
     """One gateway. Its frames are made when they are due; ``unacked`` is its outbox."""
 
-    def __init__(self, port: int, name: str, chance: random.Random) -> None:
+    def __init__(self, port: int, name: str, chance: random.Random, tls: Path | None = None) -> None:
         self.name = name
         self.welcomed = asyncio.Event()
         self.unacked: dict[int, bytes] = {}
         self.back_at = 0.0
         self.acked_frames = 0
         self._port = port
+        self._tls = client_tls(tls, name) if tls else None
         self._chance = chance
         self._seq = 0
         self._samples = 0
         self._packet_id = 0
         self._sent: dict[int, float] = {}
         self._ingest = False
-        self._transport: asyncio.Transport | None = None
-        self._lost = asyncio.Event()
+        self._line: Line | None = None
         self._session = ""
 
     async def run(self, begin_after_s: float) -> None:
@@ -67,40 +113,43 @@ class LightGateway(asyncio.Protocol):
         await asyncio.sleep(begin_after_s)
         attempt = 0
         while True:
-            self._lost.clear()
-            self._parser = Parser()
             self._ingest = False
             self.welcomed.clear()
             self._sent.clear()
             self._session = f"{self._chance.getrandbits(64):016x}"
+            self._line = line = Line(self)
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(CONNECT_S):
-                    await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
-                    await self.welcomed.wait()
+                    await asyncio.get_running_loop().create_connection(
+                        lambda line=line: line, "127.0.0.1", self._port, ssl=self._tls
+                    )
+                    await line.connected.wait()
                 attempt = 0
-                await self._stay()
+                await self._stay(line)
             self.reset()
             attempt += 1
             await asyncio.sleep(self._chance.uniform(0, min(RECONNECT_S_MAX, 0.1 * 2**attempt)))
 
-    async def _stay(self) -> None:
+    async def _stay(self, line: Line) -> None:
         now = time.monotonic()
         fresh_at = now + self._chance.uniform(0, FRESH_S)
-        state_at = now + self._chance.uniform(0, HEARTBEAT_S)
-        while not self._lost.is_set():
+        state_at, asked_at = now + self._chance.uniform(0, HEARTBEAT_S), now
+        while not line.lost.is_set():
             now = time.monotonic()
             if now >= fresh_at:
                 fresh_at += FRESH_S
                 self.produce()
-            if now >= state_at:
-                state_at += HEARTBEAT_S
-                self._say_state(ask=False)
-                self._write(packets.PINGREQ)
+            waits = self._ingest and not self.welcomed.is_set()
+            patience_s = RESEND_S if self.welcomed.is_set() else ASK_S
+            if now >= state_at or (waits and now >= asked_at + ASK_S):
+                state_at, asked_at = now + HEARTBEAT_S, now
+                self._say_state(ask=waits)
+                line.write(packets.PINGREQ)
             self._sent = {seq: at for seq, at in self._sent.items() if now - at < RESEND_S}
             self._send()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.01, min(fresh_at, state_at, now + RESEND_S) - now)):
-                    await self._lost.wait()
+                async with asyncio.timeout(max(0.01, min(fresh_at, state_at, now + patience_s) - now)):
+                    await line.lost.wait()
 
     def produce(self) -> None:
         """A frame of ten readings."""
@@ -116,25 +165,16 @@ class LightGateway(asyncio.Protocol):
 
     def reset(self) -> None:
         """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._line is not None:
+            self._line.reset()
+            self._line = None
 
-    # --- asyncio.Protocol ---
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+    def greet(self, line: Line) -> None:
+        """A connection is there."""
         death = _encode(GatewayState(online=False, session=self._session))
-        self._write(connect(self.name, topics.state(self.name), death))
+        line.write(connect(self.name, topics.state(self.name), death))
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._lost.set()
-
-    def data_received(self, data: bytes) -> None:
-        for packet in self._parser.feed(data):
-            self._on_packet(packet)
-
-    def _on_packet(self, packet: Packet) -> None:
+    def on_packet(self, packet: Packet) -> None:
         if isinstance(packet, Connack):
             assert not packet.code, f"{self.name} is refused with code {packet.code}"
             name = self.name
@@ -199,15 +239,17 @@ class LightGateway(asyncio.Protocol):
         return self._packet_id
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+        if self._line is not None:
+            self._line.write(data)
 
 
 class Fleet:
     """All of them."""
 
-    def __init__(self, port: int, count: int, seed: int = 1) -> None:
-        self.gateways = [LightGateway(port, f"light-{n:05d}", random.Random(seed * 100_000 + n)) for n in range(count)]
+    def __init__(self, port: int, count: int, tls: Path | None = None, seed: int = 1) -> None:
+        self.gateways = [
+            LightGateway(port, name, random.Random(seed * 100_000 + n), tls) for n, name in enumerate(fleet_ids(count))
+        ]
 
     async def run(self, lines: asyncio.StreamReader) -> None:
         """Connect, then do what the lines say."""
@@ -249,11 +291,11 @@ class Fleet:
         print(json.dumps(what), flush=True)
 
 
-async def main(port: int, count: int) -> None:
+async def main(port: int, count: int, tls: Path | None = None) -> None:
     """Run a fleet, told by standard input."""
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    await Fleet(port, count).run(lines)
+    await Fleet(port, count, tls).run(lines)
 
 
 def fleet_ids(count: int) -> Iterator[str]:
@@ -262,4 +304,4 @@ def fleet_ids(count: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2]), *map(Path, sys.argv[3:])))

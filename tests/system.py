@@ -37,6 +37,7 @@ class RunningSystem:
                     "LINLI_HTTP_PORT": str(self.http_port),
                     "LINLI_MQTT_PORT": "0",
                     "LINLI_SITE_MQTT_PORT": "0",
+                    "LINLI_OCPP_PORT": "0",
                 },
                 stdout=out,
                 stderr=subprocess.STDOUT,

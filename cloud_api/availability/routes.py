@@ -69,8 +69,8 @@ async def get_availability(
         bays = {row.id: row for row in await registry.devices(where)}
     places = []
     for row in rows:
-        if kind == "parking" and _is_barrier(row, parts):
-            continue  # a barrier stands at a car park, it is not a place
+        if _is_no_place(row, parts):
+            continue
         decision = _decide(row, parts, now_ms)
         if row.place_id in bays:
             decision = joined(decision, _decide(bays[row.place_id], parts, now_ms))
@@ -90,9 +90,11 @@ async def get_availability(
     return Availability(community_id=community, kind=kind, as_of_ms=now_ms, counts=counts, places=places)
 
 
-def _is_barrier(row: registry.Device, parts: Parts) -> bool:
+def _is_no_place(row: registry.Device, parts: Parts) -> bool:
+    """A barrier stands at a car park; a charge point speaks for itself too, beside its connectors: neither is a place."""
     state = parts.live.state((row.gateway_id, row.external_id))
-    return "barrier_state" in state and DECIDING["parking"] not in state
+    others = {"parking": {"barrier_state"}, "charging": {"firmware_version", "error_code"}}[row.kind]
+    return DECIDING[row.kind] not in state and not others.isdisjoint(state)
 
 
 def _decide(row: registry.Device, parts: Parts, now_ms: int) -> Decision:

@@ -1,13 +1,21 @@
-"""The route of charging sessions."""
+"""Routes of charging sessions and transactions."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 import device_registry as registry
+from cloud_api.charging import transactions
+from cloud_api.charging.models import TransactionRow
+from cloud_api.charging.schema import (
+    ChargingSession,
+    ChargingSessions,
+    ChargingTransaction,
+    ChargingTransactionPage,
+)
 from cloud_api.charging.sessions import Said, sessions_of
-from cloud_api.devices.readings import Time, span
+from cloud_api.devices.readings import TIME_MS_MAX, Time, span
+from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
 from cloud_api.telemetry import Source, TelemetryStore
@@ -19,28 +27,8 @@ SPAN_MS_MAX = 31 * DAY_MS
 LOOK_BACK_MS = 2 * DAY_MS
 """A session that began before the span, so long ago at most, is seen whole."""
 SAMPLES_MAX = 200_000
+GATEWAYS_MAX = 1_000
 STATUS, REGISTER = METRICS["connector_status"], METRICS["energy_active_import_register"]
-
-
-class ChargingSession(BaseModel):
-    """From a car's coming to its going.
-
-    `end_ms` is null while it lasts. `energy_wh` is by the register's differences, null without two values; where
-    `register_resets` is not 0 it is the least that was charged.
-    """
-
-    device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
-    begin_ms: int = Field(examples=[1_790_000_000_000])
-    end_ms: int | None = Field(examples=[1_790_014_400_000])
-    energy_wh: float | None = Field(examples=[18_240.0])
-    charging_ms: int = Field(examples=[9_000_000])
-    register_resets: int = Field(examples=[0])
-
-
-class ChargingSessions(BaseModel):
-    """A pile's sessions."""
-
-    items: list[ChargingSession]
 
 
 @router.get(
@@ -57,7 +45,8 @@ async def get_sessions(
 ) -> ChargingSessions:
     """Those that overlap `start_ms <= t < end_ms` (at most 31 days; the last day unless given), in order of time.
 
-    Made anew from telemetry at each call, so what comes late is in it.
+    Of a pile that says transactions these are they; of all others they are made anew from telemetry at each call, so what
+    comes late is in it.
     """
     row = await registry.device(device_id)
     now_ms = parts.clock()
@@ -65,6 +54,9 @@ async def get_sessions(
     if asked.end_ms - asked.start_ms > SPAN_MS_MAX:
         raise Problem("range_invalid", "at most 31 days at once")
     source = (row.gateway_id, row.external_id)
+    if await transactions.has_transactions(*source):
+        rows = await transactions.newest(None, source, asked.start_ms, asked.end_ms, None, newest)
+        return ChargingSessions(items=[_session(row.id, one) for one in reversed(rows)])
     since_ms = max(0, asked.start_ms - LOOK_BACK_MS)
     statuses = await _said(parts.telemetry, source, STATUS.name, since_ms, asked.end_ms)
     register = await _said(parts.telemetry, source, REGISTER.name, since_ms, asked.end_ms)
@@ -93,3 +85,69 @@ async def _said(store: TelemetryStore, source: Source, metric: str, start_ms: in
     if len(points) > SAMPLES_MAX:
         raise Problem("range_invalid", f"more than {SAMPLES_MAX} samples of {metric}: ask for a shorter time")
     return [Said(point.t_ms, point.value) for point in points if isinstance(point.value, str | int | float)]
+
+
+@router.get(
+    "/charging-transactions",
+    summary="Charging transactions",
+    responses=responses("not_found", "range_invalid", "cursor_invalid"),
+)
+async def list_transactions(
+    cursor: Cursor = "",
+    limit: Limit = 100,
+    community: str = "",
+    device: str = "",
+    start_ms: Time = None,
+    end_ms: Time = None,
+) -> ChargingTransactionPage:
+    """Those that overlap `start_ms <= t < end_ms` (all unless given), the newest begin first."""
+    start, end = start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms
+    if start >= end:
+        raise Problem("range_invalid", f"start_ms {start} must lie before end_ms {end}")
+    gateways, source = None, None
+    if community:
+        await registry.community(community)
+        gateways = [row.id for row in await registry.gateways("", GATEWAYS_MAX, community)]
+    if device:
+        row = await registry.device(device)
+        source = (row.gateway_id, row.external_id)
+    place = decode_cursor(cursor, int, int)
+    before = (int(place[0]), int(place[1])) if place else None
+    found = await transactions.newest(gateways, source, start, end, before, limit + 1)
+    page, following = cut(found, limit, lambda one: (one.started_ms, one.id))
+    ids = await registry.devices_at([(one.gateway_id, one.external_id) for one in page])
+    return ChargingTransactionPage(
+        items=[_transaction(one, ids.get((one.gateway_id, one.external_id))) for one in page], next_cursor=following
+    )
+
+
+def _transaction(row: TransactionRow, device_id: str | None) -> ChargingTransaction:
+    return ChargingTransaction(
+        transaction=row.transaction,
+        gateway_id=row.gateway_id,
+        device_id=device_id,
+        external_id=row.external_id,
+        charge_point=row.charge_point,
+        token=row.token,
+        begin_ms=row.started_ms,
+        end_ms=row.ended_ms or None,
+        meter_start_wh=row.meter_start_wh,
+        meter_wh=row.meter_wh,
+        energy_wh=row.energy_wh,
+        reason=row.reason,
+        offline=row.offline,
+        time_unsure=row.time_unsure,
+    )
+
+
+def _session(device_id: str, row: TransactionRow) -> ChargingSession:
+    return ChargingSession(
+        device_id=device_id,
+        source="transaction",
+        begin_ms=row.started_ms,
+        end_ms=row.ended_ms or None,
+        energy_wh=row.energy_wh,
+        transaction=row.transaction,
+        token=row.token,
+        reason=row.reason,
+    )

@@ -1,5 +1,5 @@
 """What comes down: commands for devices, and the desired state."""
 
-from edge_agent.downlink.executor import Executor
+from edge_agent.downlink.executor import Executor, Outcome
 
-__all__ = ["Executor"]
+__all__ = ["Executor", "Outcome"]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from contracts.messages import Command, CommandProgress, Precondition
 from contracts.reading import Value
@@ -18,7 +18,15 @@ COMMANDS_MAX = 256
 """Commands in hand at once; more are rejected."""
 LATEST_MAX = 10_000
 
-Publish = Callable[[str, bytes, int, bool], Awaitable[None]]
+Publish = Callable[[str, bytes, int, bool], Awaitable["Outcome | None"]]
+"""(topic, payload, QoS, retain) -> how it ended, if the device has said so already; else its telemetry will tell."""
+
+
+class Outcome(NamedTuple):
+    """The device's own word: did it obey?"""
+
+    state: Literal["succeeded", "failed", "unknown"]
+    reason: str = ""
 
 
 class _Waiting(NamedTuple):
@@ -178,8 +186,10 @@ class Executor:
             waiting = _Waiting(action.confirm, asyncio.get_running_loop().create_future())
             self._waiting.setdefault(command.device, []).append(waiting)
         try:
-            await self._publish(action.topic, action.payload, action.qos, action.retain)
+            outcome = await self._publish(action.topic, action.payload, action.qos, action.retain)
             self._checkpoint("after_act")
+            if outcome is not None:
+                return outcome
             if waiting is None:
                 return "unknown", "device_gives_no_word"
             async with asyncio.timeout(waiting.confirm.within_ms / 1000):

@@ -70,7 +70,7 @@ class Batch:
     commands: list[CommandEntry] = field(default_factory=list)
     raw: list[RawMessage] = field(default_factory=list)
     read_after_all: list[int] = field(default_factory=list)  # numbers of kept raw messages whose readings are in here
-    documents: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)  # b"": forget it
     session_new: bool = False
     messages: int = 0
     number: int = 1

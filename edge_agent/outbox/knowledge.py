@@ -34,7 +34,10 @@ def write(db: sqlite3.Connection, batch: Batch) -> None:
             (COMMANDS_KEPT,),
         )
     for name, value in batch.documents.items():
-        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.hex()))
+        if value:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value.hex()))
+        else:
+            db.execute("DELETE FROM meta WHERE name = ?", (name,))
     for raw in batch.raw:
         db.execute("INSERT INTO quarantine (topic, payload, reason, at_ms) VALUES (?, ?, ?, ?)", raw)
     if batch.raw:
@@ -76,7 +79,17 @@ def commands_in(db: sqlite3.Connection, state: str) -> list[CommandEntry]:
 def document(db: sqlite3.Connection, name: str) -> bytes:
     """A document kept beside the frames (the desired state), or b"" when there is none, or a damaged disk spoilt it."""
     row = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return _bytes_of(row[0]) if row else b""
+
+
+def documents(db: sqlite3.Connection, prefix: str) -> dict[str, bytes]:
+    """The documents whose names begin so, by the rest of their names; spoilt ones are left out."""
+    rows = db.execute("SELECT name, value FROM meta WHERE name >= ? AND name < ?", (prefix, prefix + "\U0010ffff"))
+    return {name.removeprefix(prefix): found for name, value in rows if (found := _bytes_of(value))}
+
+
+def _bytes_of(value: str) -> bytes:
     try:
-        return bytes.fromhex(row[0]) if row else b""
+        return bytes.fromhex(value)
     except (ValueError, TypeError):
         return b""

@@ -205,6 +205,10 @@ class Outbox:
         """A document kept beside the frames (the desired state), or b"" when there is none."""
         return knowledge.document(self._db.connection, name)
 
+    def documents(self, prefix: str) -> dict[str, bytes]:
+        """The documents whose names begin so, by the rest of their names."""
+        return knowledge.documents(self._db.connection, prefix)
+
     def bring_rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Take rows of what the gateway remembers, out of a damaged file."""
         if rows:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 import signal
 import string
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from simulators.communities import GATEWAYS
+from simulators.communities import CHARGE_POINT_PREFIX, CHARGE_POINTS, CHARGE_POINTS_GATEWAY, GATEWAYS
 from simulators.demo.children import Child, ChildSpec
 from simulators.demo.seed import seed_registry, wait_for_devices
 from simulators.demo.settings import DemoError, DemoSettings, read_settings
@@ -57,13 +58,20 @@ class Demo:
     def __init__(self, settings: DemoSettings) -> None:
         self._settings = settings
         self._url = f"http://127.0.0.1:{settings.http_port}"
+        self._charge_point_password = secrets.token_urlsafe(18)
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
         # Devices and gateways find their brokers by themselves; this is the order of starting, backwards of stopping.
         self._children = [
             Child(spec, logs, environment, self._write_down)
-            for spec in (self._broker("cloud"), self._cloud(), *self._gateways(), self._devices())
+            for spec in (
+                self._broker("cloud"),
+                self._cloud(),
+                *self._gateways(),
+                self._devices(),
+                self._charge_points(),
+            )
         ]
 
     def _broker(self, place: str, number: int = -1) -> ChildSpec:
@@ -95,6 +103,7 @@ class Demo:
         specs = []
         for number, gateway in enumerate(GATEWAYS):
             folder = self._settings.data_dir / gateway.id
+            ocpp = {"LINLI_OCPP_HOST": "127.0.0.1", "LINLI_OCPP_PORT": str(self._settings.ocpp_port)}
             specs.append(self._broker(gateway.id, number))
             specs.append(
                 ChildSpec(
@@ -106,6 +115,7 @@ class Demo:
                         "LINLI_LOCAL_MQTT_PORT": str(self._settings.site_mqtt_ports[number]),
                         "LINLI_CLOUD_MQTT_PORT": str(self._settings.mqtt_port),
                         "LINLI_PROFILE_KEY_FILE": str(self._settings.data_dir / "cloud" / "profile_key.pem"),
+                        **(ocpp if gateway.id == CHARGE_POINTS_GATEWAY else {}),
                     },
                     _agent_ready(folder),
                 )
@@ -113,17 +123,30 @@ class Demo:
         return specs
 
     def _devices(self) -> ChildSpec:
-        ready = self._settings.data_dir / "devices.ready"
-        ready.unlink(missing_ok=True)
+        ready = self._ready_file("devices")
         command = [str(BIN / "simulate"), "community", "--ready-file", str(ready)]
         for gateway, port in zip(GATEWAYS, self._settings.site_mqtt_ports, strict=True):
             command += ["--gateway", f"{gateway.id}=127.0.0.1:{port}"]
         settings = {"LINLI_SEED": str(self._settings.seed), "LINLI_SPEED": str(self._settings.speed)}
+        return ChildSpec("devices", command, settings, _exists(ready))
 
-        async def connected() -> bool:
-            return ready.exists()
+    def _charge_points(self) -> ChildSpec:
+        """A few that speak OCPP, both versions, to the first gateway itself."""
+        folder, ready = self._settings.data_dir, self._ready_file("charge-points")
+        passwords = folder / "charge-points.passwords"
+        _write_secret(passwords, f"{self._charge_point_password}\n")
+        command = [
+            str(BIN / "simulate"), "ocpp", "--url", f"ws://127.0.0.1:{self._settings.ocpp_port}",
+            "--charge-points", str(CHARGE_POINTS), "--prefix", CHARGE_POINT_PREFIX, "--meter-s", "120",
+            "--seed", str(self._settings.seed), "--speed", str(self._settings.speed),
+            "--password-file", str(passwords), "--out", str(folder / "charging.jsonl"), "--ready-file", str(ready),
+        ]  # fmt: skip
+        return ChildSpec("charge-points", command, {}, _exists(ready))
 
-        return ChildSpec("devices", command, settings, connected)
+    def _ready_file(self, name: str) -> Path:
+        ready = self._settings.data_dir / f"{name}.ready"
+        ready.unlink(missing_ok=True)
+        return ready
 
     def _write_down(self) -> None:
         """demo.json: for people and scripts that want to find the parts."""
@@ -133,6 +156,7 @@ class Demo:
             "http_port": settings.http_port,
             "mqtt_port": settings.mqtt_port,
             "site_mqtt_ports": {g.id: port for g, port in zip(GATEWAYS, settings.site_mqtt_ports, strict=True)},
+            "ocpp_port": settings.ocpp_port,
             "gateways": [gateway.id for gateway in GATEWAYS],
             "pids": {
                 "supervisor": os.getpid(),
@@ -141,10 +165,7 @@ class Demo:
             "data_dir": str(settings.data_dir),
             "logs": str(settings.data_dir / "logs"),
         }
-        fresh = settings.data_dir / "demo.json.new"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(document, file, indent=2)
-        fresh.replace(settings.data_dir / "demo.json")
+        _write_secret(settings.data_dir / "demo.json", json.dumps(document, indent=2))
 
     async def run(self) -> int:
         """Start everything, say when it is ready, keep it running until told to stop."""
@@ -171,17 +192,18 @@ class Demo:
         settings = self._settings
         try:
             async with asyncio.timeout(READY_S_MAX):
-                *programs, devices = self._children
+                *programs, devices, charge_points = self._children
                 for child in programs:
                     running.append(asyncio.create_task(child.run(), name=child.spec.name))
                     if child.spec.name.endswith("broker"):
                         await child.wait_ready()
                 for child in programs:
                     await child.wait_ready()
-                await seed_registry(self._url)
+                await seed_registry(self._url, self._charge_point_password)
                 # Only now: a broker keeps nothing for an agent that has never been there.
-                running.append(asyncio.create_task(devices.run(), name=devices.spec.name))
-                await devices.wait_ready()
+                for child in (devices, charge_points):
+                    running.append(asyncio.create_task(child.run(), name=child.spec.name))
+                    await child.wait_ready()
                 await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS], settings.seed)
         except TimeoutError:
             missing = [child.spec.name for child in self._children if not (child.pid and await child.spec.ready())]
@@ -190,6 +212,21 @@ class Demo:
                 f"see {self._settings.data_dir / 'logs'}"
             ) from None
         print(f"Linli is ready: {self._url}", flush=True)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """Whole or not at all, for its owner alone."""
+    fresh = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _exists(path: Path) -> Callable[[], Awaitable[bool]]:
+    async def exists() -> bool:
+        return path.exists()  # noqa: ASYNC240 (a local file)
+
+    return exists
 
 
 async def _listens(port: int) -> bool:

@@ -6,14 +6,22 @@ from collections.abc import Sequence
 
 import httpx
 
-from simulators.communities import COMMUNITIES, FACILITIES, GATEWAYS, bays, demo_devices
+from simulators.communities import (
+    CHARGE_POINTS_GATEWAY,
+    COMMUNITIES,
+    FACILITIES,
+    GATEWAYS,
+    bays,
+    charging_site,
+    demo_devices,
+)
 from simulators.world.world import World
 
 log = logging.getLogger(__name__)
 
 
-async def seed_registry(url: str) -> None:
-    """Communities, facilities and gateways. May be repeated. Raises httpx.HTTPError."""
+async def seed_registry(url: str, charge_point_password: str) -> None:
+    """Communities, facilities, gateways, and the charging site. May be repeated. Raises httpx.HTTPError."""
     async with httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=10) as api:
         for community, names in COMMUNITIES.items():
             await _put(api, f"communities/{community}", {"name": names._asdict()})
@@ -23,6 +31,7 @@ async def seed_registry(url: str) -> None:
         for gateway in GATEWAYS:
             body = {"community_id": gateway.community, "name": gateway.names._asdict()}
             await _put(api, f"gateways/{gateway.id}", body)
+        await _put(api, f"gateways/{CHARGE_POINTS_GATEWAY}/charging", charging_site(charge_point_password))
 
 
 async def _put(api: httpx.AsyncClient, path: str, body: object) -> None:

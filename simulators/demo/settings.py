@@ -17,6 +17,7 @@ class DemoSettings(NamedTuple):
     http_port: int
     mqtt_port: int
     site_mqtt_ports: tuple[int, ...]
+    ocpp_port: int
     seed: int
     speed: float
 
@@ -54,6 +55,7 @@ def read_settings(environment: Mapping[str, str], gateways: int) -> DemoSettings
         http_port=port("LINLI_HTTP_PORT", 8080),
         mqtt_port=port("LINLI_MQTT_PORT", 18830),
         site_mqtt_ports=tuple(wanted),
+        ocpp_port=port("LINLI_OCPP_PORT", 9000),
         seed=int(number("LINLI_SEED", 1, 0, 2**63)),
         speed=number("LINLI_SPEED", 20, 0.001, 100_000),
     )

@@ -4,11 +4,9 @@ from random import Random
 
 from simulators.world import rhythms
 from simulators.world.agenda import Agenda
+from simulators.world.car import AMPS_MIN, amps_taken, coming
 from simulators.world.rhythms import HOUR_MS, MINUTE_MS
 from simulators.world.things import Thing
-
-AMPS_MIN = 6.0  # IEC 61851: below it a car may not charge
-FULL_SHARE = 0.8  # of the car's need; above it the current tapers
 
 
 class ChargePoint(Thing):
@@ -78,10 +76,7 @@ class ChargePoint(Thing):
             self.temperature_cel += (27 + self._amps * 0.7 - self.temperature_cel) * 0.1
 
     def _curve(self) -> float:
-        done = self.session_wh / self.need_wh
-        if done < FULL_SHARE:
-            return self.limit_a
-        return max(min(AMPS_MIN, self.limit_a), self.limit_a * (1 - (done - FULL_SHARE) / (1 - FULL_SHARE)))
+        return amps_taken(self.limit_a, self.session_wh / self.need_wh)
 
     def _set(self, status: str) -> None:
         self.look()
@@ -123,10 +118,9 @@ class ChargePoint(Thing):
         self.since_ms = self.agenda.now_ms
 
     def _plug(self, done: float) -> None:
-        self.need_wh = self.random.uniform(6_000, 48_000)
+        self.need_wh, self.voltage_v = coming(self.random)
         self.session_wh = round(self.need_wh * done)
         self.session_start_ms = self.agenda.now_ms - int(done * 3 * HOUR_MS)
-        self.voltage_v = self.random.uniform(222, 236)
         self.status = "Preparing"
         self._turn += 1
         self.agenda.after(self.random.uniform(8_000, 40_000), self.name, self._authorised)

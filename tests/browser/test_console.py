@@ -116,6 +116,35 @@ def test_a_gateway_and_its_ledger(running_system: RunningSystem, browser: Browse
         expect(page.locator("main a.card")).to_have_count(2)
 
 
+@pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
+def test_a_sites_charging_is_changed(running_system: RunningSystem, browser: Browser, width: int, locale: str) -> None:
+    """The fuse is changed, and a card is added; its number is never shown again, and the passwords stay."""
+    chinese = locale.startswith("zh")
+    fuse_a, card = (32, "Flat 201") if chinese else (36, "Flat 200")
+    with clean_page(browser, running_system, width, locale) as page:
+        page.goto(f"{running_system.base_url}/gateways/gw-liuyuan-1")
+        site = page.get_by_role("region", name="充电设置" if chinese else "Charging", exact=True)
+        expect(site).to_contain_text("LY-CP-001")
+        site.get_by_role("button", name="修改" if chinese else "Change").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("总熔断器" if chinese else "Fuse").fill(str(fuse_a))
+        form.get_by_role("button", name="添加充电卡" if chinese else "Add a card").click()
+        form.get_by_label("充电卡" if chinese else "Card", exact=False).last.fill(card)
+        form.get_by_label("卡号" if chinese else "Number").last.fill("04A2B3C4D5E6F7")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+        form.get_by_role("button", name="保存" if chinese else "Save").click()
+        expect(site).to_contain_text(f"{fuse_a} A")
+        expect(site).to_contain_text(card)
+        expect(site).to_contain_text("••••E6F7")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert "04A2B3C4" not in page.content()
+        expect(site.get_by_text("已设置" if chinese else "set", exact=True)).to_have_count(3)
+        site.get_by_role("button", name="修改" if chinese else "Change").click()
+        page.get_by_role("dialog").get_by_role("group", name=card).get_by_role("button").click()
+        page.get_by_role("dialog").get_by_role("button", name="保存" if chinese else "Save").click()
+        expect(site).not_to_contain_text(card)
+
+
 def test_a_page_that_is_not_there_says_so(running_system: RunningSystem, browser: Browser) -> None:
     with clean_page(browser, running_system, 390, "en-US") as page:
         page.goto(f"{running_system.base_url}/no/such/page")

@@ -23,7 +23,7 @@ def test_two_communities_with_their_devices_are_there(running_system: RunningSys
     gateways = get(running_system, "gateways")["items"]
     assert all(gateway["online"] for gateway in gateways)  # type: ignore[attr-defined]
     devices: list[dict[str, object]] = get(running_system, "devices?limit=1000&status=adopted")["items"]  # type: ignore[assignment]
-    kinds = [device["kind"] for device in devices]
+    kinds = [device["kind"] for device in devices if not str(device["profile"]).startswith("ocpp/")]
     assert (kinds.count("parking"), kinds.count("charging"), kinds.count("waste"), kinds.count("building")) == (
         62,
         12,
@@ -35,6 +35,25 @@ def test_two_communities_with_their_devices_are_there(running_system: RunningSys
         assert answer["counts"]["total"] >= 24  # type: ignore[index]
     for gateway in running_system.demo["gateways"]:
         assert get(running_system, f"gateways/{gateway}/ledger")["unexplained"] == 0
+
+
+def test_charge_points_of_both_versions_speak_to_the_first_gateway(running_system: RunningSystem) -> None:
+    """Their connectors are devices, and each is a place where somebody may charge; the charge point itself is none."""
+
+    def speaking() -> set[object]:
+        devices = get(running_system, "devices?limit=1000&gateway=gw-liuyuan-1")["items"]
+        return {device["profile"] for device in devices} & {"ocpp/1.6", "ocpp/2.0.1"}  # type: ignore[attr-defined]
+
+    wait_for(lambda: len(speaking()) == 2, "charge points of both versions", 20)
+    site = get(running_system, "gateways/gw-liuyuan-1/charging")
+    assert site["set_up"] and [point["password_set"] for point in site["charge_points"]] == [True] * 3  # type: ignore[attr-defined]
+
+    def places() -> list[str]:
+        found = get(running_system, "availability?community=liuyuan&kind=charging")["places"]
+        return [place["name"]["en"] for place in found if "LY-CP-" in place["name"]["en"]]  # type: ignore[attr-defined]
+
+    wait_for(lambda: len(places()) == 3, "their three connectors", 20)
+    assert all(name.endswith("-1") for name in places())
 
 
 def test_demo_json_is_for_its_owner_only(running_system: RunningSystem) -> None:
@@ -68,7 +87,7 @@ def test_a_killed_child_is_started_again(running_system: RunningSystem, name: st
 def test_ctrl_c_leaves_nothing_and_the_second_start_is_quick(tmp_path: Path) -> None:
     with running_demo(tmp_path / "var") as system:
         pids = list(system.demo["pids"].values())
-        assert len(pids) == 10
+        assert len(pids) == 11
         assert system.stop(signal.SIGINT) == 0
         assert not any(map(is_alive, pids))
         took_s = system.start()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.faults import LONG
+from tests.light_gateways import fleet_ids
 from tests.probe import running_probe
-from tests.processes import running_site, wait_for
+from tests.processes import Site, running_site, wait_for
 
 COUNT = 2_000 if LONG else 200
 BACK_S = 60
@@ -22,9 +23,9 @@ BACK_S = 60
 class FleetProcess:
     """``tests.light_gateways`` in a process of its own."""
 
-    def __init__(self, port: int, count: int) -> None:
+    def __init__(self, port: int, count: int, tls: Path | None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.light_gateways", str(port), str(count)],
+            [sys.executable, "-m", "tests.light_gateways", str(port), str(count), *([str(tls)] if tls else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
         )  # fmt: skip
 
@@ -50,21 +51,27 @@ class FleetProcess:
 
 
 @contextmanager
-def running_fleet(port: int, count: int) -> Iterator[FleetProcess]:
-    """Light gateways for a while."""
-    fleet = FleetProcess(port, count)
+def running_fleet(site: Site, count: int) -> Iterator[FleetProcess]:
+    """Light gateways for a while; at a Mosquitto each with a certificate of its own."""
+    if site.certificates is not None:
+        for name in fleet_ids(count):
+            site.certificates.gateways.issue(name)
+        site.cloud_broker.allow(site.gateway, *fleet_ids(count))
+        site.cloud_broker.reload()
+    fleet = FleetProcess(site.cloud_broker.port, count, site.certificates and site.certificates.folder)
     try:
         yield fleet
     finally:
         fleet.end()
 
 
-@pytest.mark.parametrize("kind", ["nats-cloud"])
-def test_many_come_back_at_once(tmp_path: Path, kind: Any) -> None:
+@pytest.mark.parametrize("kind", ["nats", "mosquitto"] if LONG else ["nats"])
+def test_many_come_back_at_once(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    stores = request.getfixturevalue("database_servers") if kind == "mosquitto" else None
     with (
-        running_site(tmp_path, cloud_broker=kind) as site,
+        running_site(tmp_path, stores=stores) as site,
         running_probe(site.cloud, site.local_broker.port) as probe,
-        running_fleet(site.cloud_broker.port, COUNT) as fleet,
+        running_fleet(site, COUNT) as fleet,
     ):
         there = fleet.told()
         assert there["count"] == COUNT, there

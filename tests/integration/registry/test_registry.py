@@ -53,11 +53,13 @@ async def set_up() -> None:
 def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
+            "charging.0001_initial",
             "commands.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
             "registry.0003_profiles",
-            "registry.0004_discovery",
+            "registry.0004_charging",
+            "registry.0005_discovery",
         ]
         assert await registry.migrate(database, APPS) == []
 

@@ -21,6 +21,8 @@ export type Point = Schemas["Point"];
 export type Availability = Schemas["Availability"];
 export type Finding = Schemas["Finding"];
 export type Bin = Schemas["Bin"];
+export type SiteCharging = Schemas["SiteCharging"];
+export type SiteChargingBody = Schemas["SiteChargingBody"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 

@@ -442,10 +442,55 @@ export interface paths {
          * A pile's charging sessions
          * @description Those that overlap `start_ms <= t < end_ms` (at most 31 days; the last day unless given), in order of time.
          *
-         *     Made anew from telemetry at each call, so what comes late is in it.
+         *     Of a pile that says transactions these are they; of all others they are made anew from telemetry at each call, so what
+         *     comes late is in it.
          */
         get: operations["get_sessions"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/charging-transactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Charging transactions
+         * @description Those that overlap `start_ms <= t < end_ms` (all unless given), the newest begin first.
+         */
+        get: operations["list_transactions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/charging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a site charges
+         * @description Passwords are never shown, and of a card's number only the end.
+         */
+        get: operations["get_site_charging"];
+        /**
+         * Set how a site charges
+         * @description The whole of it, as it shall be; it reaches the gateway with its desired state. May be repeated.
+         */
+        put: operations["put_site_charging"];
         post?: never;
         delete?: never;
         options?: never;
@@ -908,11 +953,54 @@ export interface components {
             items: components["schemas"]["Bin"][];
         };
         /**
+         * ChargePoint
+         * @description A charge point that may connect, and whether it needs a password.
+         */
+        ChargePoint: {
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /** Password Set */
+            password_set: boolean;
+            /** Current Max A */
+            current_max_a: number;
+            /** Phases */
+            phases: number;
+        };
+        /**
+         * ChargePointBody
+         * @description A charge point that may connect. `password`, write only: left out it stays; "" lets it in without one.
+         */
+        ChargePointBody: {
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /** Password */
+            password?: string | null;
+            /**
+             * Current Max A
+             * @description A a phase
+             * @default 32
+             */
+            current_max_a: number;
+            /**
+             * Phases
+             * @default 3
+             * @enum {integer}
+             */
+            phases: 1 | 3;
+        };
+        /**
          * ChargingSession
-         * @description From a car's coming to its going.
+         * @description From a car's coming to its going; of a pile with transactions from a transaction's begin to its end.
          *
+         *     `source`: "transaction" (the pile's own word, over OCPP) or "series" (made from its status and register).
          *     `end_ms` is null while it lasts. `energy_wh` is by the register's differences, null without two values; where
-         *     `register_resets` is not 0 it is the least that was charged.
+         *     `register_resets` is not 0 it is the least that was charged. `charging_ms`, `register_resets`: of "series" alone.
          */
         ChargingSession: {
             /**
@@ -920,6 +1008,12 @@ export interface components {
              * @example dev-z72blpgg5flow7sn
              */
             device_id: string;
+            /**
+             * Source
+             * @default series
+             * @enum {string}
+             */
+            source: "transaction" | "series";
             /**
              * Begin Ms
              * @example 1790000000000
@@ -939,12 +1033,31 @@ export interface components {
              * Charging Ms
              * @example 9000000
              */
-            charging_ms: number;
+            charging_ms?: number | null;
             /**
              * Register Resets
              * @example 0
              */
-            register_resets: number;
+            register_resets?: number | null;
+            /**
+             * Transaction
+             * @example 8c5f7a0e4b1d2c3e
+             */
+            transaction?: string | null;
+            /**
+             * Token
+             * @description Name of the card or app that began it
+             * @default
+             * @example Flat 12
+             */
+            token: string;
+            /**
+             * Reason
+             * @description Why it ended, in OCPP's words
+             * @default
+             * @example EVDisconnected
+             */
+            reason: string;
         };
         /**
          * ChargingSessions
@@ -953,6 +1066,93 @@ export interface components {
         ChargingSessions: {
             /** Items */
             items: components["schemas"]["ChargingSession"][];
+        };
+        /**
+         * ChargingTransaction
+         * @description A transaction as its gateway last said it. `device_id` is null while the registry does not know the connector.
+         *
+         *     `offline`: it began, or ended, without connection. `time_unsure`: the charge point's clock was impossible, or its end
+         *     was never said.
+         */
+        ChargingTransaction: {
+            /**
+             * Transaction
+             * @example 8c5f7a0e4b1d2c3e
+             */
+            transaction: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string | null;
+            /**
+             * External Id
+             * @example CP-07-1
+             */
+            external_id: string;
+            /**
+             * Charge Point
+             * @example CP-07
+             */
+            charge_point: string;
+            /**
+             * Token
+             * @example Flat 12
+             */
+            token: string;
+            /**
+             * Begin Ms
+             * @example 1790000000000
+             */
+            begin_ms: number;
+            /**
+             * End Ms
+             * @example 1790014400000
+             */
+            end_ms: number | null;
+            /**
+             * Meter Start Wh
+             * @example 1305570
+             */
+            meter_start_wh: number;
+            /**
+             * Meter Wh
+             * @example 1323810
+             */
+            meter_wh: number;
+            /**
+             * Energy Wh
+             * @example 18240
+             */
+            energy_wh: number;
+            /**
+             * Reason
+             * @example EVDisconnected
+             */
+            reason: string;
+            /** Offline */
+            offline: boolean;
+            /** Time Unsure */
+            time_unsure: boolean;
+        };
+        /**
+         * ChargingTransactionPage
+         * @description A page of transactions, newest first.
+         */
+        ChargingTransactionPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["ChargingTransaction"][];
         };
         /**
          * Command
@@ -2341,6 +2541,61 @@ export interface components {
             recovered?: components["schemas"]["Recovered"] | null;
         };
         /**
+         * SiteCharging
+         * @description How a gateway's site charges. `set_up` is false until somebody has.
+         */
+        SiteCharging: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /** Set Up */
+            set_up: boolean;
+            /** Fuse A */
+            fuse_a: number;
+            /** Fail Safe A */
+            fail_safe_a: number;
+            /** Free For All */
+            free_for_all: boolean;
+            /** Charge Points */
+            charge_points: components["schemas"]["ChargePoint"][];
+            /** Tokens */
+            tokens: components["schemas"]["Token"][];
+        };
+        /**
+         * SiteChargingBody
+         * @description How a gateway's site charges. The whole of it: what is left out of the lists is gone.
+         */
+        SiteChargingBody: {
+            /**
+             * Fuse A
+             * @description The site's fuse, A a phase
+             */
+            fuse_a: number;
+            /**
+             * Fail Safe A
+             * @description What a charger may draw without its link
+             * @default 6
+             */
+            fail_safe_a: number;
+            /**
+             * Free For All
+             * @default false
+             */
+            free_for_all: boolean;
+            /**
+             * Charge Points
+             * @default []
+             */
+            charge_points: components["schemas"]["ChargePointBody"][];
+            /**
+             * Tokens
+             * @default []
+             */
+            tokens: components["schemas"]["TokenBody"][];
+        };
+        /**
          * Telemetry
          * @description A series of one metric of one device, in the order of time.
          */
@@ -2368,6 +2623,50 @@ export interface components {
             unit: string | null;
             /** Points */
             points: components["schemas"]["Point"][];
+        };
+        /**
+         * Token
+         * @description Who may charge; of the card's number only the end is shown.
+         */
+        Token: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /**
+             * Id Tag Masked
+             * @example ••••E6F7
+             */
+            id_tag_masked: string;
+            /** Expires Ms */
+            expires_ms: number;
+            /** Blocked */
+            blocked: boolean;
+        };
+        /**
+         * TokenBody
+         * @description Who may charge. `id_tag`, write only: what the charge point reads off the card; left out it stays.
+         */
+        TokenBody: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /** Id Tag */
+            id_tag?: string | null;
+            /**
+             * Expires Ms
+             * @description ms UTC; 0: never
+             * @default 0
+             */
+            expires_ms: number;
+            /**
+             * Blocked
+             * @default false
+             */
+            blocked: boolean;
         };
         /**
          * Transition
@@ -3549,6 +3848,139 @@ export interface operations {
                 };
             };
             /** @description range_invalid: The time range can't be answered */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_transactions: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                community?: string;
+                device?: string;
+                /** @description ms UTC */
+                start_ms?: number | null;
+                /** @description ms UTC */
+                end_ms?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChargingTransactionPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description range_invalid: The time range can't be answered; cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_site_charging: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_site_charging: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteChargingBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;

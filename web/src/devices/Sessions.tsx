@@ -21,6 +21,7 @@ export function Sessions({ device, nowMs }: { device: string; nowMs: number }) {
   });
   if (!sessions.data) return null;
   const items = sessions.data.items.toReversed();
+  const isSaid = items.some((session) => session.source === "transaction");
   return (
     <Card withBorder padding="sm" component="section" aria-label={texts.sessions}>
       <Title order={2} size="h4" mb="xs">{texts.sessions}</Title>
@@ -29,11 +30,11 @@ export function Sessions({ device, nowMs }: { device: string; nowMs: number }) {
       ) : (
         <Table verticalSpacing={4} horizontalSpacing={6}>
           <Table.Thead>
-            <Table.Tr><Table.Th>{texts.since}</Table.Th><Table.Th>{texts.duration}</Table.Th><Table.Th>{texts.energy}</Table.Th></Table.Tr>
+            <Table.Tr><Table.Th>{texts.since}</Table.Th><Table.Th>{texts.duration}</Table.Th><Table.Th>{texts.energy}</Table.Th>{isSaid && <Table.Th>{texts.charging.token}</Table.Th>}</Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {items.map((session) => (
-              <Table.Tr key={session.begin_ms}>
+              <Table.Tr key={session.transaction ?? session.begin_ms}>
                 <Table.Td><Text size="sm">{shownTime(session.begin_ms, language)}</Text></Table.Td>
                 <Table.Td>
                   <Text size="sm">
@@ -43,10 +44,11 @@ export function Sessions({ device, nowMs }: { device: string; nowMs: number }) {
                 </Table.Td>
                 <Table.Td>
                   <Text size="sm" fw={600}>
-                    {session.register_resets > 0 && `${texts.atLeast} `}
+                    {(session.register_resets ?? 0) > 0 && `${texts.atLeast} `}
                     {session.energy_wh === null ? texts.valueUnknown : shownValue(session.energy_wh, { unit: "W.h", decimals: 0 }, texts)}
                   </Text>
                 </Table.Td>
+                {isSaid && <Table.Td><Text size="sm" title={session.reason}>{session.token}</Text></Table.Td>}
               </Table.Tr>
             ))}
           </Table.Tbody>

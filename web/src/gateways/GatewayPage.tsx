@@ -2,6 +2,7 @@ import { Alert, Anchor, Breadcrumbs, Card, Grid, Group, Stack, Text, Title } fro
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, data, type Gateway } from "../api/client";
+import { SiteChargingCard } from "../charging/SiteChargingCard";
 import { useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
 import { Failed, Loading } from "../Notice";
@@ -72,7 +73,10 @@ export function GatewayPage() {
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
-          <QuarantineCard gateway={id} nowMs={nowMs} />
+          <Stack gap="md">
+            <SiteChargingCard gateway={id} />
+            <QuarantineCard gateway={id} nowMs={nowMs} />
+          </Stack>
         </Grid.Col>
       </Grid>
     </Stack>

@@ -12,7 +12,7 @@ _JSON = functools.partial(fields.JSONField, encoder=functools.partial(dumps, sep
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0003_profiles")]
+    dependencies = [("registry", "0004_charging")]
 
     operations = [
         ops.CreateModel(

@@ -1,0 +1,182 @@
+"""OCPP 1.6: what a charge point says becomes readings and transactions, and what it is answered."""
+
+from collections.abc import Mapping, Sequence
+
+from contracts.messages import DesiredToken
+from edge_agent.ocpp.authorisation import Decision, decide
+from edge_agent.ocpp.moments import written
+from edge_agent.ocpp.session import (
+    ALWAYS,
+    NUMBER_MAX,
+    Handler,
+    Payload,
+    Refusal,
+    Request,
+    Session,
+    reservation,
+    session_energy,
+)
+from edge_agent.ocpp.site import digest_of
+from edge_agent.ocpp.transactions import Begin, Transaction
+from edge_agent.ocpp.values import latest_register
+
+ID_TAG_LENGTH_MAX = 20
+
+
+class Session16(Session):
+    """One charge point that speaks 1.6."""
+
+    version = "1.6"
+    recorded = frozenset(
+        {"BootNotification", "StatusNotification", "MeterValues", "StartTransaction", "StopTransaction"}
+    )
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """See Session."""
+        noted = (
+            "FirmwareStatusNotification", "DiagnosticsStatusNotification", "LogStatusNotification",
+            "SecurityEventNotification", "SignedFirmwareStatusNotification",
+        )  # fmt: skip
+        return {
+            "BootNotification": self.boot,
+            "Heartbeat": self.heartbeat,
+            "StatusNotification": self._status,
+            "MeterValues": self._meter_values,
+            "Authorize": self._authorize,
+            "StartTransaction": self._start,
+            "StopTransaction": self._stop,
+            "DataTransfer": lambda payload: {"status": "UnknownVendorId"},
+            "SignCertificate": lambda payload: {"status": "Rejected"},
+            **{action: self.noted(action) for action in noted},
+        }
+
+    def request(self, verb: str, connector: int, args: Payload) -> Request:
+        """See Session."""
+        here = {"connectorId": connector}
+        match verb:
+            case "start_charging":
+                return Request("RemoteStartTransaction", {**here, "idTag": self.token()})
+            case "stop_charging":
+                return Request("RemoteStopTransaction", {"transactionId": int(self.open_at(connector).key)})
+            case "set_current_limit":
+                profile = limit_profile(connector, "TxDefaultProfile", args["current"])
+                return Request("SetChargingProfile", {**here, "csChargingProfiles": profile})
+            case "unlock_connector":
+                return Request("UnlockConnector", here, ("Unlocked",))
+            case "reset" | "reset_hard":
+                return Request("Reset", {"type": "Soft" if verb == "reset" else "Hard"})
+            case "make_available" | "make_unavailable":
+                kind = "Operative" if verb == "make_available" else "Inoperative"
+                return Request("ChangeAvailability", {**here, "type": kind}, ("Accepted", "Scheduled"))
+            case "reserve":
+                until = {"expiryDate": self.reserved_until(args), "idTag": self.token()}
+                return Request("ReserveNow", {**here, **until, "reservationId": reservation(connector)})
+            case "cancel_reservation":
+                return Request("CancelReservation", {"reservationId": reservation(connector)})
+        raise Refusal("verb_unsupported")
+
+    def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
+        """See Session."""
+        profile = limit_profile(number, "ChargePointMaxProfile", amps, stack, valid)
+        return Request("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+
+    def list_version(self, answer: Payload) -> int:
+        """See Session."""
+        return int(answer.get("listVersion", -1))
+
+    def list_update(self, version: int, update: str, tokens: Sequence[DesiredToken]) -> Payload:
+        """See Session."""
+        entries = [
+            {"idTag": token.id_tag, "idTagInfo": _info(decide(token, self.site.now_ms()))}
+            for token in tokens
+            if len(token.id_tag) <= ID_TAG_LENGTH_MAX
+        ]
+        return {"listVersion": version, "updateType": update, "localAuthorizationList": entries}
+
+    def _status(self, payload: Payload) -> Payload:
+        self.statuses[payload["connectorId"]] = payload["status"]
+        if "timestamp" not in payload or not self.site.is_repeat(self.charge_point, "StatusNotification", payload):
+            self.site.read(self.version, self.charge_point, "StatusNotification", payload)
+        return {}
+
+    def _authorize(self, payload: Payload) -> Payload:
+        return {"idTagInfo": _info(self.site.decide(self.charge_point, payload["idTag"]))}
+
+    def _meter_values(self, payload: Payload) -> Payload:
+        if self.site.is_repeat(self.charge_point, "MeterValues", payload):
+            return {}
+        one = self._transaction(payload.get("transactionId"))
+        register = latest_register(payload["meterValue"], self.site.now_ms())
+        if one is not None and one.goes_on and register is not None:
+            self.site.book.meter(one, register.wh, register.moment)
+        self.site.read(self.version, self.charge_point, "MeterValues", payload, session_energy(one))
+        return {}
+
+    def _transaction(self, number: object) -> Transaction | None:
+        return self.site.book.find(self.charge_point, str(number))
+
+    def _start(self, payload: Payload) -> Payload:
+        moment = self.site.moment(payload["timestamp"])
+        digest = digest_of("StartTransaction", payload)
+        one = self.site.book.started_by(self.charge_point, digest, moment.unsure)
+        if one is None:
+            connector = payload["connectorId"]
+            decision = self.site.decide_start(self.charge_point, connector, payload["idTag"])
+            one = self.site.book.begin(
+                Begin(
+                    charge_point=self.charge_point,
+                    connector=connector,
+                    key=self._new_number(),
+                    token=decision.name,
+                    moment=moment,
+                    meter_wh=float(payload["meterStart"]),
+                    offline=self.was_offline(moment),
+                    start=digest,
+                )
+            )
+            one.answers["start"] = decision.status  # a repeat gets the same answer
+            self.site.read(self.version, self.charge_point, "StartTransaction", payload, session_energy(one))
+        return {"transactionId": int(one.key), "idTagInfo": {"status": one.answers["start"]}}
+
+    def _new_number(self) -> str:
+        while True:
+            number = str(self.chance.randint(1, NUMBER_MAX))
+            if self.site.book.find(self.charge_point, number) is None:
+                return number
+
+    def _stop(self, payload: Payload) -> Payload:
+        one = self._transaction(payload["transactionId"])
+        if one is None:
+            self.site.refuse(self.version, self.charge_point, "transaction_unknown", "StopTransaction", payload)
+            return {}  # nothing better would come of another try
+        if one.goes_on:
+            moment = self.site.moment(payload["timestamp"])
+            reason = payload.get("reason", "Local")
+            self.site.book.end(one, moment, float(payload["meterStop"]), reason, self.was_offline(moment))
+            known = {**session_energy(one), "connectorId": one.connector}
+            self.site.read(self.version, self.charge_point, "StopTransaction", payload, known)
+        id_tag = payload.get("idTag")
+        return {"idTagInfo": _info(self.site.decide(self.charge_point, id_tag))} if id_tag else {}
+
+
+def limit_profile(
+    number: int, purpose: str, amps: float, stack: int = 0, valid: tuple[str, str] | None = None
+) -> Payload:
+    """A charging profile of one limit, A a phase. valid: from when to when; None: for good."""
+    return {
+        "chargingProfileId": number,
+        "stackLevel": stack,
+        "chargingProfilePurpose": purpose,
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": {
+            "chargingRateUnit": "A",
+            "startSchedule": valid[0] if valid else ALWAYS,
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(amps, 1)}],
+        },
+        **({"validFrom": valid[0], "validTo": valid[1]} if valid else {}),
+    }
+
+
+def _info(decision: Decision) -> Payload:
+    expiry = {"expiryDate": written(decision.expires_ms)} if decision.expires_ms else {}
+    return {"status": decision.status, **expiry}
