@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from cloud_api.devices.schema import Value
+from cloud_api.devices.schema import Parameters, Value
 from cloud_api.names import BilingualName, KindOfFacility
 from cloud_api.pages import Page
 
@@ -53,7 +53,7 @@ class Adoption(BaseModel, extra="forbid"):
     profile: str = Field(min_length=1, max_length=120, examples=["zigbee2mqtt/plug"])
     device: str = Field(min_length=1, max_length=128, examples=["unit-7"])
     name: BilingualName | None = None
-    parameters: dict[str, float] | None = Field(None, examples=[{"height_mm": 1200.0}])
+    parameters: Parameters | None = None
 
 
 class Dismissal(BaseModel, extra="forbid"):

@@ -809,12 +809,7 @@ export interface components {
              */
             device: string;
             name?: components["schemas"]["BilingualName"] | null;
-            /**
-             * Parameters
-             * @example {
-             *       "height_mm": 1200
-             *     }
-             */
+            /** Parameters */
             parameters?: {
                 [key: string]: number;
             } | null;
@@ -1494,12 +1489,7 @@ export interface components {
              * @example liuyuan-parking
              */
             facility_id?: string | null;
-            /**
-             * Parameters
-             * @example {
-             *       "height_mm": 1200
-             *     }
-             */
+            /** Parameters */
             parameters?: {
                 [key: string]: number;
             } | null;
