@@ -156,7 +156,7 @@ export const en = {
     title: "Topics that nobody reads",
     text: "Something speaks on the gateway's local broker, and no profile knows its topic. A profile that fits reads it once it is adopted, also what was said before.",
     none: "Every topic that speaks here is read.",
-    counted: (n: string) => `${n} messages`,
+    counted: (n: string) => (n === "1" ? "1 message" : `${n} messages`),
     noProfile: "No profile fits. One can be written and pushed.",
     many: "This stands for many topics alike: they need a profile of their own.",
     fits: (percent: string) => `fits to ${percent} %`,
