@@ -16,6 +16,7 @@ from cloud_api import availability, bins, charging, communities, console, health
 from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
+from cloud_api.discoveries import routes as discoveries_routes
 from cloud_api.docs_page import docs_page
 from cloud_api.framelog import routes as framelog_routes
 from cloud_api.identity import routes as identity_routes
@@ -56,6 +57,7 @@ def build_app(parts: Parts) -> FastAPI:
         communities.router,
         devices.router,
         readings.router,
+        discoveries_routes.router,
         vocabulary.router,
         commands.router,
         availability.router,

@@ -245,6 +245,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway_id}/discoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Topics that no profile reads
+         * @description What speaks on the gateway's local broker that nobody understands, with the profiles that could read it.
+         *
+         *     Told of last first. 256 topics of a gateway are kept.
+         */
+        get: operations["list_discoveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt what was discovered
+         * @description Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
+         *
+         *     The profile must be one of those proposed. May be repeated.
+         */
+        post: operations["adopt_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss what was discovered
+         * @description Show this topic no longer, however often it speaks. May be repeated.
+         */
+        post: operations["dismiss_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vocabulary": {
         parameters: {
             query?: never;
@@ -828,6 +892,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Adoption
+         * @description Which of the proposed profiles is to read the topic, and what the gateway is to call the device.
+         */
+        Adoption: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Device
+             * @example unit-7
+             */
+            device: string;
+            name?: components["schemas"]["BilingualName"] | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: number;
+            } | null;
+        };
         /**
          * Alive
          * @description The process answers.
@@ -1635,12 +1725,7 @@ export interface components {
              * @example liuyuan-parking
              */
             facility_id?: string | null;
-            /**
-             * Parameters
-             * @example {
-             *       "height_mm": 1200
-             *     }
-             */
+            /** Parameters */
             parameters?: {
                 [key: string]: number;
             } | null;
@@ -1679,6 +1764,85 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["MetricState"];
             };
+        };
+        /**
+         * Discovery
+         * @description A topic on a gateway's local broker that no profile reads. `+` in it stands for many topics alike.
+         *
+         *     `count`, `size_bytes` and `head_base64` (the first bytes, 256 at most) as the gateway last told: its last message.
+         */
+        Discovery: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "dismissed" | "adopted";
+            /**
+             * Device Id
+             * @description The device that the topic is bound to
+             * @example null
+             */
+            device_id: string | null;
+            /**
+             * Count
+             * @example 128
+             */
+            count: number;
+            /**
+             * Size Bytes
+             * @example 412
+             */
+            size_bytes: number;
+            /**
+             * Head Base64
+             * @example eyJkYXRh
+             */
+            head_base64: string;
+            /**
+             * Proposals
+             * @description The best first, 3 at most
+             */
+            proposals: components["schemas"]["Proposal"][];
+            /**
+             * First Ms
+             * @example 1790000000000
+             */
+            first_ms: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+        };
+        /**
+         * DiscoveryPage
+         * @description A page of discoveries, those told of last first.
+         */
+        DiscoveryPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Discovery"][];
+        };
+        /**
+         * Dismissal
+         * @description A topic that nobody wants to be asked about.
+         */
+        Dismissal: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
         };
         /**
          * Drop
@@ -2474,6 +2638,48 @@ export interface components {
              * @example 12
              */
             devices: number;
+        };
+        /**
+         * Proposal
+         * @description A profile that could read the topic. `values`: what it would read from the last message, by metric.
+         */
+        Proposal: {
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Profile Version
+             * @example 1
+             */
+            profile_version: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "parking" | "charging" | "waste" | "building";
+            /**
+             * Score
+             * @description 0 to 1, how well it fits
+             * @example 0.93
+             */
+            score: number;
+            /**
+             * Device
+             * @description What it would call the device
+             * @example unit-7
+             */
+            device: string;
+            /**
+             * Values
+             * @example {
+             *       "power": 41.5
+             *     }
+             */
+            values: {
+                [key: string]: boolean | number | string;
+            };
         };
         /**
          * Provision
@@ -3564,6 +3770,158 @@ export interface operations {
             };
             /** @description not_ready: A part is not ready */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_discoveries: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                status?: "open" | "dismissed" | "adopted";
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    adopt_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Adoption"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    dismiss_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dismissal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
