@@ -16,8 +16,10 @@ from cloud_api import availability, bins, charging, communities, console, health
 from cloud_api.commands import routes as commands
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
+from cloud_api.discoveries import routes as discoveries_routes
 from cloud_api.docs_page import docs_page
 from cloud_api.framelog import routes as framelog_routes
+from cloud_api.identity import routes as identity_routes
 from cloud_api.ledger import routes as ledger_routes
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
@@ -55,6 +57,7 @@ def build_app(parts: Parts) -> FastAPI:
         communities.router,
         devices.router,
         readings.router,
+        discoveries_routes.router,
         vocabulary.router,
         commands.router,
         availability.router,
@@ -66,6 +69,7 @@ def build_app(parts: Parts) -> FastAPI:
         quarantine_routes.router,
         profiles_routes.router,
         quality_routes.router,
+        identity_routes.router,
         live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")

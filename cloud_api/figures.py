@@ -78,6 +78,9 @@ class IngestFigures(Collector):
         yield _counter("linli_ingest_quarantined", "Frames that can't be read", counts.quarantined)
         yield _counter("linli_ingest_refused_full", "Messages given up as the queue was full", counts.refused_full)
         yield _counter(
+            "linli_ingest_refused_shut_out", "Messages of gateways that are shut out", counts.refused_shut_out
+        )
+        yield _counter(
             "linli_ingest_refused_quota", "Messages not taken as their gateway's line was full", counts.refused_quota
         )
         yield _gauge("linli_ingest_queue_frames", "Messages that wait for their commit", ingest.queued)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from cloud_api.commands.service import Commands
 from cloud_api.framelog import FrameLog
+from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.ingest import GatewayPresence
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import LiveState
@@ -33,6 +34,7 @@ class Parts:
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
+    identity       how gateways get their certificates; None without an authority
     """
 
     clock: Clock
@@ -51,6 +53,7 @@ class Parts:
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     before_metrics: Callable[[], Awaitable[None]] | None = None
+    identity: GatewayIdentity | None = None
 
 
 def _parts(request: Request) -> Parts:

@@ -22,19 +22,21 @@ from cloud_api.backup import (
     Manifest,
     Server,
     Shown,
-    move_aside,
     restore_database,
     restore_files,
     save_database,
     save_files,
 )
-from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_acl
+from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_file
 from cloud_api.commands import CommandSender
 from cloud_api.desired import publish_desired
 from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
 from cloud_api.durable import migrate as migrate_all
 from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
+from cloud_api.identity.authority import GatewayAuthority
+from cloud_api.identity.certificates import access
+from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
@@ -81,17 +83,32 @@ def broker_address(settings: Settings) -> BrokerAddress:
 async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
     """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
     async with registry.open_database(registry_database(settings), APPS):
-        ids: list[str] = []
-        while page := await registry.gateways(ids[-1] if ids else "", 1000):
-            ids += [gateway.id for gateway in page]
-    text = gateways_acl(ids)
+        allowed = await access(now_ms())
+    text = gateways_acl(allowed.gateways)
     if path is not None:
-        write_acl(path, text)
+        write_file(path, text.encode())
     return text
 
 
+def gateway_identity(settings: Settings) -> GatewayIdentity | None:
+    """What gateways are provisioned with; None without an authority. Raises ProgramError when it can't be used."""
+    if not (settings.authority_cert and settings.authority_key and settings.gateway_mqtt_ca):
+        return None
+    try:
+        authority = GatewayAuthority.load(settings.authority_cert, settings.authority_key)
+        broker_authority = settings.gateway_mqtt_ca.read_text()
+    except (OSError, ValueError, TypeError) as error:
+        raise ProgramError(f"the authority that signs for gateways: {error}") from error
+    return GatewayIdentity(authority, broker_authority, settings.gateway_mqtt_host, settings.gateway_mqtt_port)
+
+
 def build_ingest(
-    settings: Settings, durable: Durable, presence: GatewayPresence, clock: Callable[[], int], times: Times
+    settings: Settings,
+    durable: Durable,
+    presence: GatewayPresence,
+    clock: Callable[[], int],
+    times: Times,
+    shut_out: ShutOut,
 ) -> Ingest:
     """The ingest of this process."""
     return Ingest(
@@ -105,6 +122,7 @@ def build_ingest(
         share=settings.ingest_share,
         checkpoint=crash_points(settings.crash_at),
         timed=times.commit.time,
+        is_shut_out=lambda gateway: gateway in shut_out.gateways,
     )
 
 
@@ -138,8 +156,10 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
         checks = readiness(stores, progress)
+        identity = gateway_identity(settings)
+        shut_out = ShutOut()
         if settings.ingest == "own":
-            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times)
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times, shut_out)
             metrics.register(IngestFigures(ingest))
             checks |= {"ingest": ingesting(ingest)}
             session, connection = ingest.session, ingest.run()
@@ -150,7 +170,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look)))
+        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity)))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
@@ -160,6 +180,16 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(publish_desired(session.publish, signing(stores.profile_key)), name="desired state"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 tasks.create_task(survey.run(), name="survey"),
+                tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
+                *(
+                    [
+                        tasks.create_task(
+                            keep_broker_access(identity, settings.broker_access, clock), name="broker access"
+                        )
+                    ]
+                    if identity and settings.broker_access
+                    else []
+                ),
                 *(
                     tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
                     for each in stores.projections()
@@ -188,13 +218,16 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
             return
         times = Times(clock)
         presence = GatewayPresence(clock, lambda gateway, online, at_ms: None, await durable.instances.load())
-        ingest = build_ingest(settings, durable, presence, clock, times)
+        await closing.enter_async_context(registry.open_database(registry_database(settings), APPS))
+        shut_out = ShutOut()
+        ingest = build_ingest(settings, durable, presence, clock, times, shut_out)
         metrics = registry_of(times, IngestFigures(ingest))
         server = web_server(health_app({"frame_log": logging_frames(durable), "ingest": ingesting(ingest)}, metrics))
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(ingest.run(), name="ingest"),
                 tasks.create_task(presence.watch(durable.instances.keep), name="who is silent"),
+                tasks.create_task(shut_out.follow(presence.shut_out), name="who is shut out"),
             ]
             if listener is not None:
                 tasks.create_task(server.serve([listener]), name="http")
@@ -220,7 +253,8 @@ async def rebuild_projection(settings: Settings, name: str, progress: Callable[[
 async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
     """Make a backup, also of a running cloud. Raises BackupError."""
     if (address := postgres_address(settings)) is not None:
-        return await save_database(Server(address, settings.database_tls_ca), target, VERSION, now_ms, shown)
+        server = Server(address, settings.database_tls_ca)
+        return await save_database(server, settings.data_dir, target, VERSION, now_ms, shown)
     return save_files(settings.data_dir, target, VERSION, now_ms, shown)
 
 
@@ -232,9 +266,8 @@ async def restore(settings: Settings, source: Path, replace: bool, shown: Shown)
     with only_process(settings.data_dir):
         if (address := postgres_address(settings)) is not None:
             server = Server(address, settings.database_tls_ca)
-            manifest, schema = await restore_database(source, server, replace, now_ms, shown)
-            folder = move_aside(settings.data_dir, now_ms)  # projections of the log that was there
-            aside = " and ".join(filter(None, [f"schema {schema}" if schema else "", str(folder or "")]))
+            manifest, places = await restore_database(source, server, settings.data_dir, replace, now_ms, shown)
+            aside = " and ".join(places)
         else:
             manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
             aside = str(replaced or "")
@@ -251,6 +284,7 @@ def build_parts(
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
     before_metrics: Callable[[], Awaitable[None]] | None = None,
+    identity: GatewayIdentity | None = None,
 ) -> Parts:
     """What the HTTP application is made of."""
     return Parts(
@@ -269,5 +303,6 @@ def build_parts(
         checks=checks,
         metrics=metrics,
         before_metrics=before_metrics,
+        identity=identity,
         new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )

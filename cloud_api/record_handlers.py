@@ -11,6 +11,7 @@ from contracts.messages import (
     ChargingTransaction,
     CommandProgress,
     DeviceSeen,
+    Discovered,
     Dropped,
     Recovered,
     Refused,
@@ -53,6 +54,16 @@ def record_handlers(
         with registry.database_errors():
             await registry.reported(gateway, report)
 
+    async def discovered(gateway: str, found: Discovered) -> None:
+        if fault := registry.discovery_fault(found):
+            refused = Refused(
+                topic="discovered", reason=fault, detail=found.topic[:100], size_bytes=0, at_ms=found.at_ms
+            )  # fmt: skip
+            await quarantine.device_refused(gateway, refused)
+            return
+        with registry.database_errors():
+            await registry.discovered(gateway, found)
+
     async def recovered(gateway: str, word: Recovered) -> None:
         with registry.database_errors():
             await registry.recovered(gateway, word)
@@ -71,6 +82,7 @@ def record_handlers(
         Recovered: recovered,
         ChargingTransaction: charging_transaction,
         CommandProgress: command_progress,
+        Discovered: discovered,
         Refused: quarantine.device_refused,
         Dropped: ledger.dropped,
         Reported: reported,

@@ -1,4 +1,4 @@
-"""The database of record: tables of registry, commands and charging transactions in one file, with their migrations."""
+"""The database of record: registry, commands, charging transactions and identity in one file, with their migrations."""
 
 from collections.abc import Mapping
 
@@ -8,5 +8,6 @@ APPS: Mapping[str, str] = {
     **device_registry.APPS,
     "commands": "cloud_api.commands",
     "charging": "cloud_api.charging",
+    "identity": "cloud_api.identity",
 }
 """App label -> package with ``models`` and ``migrations``, in the order in which they are migrated."""

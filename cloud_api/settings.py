@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
+    authority_cert     PEM, with its chain, of the authority that signs for gateways, and _key; without them no claims
+    gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
+    broker_access      folder in which gateways.acl and gateways.crl are kept for the broker; none: not written
     telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
@@ -59,6 +62,12 @@ class Settings(BaseSettings):
     mqtt_tls_ca: Path | None = None
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
+    authority_cert: Path | None = None
+    authority_key: Path | None = None
+    gateway_mqtt_host: str = "127.0.0.1"
+    gateway_mqtt_port: Port = 8883
+    gateway_mqtt_ca: Path | None = None
+    broker_access: Path | None = None
     database_url: str = ""
     database_password: SecretStr = SecretStr("")
     database_password_file: Path | None = None
@@ -113,6 +122,14 @@ class Settings(BaseSettings):
             self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
         ):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
+
+    @model_validator(mode="after")
+    def authority_is_whole(self) -> Self:
+        """An authority is of use with its key, and with what gateways check the broker by. Raises SettingsError."""
+        parts = (self.authority_cert, self.authority_key, self.gateway_mqtt_ca)
+        if any(parts) and not all(parts):
+            raise SettingsError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA go together")
         return self
 
     @field_validator("telemetry_url")

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The secrets that docker-compose.yml and the systemd units read: certificates and passwords. What is there already is
-# left alone, so it may be run again.
+# The secrets that docker-compose.yml and the systemd units read: certificates, passwords, the key that profiles are signed
+# with. What is there already is left alone, so it may be run again.
 #   deploy/secrets.sh cloud DIR HOST...       the cloud's, for a broker that gateways reach under these names
-#   deploy/secrets.sh gateway DIR ID OUT      a gateway's certificate, from the authority in DIR, into folder OUT
+#   deploy/secrets.sh gateway DIR ID OUT      a gateway's certificate, and by which keys it knows cloud and profiles, into OUT
 #   deploy/secrets.sh revoke DIR ID           put that certificate on the list of revoked ones
 #   deploy/secrets.sh site OUT                the password by which the agent signs in at a containerised local broker
 # The authorities' keys (DIR/authorities) are needed here only: keep them off the machine that serves.
@@ -66,8 +66,10 @@ case "${1:-}" in
     [ -s "$dir/broker/gateways.crl" ] || crl "$dir/authorities/gateways-ca" "$dir/broker/gateways.crl"
     password "$dir/postgres_password"
     password "$dir/influxdb_password"
+    [ -s "$dir/profile_signing_key.pem" ] || openssl genpkey -algorithm ed25519 -out "$dir/profile_signing_key.pem"
+    openssl pkey -in "$dir/profile_signing_key.pem" -pubout -out "$dir/authorities/profile_key.pem"
     for part in broker services; do own "$dir/$part"; done
-    for file in "$dir"/{postgres,influxdb}_password; do
+    for file in "$dir"/{postgres,influxdb}_password "$dir/profile_signing_key.pem"; do
       chmod 0440 "$file"
       [ "$(id -u)" -ne 0 ] || chown "$OWNER" "$file"
     done
@@ -78,6 +80,7 @@ case "${1:-}" in
     mkdir -p "$4"
     certificate "$2/authorities/gateways-ca" "$4/gateway" "$3" "$CLIENT_DAYS" extendedKeyUsage=clientAuth
     cp -f "$2/authorities/services-ca.pem" "$4/cloud-ca.pem"
+    cp -f "$2/authorities/profile_key.pem" "$4/profile_key.pem"
     mkdir -p "$2/authorities/issued"
     cp -f "$4/gateway.pem" "$2/authorities/issued/$3.pem"
     own "$4"

@@ -11,6 +11,7 @@ from device_registry.charging import put_site_charging, site_charging
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import Sign, desired_states, desired_versions, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
+from device_registry.discoveries import adopt_discovery, discovered, discoveries, discovery_fault, dismiss
 from device_registry.errors import (
     SESSION_LOST,
     UNAVAILABLE,
@@ -22,7 +23,7 @@ from device_registry.errors import (
     database_errors,
 )
 from device_registry.ids import device_id
-from device_registry.models import Community, Device, Facility, Gateway, ProfileVersion, Recovery
+from device_registry.models import Community, Device, Discovery, Facility, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
 from device_registry.places import (
     communities,
@@ -55,6 +56,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Device",
     "DeviceFilter",
+    "Discovery",
     "Facility",
     "Gateway",
     "Name",
@@ -68,6 +70,7 @@ __all__ = [
     "Where",
     "add_profile",
     "adopt_device",
+    "adopt_discovery",
     "change_device",
     "communities",
     "community",
@@ -81,6 +84,10 @@ __all__ = [
     "devices",
     "devices_at",
     "devices_seen",
+    "discovered",
+    "discoveries",
+    "discovery_fault",
+    "dismiss",
     "facilities",
     "facility",
     "gateway",

@@ -43,7 +43,7 @@ async def devices_seen(gateway_id: str, sightings: Sequence[DeviceSeen], now_ms:
     async with writing():
         gateway = await Gateway.get_or_none(id=gateway_id)
         if gateway is not None:
-            return await _place_all(gateway, sightings, now_ms, adopt)
+            return await place_all(gateway, sightings, now_ms, adopt)
         for seen in sightings:
             await _keep_waiting(gateway_id, seen)
         return []
@@ -65,7 +65,7 @@ async def place_waiting(gateway: Gateway, now_ms: int, adopt: bool) -> None:
         for row in await waiting.order_by("id")
     ]
     for start in range(0, len(sightings), PLACED_MAX):
-        await _place_all(gateway, sightings[start : start + PLACED_MAX], now_ms, adopt)
+        await place_all(gateway, sightings[start : start + PLACED_MAX], now_ms, adopt)
     await waiting.delete()
 
 
@@ -82,8 +82,8 @@ async def adopt_device(device_id: str, now_ms: int) -> Device:
         return row
 
 
-async def _place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
-    """Asks and writes per batch, not per device: a gateway's first day names all it has at once."""
+async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
+    """Asks and writes per batch, not per device: a gateway's first day names all it has at once. Within a transaction."""
     rows = await Device.filter(gateway_id=gateway.id, external_id__in={seen.device for seen in sightings})
     known = {row.external_id: row for row in rows}
     facilities = {
@@ -115,6 +115,8 @@ async def _place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: 
 
 
 def _follow(row: Device, facility: Facility, seen: DeviceSeen) -> None:
+    if row.topics and seen.profile != row.profile:
+        return  # a person has chosen the profile, with a topic that it reads
     row.profile, row.profile_version, row.verbs = seen.profile, seen.profile_version, list(seen.verbs)
     row.seen_ms = seen.at_ms
     if seen.kind != row.kind:

@@ -14,7 +14,11 @@ Sign = Callable[[str, int, bytes], DesiredProfile]
 async def write_desired(gateway_id: str, now_ms: int) -> None:
     """Make the gateway's document again; its version grows only when it really changed. Call within a transaction."""
     rows = await Device.filter(gateway_id=gateway_id, status="adopted").order_by("external_id")
-    devices = [{"device": row.external_id, "profile": row.profile, "parameters": row.parameters} for row in rows]
+    devices = [
+        {"device": row.external_id, "profile": row.profile, "parameters": row.parameters}
+        | ({"topics": row.topics} if row.topics else {})
+        for row in rows
+    ]
     site = await SiteCharging.get_or_none(gateway_id=gateway_id)
     charging = site.charging if site is not None else None
     current = await Desired.get_or_none(gateway_id=gateway_id)

@@ -84,6 +84,7 @@ class Device(Named):
     named_by  source: the name follows what the device calls itself; person: it stays
     seen_ms   at_ms of the newest sighting that was applied
     place_id  of a charger: the parking place (a device) at which a car stands to be charged; "" when none is known
+    topics    list[str]: discovered topics on which its profile reads it beside the profile's own
     """
 
     id = fields.CharField(max_length=20, primary_key=True)
@@ -111,6 +112,7 @@ class Device(Named):
     seen_ms = fields.BigIntField()
     adopted_ms = fields.BigIntField(null=True)
     place_id = fields.CharField(max_length=20, default="")
+    topics: Any = fields.JSONField(default=list)  # list[str]
 
     class Meta:
         table = "device"
@@ -123,7 +125,7 @@ class Desired(Model):
 
     gateway_id = fields.CharField(max_length=63, primary_key=True)
     version = fields.BigIntField()
-    devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters}
+    devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters, topics}
     profiles: Any = fields.JSONField(default=dict)  # profile id -> version, of those that travel
     charging: Any = fields.JSONField(null=True)  # contracts.messages.DesiredCharging
     changed_ms = fields.BigIntField()
@@ -190,3 +192,27 @@ class Sighting(Model):
     class Meta:
         table = "sighting"
         unique_together = (("gateway_id", "external_id"),)
+
+
+class Discovery(Model):
+    """A topic that a gateway's profiles do not read, as the gateway last told of it.
+
+    status     open; dismissed: a person does not want to be asked; adopted: bound to ``device_id``
+    proposals  list of {profile, profile_version, kind, score, device, values}, the best first
+    """
+
+    id = fields.IntField(primary_key=True)
+    gateway_id = fields.CharField(max_length=63)
+    topic = fields.CharField(max_length=256)
+    status = fields.CharField(max_length=10, default="open")
+    device_id = fields.CharField(max_length=20, default="")
+    count = fields.BigIntField()
+    size_bytes = fields.BigIntField()
+    head = fields.BinaryField()
+    proposals: Any = fields.JSONField(default=list)
+    first_ms = fields.BigIntField()
+    at_ms = fields.BigIntField()
+
+    class Meta:
+        table = "discovery"
+        unique_together = (("gateway_id", "topic"),)

@@ -6,7 +6,7 @@ from contracts.messages import Recovered
 from device_registry.database import writing
 from device_registry.desired import write_profiles
 from device_registry.errors import Conflict, NotFound
-from device_registry.models import Desired, Device, Gateway, ProfileVersion, Recovery
+from device_registry.models import Desired, Device, Discovery, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
 
 PUSHED_BYTES_MAX = 524_288
@@ -84,6 +84,9 @@ async def recovered(gateway_id: str, word: Recovered) -> None:
     """Refused messages of a topic were read after all. Idempotent; older words than the last one change nothing."""
     async with writing():
         topic = word.topic.replace("\0", "\ufffd")[:256]
+        if not word.still:
+            known = Discovery.filter(gateway_id=gateway_id, topic=topic, status="open", at_ms__lte=word.at_ms)
+            await known.delete()  # it is read now
         row = await Recovery.get_or_none(gateway_id=gateway_id, topic=topic)
         if row is not None and row.at_ms >= word.at_ms:
             return

@@ -8,6 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from contracts.messages import DesiredProfile, DesiredState, Reported
+from edge_agent.discovery import Discovery
 from edge_agent.downlink import Executor
 from edge_agent.downlink.desired import Applied, apply_profiles
 from edge_agent.intake import Intake
@@ -36,6 +37,7 @@ class Applying:
         writer: OutboxWriter,
         intake: Intake,
         executor: Executor,
+        discovery: Discovery,
         now_ms: Callable[[], int],
         checkpoint: Callable[[str], None],
         applied: Callable[[DesiredState], None],
@@ -45,6 +47,7 @@ class Applying:
         self._writer = writer
         self._intake = intake
         self._executor = executor
+        self._discovery = discovery
         self._now_ms = now_ms
         self._checkpoint = checkpoint
         self._applied = applied
@@ -79,7 +82,7 @@ class Applying:
                 await self._apply(*wanted)
 
     async def _apply(self, desired: DesiredState, document: bytes) -> None:
-        before = self.now
+        before, bound_before = self.now, set(self.now.profiles.bound)
         if desired.profiles != list(before.taken.values()) or before.refused:
             self.now = await self._compiled(desired)
         self.desired = desired
@@ -98,7 +101,7 @@ class Applying:
         for name, why in refused.items():
             log.error("profile refused", extra={"profile": name, "reason": why})
         self._applied(desired)
-        if self.now.profiles is not before.profiles:
+        if self.now.profiles is not before.profiles or not self.now.profiles.bound <= bound_before:
             await self._read_again()
 
     async def _compiled(self, desired: DesiredState) -> Applied:
@@ -117,6 +120,7 @@ class Applying:
         profiles = self.now.profiles
         profiles.use_devices(self.desired.devices)
         self._intake.profiles = self._executor.profiles = profiles
+        self._discovery.use_profiles(profiles)
 
     async def _read_again(self) -> None:
         await self._writer.flushed()  # what was refused until now is on disk, and can be counted on

@@ -1,4 +1,4 @@
-"""`edge-agent`: run, doctor, status, ledger, discover, decode, profile check."""
+"""`edge-agent`: run, provision, doctor, status, ledger, discover, decode, profile check."""
 
 import argparse
 import asyncio
@@ -58,6 +58,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="as one JSON array")
     doctor.set_defaults(handler=_doctor)
     _config(doctor)
+
+    provision = verbs.add_parser("provision", help="get this gateway its certificate for a claim")
+    provision.add_argument("address", help="the cloud, https://cloud.example, or the link of the claim's QR code")
+    provision.add_argument("code", nargs="?", default="", help="the claim's code, unless the link has it")
+    provision.add_argument("--community", default="", help="where you are: a claim for another community is refused")
+    provision.add_argument("--ca", type=Path, help="authority by which the cloud's web server is checked")
+    provision.add_argument("--out", type=Path, default=Path("/etc/linli"), help="folder of the files; /etc/linli")
+    provision.add_argument("--json", action="store_true", help="as one JSON object")
+    provision.set_defaults(handler=_provision)
 
     decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
     decode.add_argument(
@@ -150,6 +159,31 @@ def _doctor(options: argparse.Namespace) -> int:
             if finding.then:
                 print(f"      -> {finding.then}")
     return 1 if any(finding.verdict == "fail" for finding in findings) else 0
+
+
+def _provision(options: argparse.Namespace) -> int:
+    """0: the files are there; 1: one line says what is wrong, the next what to do."""
+    from edge_agent.provisioning import IdentityFiles, ProvisionFailed, provision
+    from edge_agent.provisioning.ceremony import CLOCK_OFF_MS
+
+    files = IdentityFiles(options.out)
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        done = provision(files, options.address, options.code, options.community, options.ca, now_ms)
+    except ProvisionFailed as error:
+        print(f"edge-agent: {error}\n      -> {error.then}", file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps({**done._asdict(), "settings": str(files.settings)}))
+        return 0
+    day = time.strftime("%Y-%m-%d", time.gmtime(done.ends_ms / 1000))
+    print(f"this is {done.gateway_id}; its certificate holds until {day}")
+    if abs(done.clock_off_ms) > CLOCK_OFF_MS:
+        print(
+            f"this machine's clock is {done.clock_off_ms / 1000:+,.0f} s off the cloud's: set up time synchronisation"
+        )
+    print(f"next: edge-agent doctor --config {files.settings}, then edge-agent run --config {files.settings}")
+    return 0
 
 
 def _ledger(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ from contracts.mqtt_client import MqttClient
 from contracts.profile_signature import public_keys
 from edge_agent.applying import Applying
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
-from edge_agent.discovery import Discovery, Proposer
+from edge_agent.discovery import Discovery
 from edge_agent.downlink import Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
@@ -120,7 +120,7 @@ class Agent:
             self.profiles, self.writer, devices, self._tell, self.now_ms, monotonic_ms, checkpoint,
             lambda: self.clock.error_ms,
         )  # fmt: skip
-        self.discovery = Discovery(Proposer(self.profiles), self.on_discovered, self.now_ms)
+        self.discovery = Discovery(self.profiles, self.on_discovered, self.now_ms)
         self.intake = Intake(
             self.profiles,
             self.writer,
@@ -160,8 +160,8 @@ class Agent:
         )
         self.central = self._central_system(jitter()) if settings.ocpp_port else None
         self.applying = Applying(
-            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.now_ms, checkpoint,
-            self.on_applied,
+            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.discovery,
+            self.now_ms, checkpoint, self.on_applied,
         )  # fmt: skip
         if self.central is not None:
             self.central.apply(self.applying.desired.charging)

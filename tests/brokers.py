@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from cloud_api.broker_access import gateways_acl, write_acl
+from cloud_api.broker_access import gateways_acl, write_file
 from tests.certificates import CloudCertificates
 
 BROKER_CONFIG = Path(__file__).parents[1] / "broker_config"
@@ -57,6 +57,7 @@ class Broker:
         self.certificates = certificates
         self.access = folder / "access"
         self.prefix: list[str] = []  # what starts it: another clock
+        self.watches = False  # mosquitto-cloud: its start script reloads it when the access files change
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -101,12 +102,14 @@ class Broker:
                 "GATEWAY_PORT": str(self.port),
                 "SERVICE_PORT": str(self.service_port),
             }
+            if self.watches:
+                environment["WATCH"] = f"{self.access / 'gateways.acl'} {self.certificates.folder / 'gateways.crl'}"
         return [str(BROKER_CONFIG / "mosquitto.sh"), str(template), str(self.folder / "broker.conf")], environment
 
     def allow(self, *gateways: str) -> None:
         """Let these gateways in, and no others: from the next start or ``reload`` on."""
         self.access.mkdir(parents=True, exist_ok=True)
-        write_acl(self.access / "gateways.acl", gateways_acl(gateways))
+        write_file(self.access / "gateways.acl", gateways_acl(gateways).encode())
 
     def reload(self) -> None:
         """SIGHUP: read access lists, passwords and the list of revoked certificates again."""

@@ -23,9 +23,9 @@ def _name(text: str) -> x509.Name:
 
 
 class Authority:
-    """A certificate authority whose files are in ``folder`` (``<name>.pem``)."""
+    """A certificate authority whose files are in ``folder`` (``<name>.pem``); with a parent it is an intermediate."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, parent: "Authority | None" = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._name = _name(name)
@@ -34,18 +34,27 @@ class Authority:
         now = datetime.now(UTC)
         self._certificate = (
             x509.CertificateBuilder()
-            .subject_name(self._name).issuer_name(self._name).public_key(self._key.public_key())
-            .serial_number(x509.random_serial_number())
+            .subject_name(self._name).issuer_name(parent._name if parent else self._name)
+            .public_key(self._key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=365)).not_valid_after(now + timedelta(days=365))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .add_extension(
                 x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True
             )
-            .sign(self._key, hashes.SHA256())
+            .sign(parent._key if parent else self._key, hashes.SHA256())
         )  # fmt: skip
         self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
+        chain = self._certificate.public_bytes(serialization.Encoding.PEM)
+        self.file.write_bytes(chain + parent.file.read_bytes() if parent else chain)
+
+    def write_key(self) -> Path:
+        """Its key beside its certificate, for a program that signs with it."""
+        path = self.file.with_suffix(".key")
+        form = serialization.PrivateFormat.PKCS8
+        path.write_bytes(self._key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+        path.chmod(0o600)
+        return path
 
     def issue(
         self,
@@ -107,11 +116,12 @@ def _host(host: str) -> x509.GeneralName:
 
 
 class CloudCertificates:
-    """What the cloud's broker needs in ``$TLS``, and the authorities that sign for gateways and for services."""
+    """What the cloud's broker needs in ``$TLS``, and the authorities that sign for gateways, below a root, and for services."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.gateways = Authority(folder, "gateways-ca")
+        self.root = Authority(folder, "root-ca")
+        self.gateways = Authority(folder, "gateways-ca", self.root)
         self.services = Authority(folder, "services-ca")
         self.gateways.write_crl(folder / "gateways.crl")
         self.broker = self.services.issue("broker", hosts=("localhost", "127.0.0.1"))

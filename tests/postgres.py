@@ -16,6 +16,7 @@ import asyncpg
 
 from device_registry import PostgresAddress
 from tests.brokers import free_port
+from tests.certificates import Identity
 
 USER = "linli"
 PASSWORD = "not-a-secret"
@@ -44,6 +45,7 @@ class Postgres:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.databases = 0
+        self.tls: Identity | None = None
 
     def make(self) -> None:
         """Make the cluster. Access needs a password, also from loopback."""
@@ -60,7 +62,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start and wait until it answers: also after a kill, once what is left of the one before is gone."""
-        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": ""}
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "", **self._tls()}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         end = time.monotonic() + START_S
         while True:
@@ -78,6 +80,14 @@ class Postgres:
             if time.monotonic() > end:
                 raise TimeoutError((self.folder / "log").read_text()[-2000:])
             time.sleep(0.02)
+
+    def _tls(self) -> dict[str, str]:
+        """TLS is offered; plain text is still taken, so that who falls back to it is found out."""
+        if self.tls is None:
+            return {}
+        cert, key = (Path(shutil.copy(path, self.folder)) for path in self.tls)
+        shutil.chown(key, *(("nobody", "nogroup") if os.getuid() == 0 else (os.getuid(), os.getgid())))
+        return {"ssl": "on", "ssl_cert_file": str(cert), "ssl_key_file": str(key)}
 
     def _answers(self) -> bool:
         async def ask() -> None:
@@ -164,11 +174,12 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres(data: Path | None = None) -> Iterator[Postgres]:
+def running_postgres(data: Path | None = None, tls: Identity | None = None) -> Iterator[Postgres]:
     """A server for the length of a test. data: a folder of one's own for its files, such as a small file system."""
     folder = Path(tempfile.mkdtemp(prefix="linli-postgres-"))  # not below pytest's, which only root may enter
     server = Postgres(folder)
     server.data = data or server.data
+    server.tls = tls
     try:
         server.make()
         server.start()

@@ -2,10 +2,10 @@
 
 from cloud_api.backup.manifest import BackupError, Manifest, Shown
 from cloud_api.backup.postgres_dump import Server, restore_database, save_database
-from cloud_api.backup.restore import move_aside, restore_files, restore_is_unfinished
+from cloud_api.backup.restore import restore_files, restore_is_unfinished
 from cloud_api.backup.save import save_files
 
 __all__ = [
-    "BackupError", "Manifest", "Server", "Shown", "move_aside", "restore_database", "restore_files",
+    "BackupError", "Manifest", "Server", "Shown", "restore_database", "restore_files",
     "restore_is_unfinished", "save_database", "save_files",
 ]  # fmt: skip

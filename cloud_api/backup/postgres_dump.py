@@ -1,4 +1,4 @@
-"""The same backup when the durable data is in PostgreSQL: pg_dump of one snapshot, and pg_restore.
+"""The same backup when the durable data is in PostgreSQL: pg_dump of one snapshot, and pg_restore; the key is a file still.
 
 Both programs come with PostgreSQL's client package, of the server's version or newer. The password travels in their
 environment, never on a command line.
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import asyncpg
 
 from cloud_api.backup.manifest import BackupError, Manifest, Shown, check_files, entry_of, read_manifest, settle
-from cloud_api.backup.save import finish, fresh_folder
+from cloud_api.backup.restore import put_in_place, stage
+from cloud_api.backup.save import finish, fresh_folder, save_key
 from device_registry import PostgresAddress
 
 DUMP = "database.dump"
@@ -28,7 +29,9 @@ class Server(NamedTuple):
     ca: Path | None
 
 
-async def save_database(server: Server, target: Path, version: str, clock: Callable[[], int], shown: Shown) -> Manifest:
+async def save_database(
+    server: Server, data_dir: Path, target: Path, version: str, clock: Callable[[], int], shown: Shown
+) -> Manifest:
     """Dump the database into ``target``, which must not be there or be empty. Raises BackupError."""
     address = server.address
     with fresh_folder(target) as fresh:
@@ -52,26 +55,28 @@ async def save_database(server: Server, target: Path, version: str, clock: Calla
         settle(fresh / DUMP)
         manifest = Manifest(
             version=version, store="postgresql", begun_ms=begun_ms, ended_ms=clock(), positions=positions,
-            files=[entry_of(fresh / DUMP, shown)],
+            files=[entry_of(fresh / name, shown) for name in (DUMP, *save_key(data_dir, fresh))],
         )  # fmt: skip
         finish(fresh, target, manifest)
     return manifest
 
 
 async def restore_database(
-    backup: Path, server: Server, replace: bool, clock: Callable[[], int], shown: Shown
-) -> tuple[Manifest, str]:
-    """Put the dump into the database. replace: what is there becomes a schema ``replaced_…``; else there must be nothing.
+    backup: Path, server: Server, data_dir: Path, replace: bool, clock: Callable[[], int], shown: Shown
+) -> tuple[Manifest, list[str]]:
+    """Put the dump into the database and the files beside it into ``data_dir``, which the caller holds.
 
-    Returns the manifest and that schema's name, "" when there was nothing. Raises BackupError before anything is changed
-    when the backup is not whole, there is something, or somebody is connected.
+    replace  what is in the database becomes a schema ``replaced_…``; else there must be nothing
+    Returns the manifest and where what was there has gone: in ``data_dir`` there were projections of the other log.
+    Raises BackupError before anything is changed when the backup is not whole, the database holds something, or somebody
+    is connected.
     """
     address = server.address
     manifest = read_manifest(backup)
     if manifest.store != "postgresql":
         raise BackupError(f"this backup is of {manifest.store} files; restore it without LINLI_DATABASE_URL")
     check_files(backup, manifest, shown)
-    aside = ""
+    schema = ""
     async with _connection(address) as db:
         others = await db.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -83,16 +88,18 @@ async def restore_database(
         tables = await db.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
         if tables and not replace:
             raise BackupError(f"database {address.database} is not empty; --replace moves what is there aside")
+        stage(backup, data_dir, [entry.name for entry in manifest.files if entry.name != DUMP], shown)
         if tables:
-            aside = f"replaced_{clock()}"
+            schema = f"replaced_{clock()}"
             async with db.transaction():
-                await db.execute(f'ALTER SCHEMA public RENAME TO "{aside}"')
+                await db.execute(f'ALTER SCHEMA public RENAME TO "{schema}"')
                 await db.execute("CREATE SCHEMA public")
     options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
     shown(f"restore {address.database}", 0, 1)
     await _run(server, "pg_restore", *options, f"--dbname={address.database}", str(backup / DUMP))
     shown(f"restore {address.database}", 1, 1)
-    return manifest, aside
+    folder = put_in_place(data_dir, clock)
+    return manifest, [*([f"schema {schema}"] if schema else []), *([str(folder)] if folder else [])]
 
 
 @asynccontextmanager

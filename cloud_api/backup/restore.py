@@ -1,9 +1,10 @@
 """Begin again from a backup. Nothing is deleted: what was there is moved aside, into the same folder."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cloud_api.backup.file_copy import copy_file
 from cloud_api.backup.manifest import BackupError, Manifest, Shown, check_files, read_manifest, settle
 
 UNFINISHED = "restoring"
@@ -32,25 +33,36 @@ def restore_files(
     there = _there(data_dir)
     if there and not replace:
         raise BackupError(f"{data_dir} is not empty ({_named(there)}); --replace moves what is there aside")
+    stage(backup, data_dir, [entry.name for entry in manifest.files], shown)
+    return manifest, put_in_place(data_dir, clock)
+
+
+def stage(backup: Path, data_dir: Path, names: Sequence[str], shown: Shown) -> None:
+    """Copy these files into ``data_dir``, not yet to their places. From here to their places no cloud starts there."""
     fresh = data_dir / UNFINISHED
     if fresh.exists():
         shutil.rmtree(fresh)
     fresh.mkdir()
-    for number, entry in enumerate(manifest.files, 1):
-        shutil.copyfile(backup / entry.name, fresh / entry.name)
-        settle(fresh / entry.name)
-        shown("copy", number, len(manifest.files))
+    settle(data_dir)
+    for number, name in enumerate(names, 1):
+        copy_file(backup / name, fresh / name)
+        shown("copy", number, len(names))
     settle(fresh)
-    aside = move_aside(data_dir, clock)
-    for entry in manifest.files:
-        (fresh / entry.name).rename(data_dir / entry.name)
+
+
+def put_in_place(data_dir: Path, clock: Callable[[], int]) -> Path | None:
+    """Move what is there aside and what was staged to its place. Returns where what was there has gone."""
+    fresh = data_dir / UNFINISHED
+    aside = _move_aside(data_dir, clock)
+    for path in sorted(fresh.iterdir()):
+        path.rename(data_dir / path.name)
     settle(data_dir)
     fresh.rmdir()
     settle(data_dir)
-    return manifest, aside
+    return aside
 
 
-def move_aside(data_dir: Path, clock: Callable[[], int]) -> Path | None:
+def _move_aside(data_dir: Path, clock: Callable[[], int]) -> Path | None:
     """Move what is in ``data_dir`` into a folder of its own inside it. Returns the folder, None when there is nothing."""
     there = [path for path in _there(data_dir) if path.name != UNFINISHED]
     if not there:

@@ -14,11 +14,11 @@ def gateways_acl(gateways: Iterable[str]) -> str:
     return "\n".join(blocks)
 
 
-def write_acl(path: Path, text: str) -> None:
-    """Replace the file in one step, so that a broker that reads it meanwhile sees the old or the new one."""
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file that the broker reads in one step: meanwhile it sees the old or the new one. Raises OSError."""
     fresh = path.with_name(f"{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with fresh.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     fresh.chmod(0o644)  # no secret is in it, and the broker runs as another user

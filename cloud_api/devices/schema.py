@@ -1,6 +1,6 @@
 """Devices, their state and their telemetry, in JSON."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
@@ -8,6 +8,11 @@ from cloud_api.names import BilingualName, KindOfFacility
 from cloud_api.pages import Page
 
 Value = bool | int | float | str
+Parameters = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[float, Field(allow_inf_nan=False)]],
+    Field(max_length=32, examples=[{"height_mm": 1200.0}]),
+]
+"""Of a device, by name: they go into its gateway's desired state."""
 
 
 class Device(BaseModel):
@@ -41,7 +46,7 @@ class DeviceChange(BaseModel, extra="forbid"):
 
     name: BilingualName | None = None
     facility_id: str | None = Field(None, examples=["liuyuan-parking"])
-    parameters: dict[str, float] | None = Field(None, examples=[{"height_mm": 1200.0}])
+    parameters: Parameters | None = None
     place_id: str | None = Field(
         None, description='Of a charger: the parking place before it, "" for none', examples=["dev-5jorrcwmdd7n2hty"]
     )

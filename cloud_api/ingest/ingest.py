@@ -50,6 +50,7 @@ class IngestCounts:
     quarantined: int = 0
     refused_quota: int = 0
     refused_full: int = 0
+    refused_shut_out: int = 0
 
 
 def up_filters(share: str) -> list[tuple[str, int]]:
@@ -70,6 +71,7 @@ class Ingest:
     mqtt        makes a session's client
     share       see ``up_filters``
     timed       gives a context that measures one commit
+    is_shut_out  a gateway without a certificate that holds: what it sends is neither heard nor stored
     checkpoint  told the named places at which a test may kill the program
     """
 
@@ -86,6 +88,7 @@ class Ingest:
         share: str = "",
         checkpoint: Callable[[str], None] = lambda place: None,
         timed: Callable[[], AbstractContextManager[object]] = nullcontext,
+        is_shut_out: Callable[[str], bool] = lambda gateway: False,
     ) -> None:
         self.failing = ""
         self.counts = IngestCounts()
@@ -97,6 +100,7 @@ class Ingest:
         self._clock = clock
         self._checkpoint = checkpoint
         self._timed = timed
+        self._is_shut_out = is_shut_out
         self._arrived = FairQueue()
         self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
         self._rejected: dict[StreamKey, list[int]] = {}
@@ -120,6 +124,10 @@ class Ingest:
             tasks.create_task(self.session.run(), name="receive frames")
 
     def _take(self, topic: str, payload: bytes, qos: int) -> None:
+        with contextlib.suppress(ValueError):
+            if self._is_shut_out(topics.gateway_of(topic)):
+                self.counts.refused_shut_out += 1
+                return
         if topic.endswith("/state"):
             state = self._presence.take(topic, payload)
             if state is None or not (state.online and state.ask and qos):

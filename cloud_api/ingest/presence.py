@@ -93,6 +93,13 @@ class GatewayPresence:
         if not was_online:
             self._changed(gateway, True, now_ms)
 
+    def shut_out(self, gateway: str) -> None:
+        """No certificate of it holds any more: it is not there, whatever it says."""
+        known = self._states.get(gateway)
+        if known is not None and known.online:
+            known.online = False
+            self._changed(gateway, False, self._clock())
+
     def is_fenced(self, gateway: str, instance: str) -> bool:
         """Another instance is this gateway's and was there within FENCE_MS, or left within FENCE_LEFT_MS: this one waits."""
         its = self._instances.get(gateway)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cloud_api.live.hub import Hub, Source
-from cloud_api.live.latest import LiveValue, latest_of, newer
+from cloud_api.live.latest import LiveValue, latest_of_all, newer
 from cloud_api.projections.runner import OpenFrame
 from cloud_api.sqlite_thread import SqliteThread
 
@@ -63,14 +63,11 @@ class LiveState:
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
         """See ``Projection.apply``. Watchers are told once it is on disk."""
         changed: dict[Source, dict[str, LiveValue]] = {}
-        for frame in frames:
-            gateway = frame.columns.header.gateway
-            for device, metrics in latest_of(frame.columns):
-                source = (gateway, device)
-                known = {**self._latest.get(source, {}), **changed.get(source, {})}
-                fresh = {metric: value for metric, value in metrics.items() if newer(value, known.get(metric))}
-                if fresh:
-                    changed.setdefault(source, {}).update(fresh)
+        for source, metrics in latest_of_all([frame.columns for frame in frames]).items():
+            known = self._latest.get(source, {})
+            fresh = {metric: value for metric, value in metrics.items() if newer(value, known.get(metric))}
+            if fresh:
+                changed[source] = fresh
         rows = [
             (*source, metric, self._encoder.encode(value))
             for source, metrics in changed.items()

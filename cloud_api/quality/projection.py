@@ -1,5 +1,6 @@
 """The tracks of all devices, as a projection: in memory for readers, in SQLite with the cursor for the next start."""
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,11 +8,14 @@ from pathlib import Path
 import msgspec
 
 from cloud_api.live import Source
-from cloud_api.live.latest import latest_of
+from cloud_api.live.latest import latest_rows, observed_times, values_at
 from cloud_api.projections.runner import OpenFrame
 from cloud_api.quality.suite import DOUBTED, TRACKED, Finding, findings
 from cloud_api.quality.tracks import DeviceTracks
 from cloud_api.sqlite_thread import SqliteThread
+from contracts.columns import Group
+from contracts.reading import Value
+from contracts.vocabulary import METRICS_BY_NUMBER
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
@@ -19,6 +23,37 @@ CREATE TABLE IF NOT EXISTS tracks (
     gateway TEXT NOT NULL, device TEXT NOT NULL, tracks BLOB NOT NULL, PRIMARY KEY (gateway, device)
 ) WITHOUT ROWID;
 """
+
+FRAMES_A_TURN = 20
+
+_Past = tuple[list[int], dict[str, list[tuple[int, Value]]]]
+"""(times at which a device spoke, its tracked metrics' samples), in the order in which they are stored."""
+
+
+def _gather(past: dict[Source, _Past], gateway: str, devices: Sequence[str], group: Group) -> None:
+    """Of each device of the group its newest row."""
+    rows = latest_rows(group)
+    observed = observed_times(group)
+    places = list(rows.values())
+    times = [observed[row] for row in places]
+    its: list[_Past] = []
+    for device, t_ms in zip(rows, times, strict=True):
+        source = (gateway, devices[device])
+        found = past.get(source)
+        if found is None:
+            found = past[source] = ([], {})
+        found[0].append(t_ms)
+        its.append(found)
+    for column in group.metrics:
+        metric = METRICS_BY_NUMBER[column.metric].name
+        if metric not in TRACKED:
+            continue
+        for (_, samples), t_ms, value in zip(its, times, values_at(column, group.count, places), strict=True):
+            if value is not None:
+                if metric in samples:
+                    samples[metric].append((t_ms, value))
+                else:
+                    samples[metric] = [(t_ms, value)]
 
 
 class QualityTracks:
@@ -45,9 +80,13 @@ class QualityTracks:
             self._tracks[gateway, device] = decoder.decode(tracks)
             self._judge((gateway, device))
 
+    def tracks(self, source: Source) -> DeviceTracks | None:
+        """The past of this device; None while nothing was heard of it."""
+        return self._tracks.get(source)
+
     def findings(self, source: Source, now_ms: int) -> list[Finding]:
         """What is wrong with this device now, as far as it can be seen."""
-        tracks = self._tracks.get(source)
+        tracks = self.tracks(source)
         return findings(tracks, now_ms) if tracks is not None else []
 
     def doubts(self, source: Source) -> Mapping[str, str]:
@@ -61,18 +100,21 @@ class QualityTracks:
 
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
         """See ``Projection.apply``. Taking a frame again after a failed write changes nothing."""
-        touched: set[Source] = set()
-        for frame in frames:
+        past: dict[Source, _Past] = {}
+        for number, frame in enumerate(frames, 1):
             gateway = frame.columns.header.gateway
-            for device, latest in latest_of(frame.columns):
-                source = (gateway, device)
-                touched.add(source)
-                tracks = self._tracks.get(source)
-                if tracks is None:
-                    tracks = self._tracks[source] = DeviceTracks()
-                for metric, value in latest.items():
-                    tracks.take(metric, value.observed_ms, value.value if metric in TRACKED else None)
-        rows = [(*source, self._encoder.encode(self._tracks[source])) for source in touched]
+            for group in frame.columns.groups:
+                _gather(past, gateway, frame.columns.devices, group)
+            if number % FRAMES_A_TURN == 0:
+                await asyncio.sleep(0)  # ingest runs on the same loop
+        for source, (times_ms, samples) in past.items():
+            tracks = self._tracks.get(source)
+            if tracks is None:
+                tracks = self._tracks[source] = DeviceTracks()
+            tracks.heard(times_ms)
+            for metric, its in samples.items():
+                tracks.take(metric, its)
+        rows = [(*source, self._encoder.encode(self._tracks[source])) for source in past]
         position = frames[-1].position
 
         def keep(db: sqlite3.Connection) -> None:
@@ -83,7 +125,7 @@ class QualityTracks:
             await self._file.write(keep)
         except sqlite3.Error as error:
             raise OSError(str(error)) from error
-        for source in touched:
+        for source in past:
             self._judge(source)
 
     def _judge(self, source: Source) -> None:

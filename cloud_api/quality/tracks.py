@@ -5,7 +5,8 @@ passed over, because quality is a word on the present.
 """
 
 from bisect import bisect_left
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -39,26 +40,37 @@ class Track(msgspec.Struct):
     hours: list[Hour] = []
     newest_ms: int = 0
 
-    def take(self, t_ms: int, value: Value) -> bool:
-        """One more sample. False: it is not newer than what is known."""
-        if t_ms <= self.newest_ms:
-            return False
-        self.newest_ms = t_ms
-        if isinstance(value, bool | str):
-            if not self.points or self.points[-1][1] != value:
-                self.points.append((t_ms, value))
+    def take(self, samples: Sequence[tuple[int, Value]]) -> None:
+        """More samples (t_ms, value) as they came. One that is not newer than what is known is passed over."""
+        newest_ms = self.newest_ms
+        fresh = []
+        for sample in samples:
+            if sample[0] > newest_ms:
+                newest_ms = sample[0]
+                fresh.append(sample)
+        if not fresh:
+            return
+        self.newest_ms = newest_ms
+        if isinstance(fresh[0][1], bool | str):
+            for sample in fresh:
+                if not self.points or self.points[-1][1] != sample[1]:
+                    self.points.append(sample)
         else:
-            self.points.append((t_ms, value))
-            self._take_hour(t_ms // HOUR_MS, float(value))
+            self.points += fresh[-POINTS_MAX:]
+            if fresh[0][0] // HOUR_MS == newest_ms // HOUR_MS:
+                self._take_hour(newest_ms // HOUR_MS, [float(value) for _, value in fresh])
+            else:
+                for hour, part in groupby(fresh, lambda sample: sample[0] // HOUR_MS):
+                    self._take_hour(hour, [float(value) for _, value in part])
         del self.points[:-POINTS_MAX]
-        return True
 
-    def _take_hour(self, hour: int, value: float) -> None:
+    def _take_hour(self, hour: int, values: Sequence[float]) -> None:
+        low, high, samples = min(values), max(values), len(values)
         if self.hours and self.hours[-1].hour == hour:
             last = self.hours[-1]
-            self.hours[-1] = Hour(hour, min(last.low, value), max(last.high, value), last.samples + 1)
+            self.hours[-1] = Hour(hour, min(last.low, low), max(last.high, high), last.samples + samples)
         else:
-            self.hours.append(Hour(hour, value, value, 1))
+            self.hours.append(Hour(hour, low, high, samples))
             del self.hours[:-HOURS_MAX]
 
     @property
@@ -77,16 +89,21 @@ class DeviceTracks(msgspec.Struct):
     metrics: dict[str, Track] = {}
     heard_ms: list[int] = []
 
-    def take(self, metric: str, t_ms: int, value: Value | None) -> None:
-        """One more sample; None: the device said that it has no valid value, which is a sign of life all the same."""
-        if not self.heard_ms or t_ms > self.heard_ms[-1]:
-            self.heard_ms.append(t_ms)
-            del self.heard_ms[:-HEARD_MAX]
-        if value is not None:
-            track = self.metrics.get(metric)
-            if track is None:
-                track = self.metrics[metric] = Track()
-            track.take(t_ms, value)
+    def heard(self, times_ms: Sequence[int]) -> None:
+        """It spoke at these times: also a word that it has no valid value is a sign of life."""
+        newest_ms = self.heard_ms[-1] if self.heard_ms else -1
+        for t_ms in times_ms:
+            if t_ms > newest_ms:
+                newest_ms = t_ms
+                self.heard_ms.append(t_ms)
+        del self.heard_ms[:-HEARD_MAX]
+
+    def take(self, metric: str, samples: Sequence[tuple[int, Value]]) -> None:
+        """More samples of one metric, see ``Track.take``."""
+        track = self.metrics.get(metric)
+        if track is None:
+            track = self.metrics[metric] = Track()
+        track.take(samples)
 
     def usual_period_ms(self) -> int | None:
         """How often it speaks: the median of its last gaps; None while too little is known."""

@@ -1,5 +1,6 @@
 """A bounded catalogue of topics that no profile reads. A flood of distinct ones is folded into patterns (``a/+/b``)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 TOPICS_MAX = 256
@@ -54,6 +55,14 @@ class Catalogue:
         entry.topic_last, entry.payload, entry.size_bytes = topic, payload[:KEPT_BYTES_MAX], len(payload)
         entry.at_ms = max(entry.at_ms, now_ms)
         entry.is_new = True
+
+    def forget(self, topics: Iterable[str]) -> None:
+        """These are read now. What is counted under a pattern stays there."""
+        for topic in topics:
+            if self.entries.pop(topic, None) is not None:
+                siblings = self._siblings.get(pattern_of(topic), [])
+                if topic in siblings:
+                    siblings.remove(topic)
 
     def newest(self, limit: int) -> list[Unknown]:
         """Entries to be looked at, the newest first; those taken are no longer new."""

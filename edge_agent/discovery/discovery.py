@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contracts.messages import Discovered, Proposal
 from edge_agent.discovery.catalogue import HEAD_BYTES, Catalogue, Unknown
 from edge_agent.discovery.scoring import Proposer
+from edge_agent.profiles import ProfileSet, Undecodable
 
 EVERY_S = 1.0
 """One topic a look: trying all profiles takes some milliseconds."""
@@ -18,13 +19,30 @@ _Substance = tuple[tuple[str, int, str, float], ...]
 class Discovery:
     """What is unknown at this gateway, with proposals. ``tell`` takes the records that go up, in the bulk lane."""
 
-    def __init__(self, proposer: Proposer, tell: Callable[[Discovered], None], now_ms: Callable[[], int]) -> None:
+    def __init__(self, profiles: ProfileSet, tell: Callable[[Discovered], None], now_ms: Callable[[], int]) -> None:
         self.catalogue = Catalogue()
-        self._proposer = proposer
+        self._profiles = profiles
+        self._proposer = Proposer(profiles)
         self._tell = tell
         self._now_ms = now_ms
         self._proposals: dict[str, list[Proposal]] = {}
         self._told: dict[str, tuple[int, int, _Substance]] = {}  # topic -> (when, count, substance)
+
+    def use_profiles(self, profiles: ProfileSet) -> None:
+        """What these read is no longer unknown; for the rest they propose from now on."""
+        self.catalogue.forget(profiles.bound)
+        if profiles is not self._profiles:
+            self._profiles, self._proposer = profiles, Proposer(profiles)
+            for entry in [*self.catalogue.entries.values()]:
+                entry.is_new = True
+                if self._is_read(entry):
+                    self.catalogue.forget([entry.topic])
+
+    def _is_read(self, entry: Unknown) -> bool:
+        try:
+            return bool(entry.is_whole and self._profiles.decode(entry.topic_last, entry.payload, entry.at_ms))
+        except Undecodable:
+            return False
 
     async def run(self) -> None:
         """One task of the program, until cancelled."""

@@ -23,7 +23,7 @@ class Frames:
 
     number, epoch  the living epoch: in the file, and to the cloud
     lanes          where its lanes stand
-    ended          where the ended epochs stand that still have unacknowledged frames
+    ended          where the ended epochs stand that have frames still: unacknowledged ones, or such as the cloud may want again
     held_bytes     what all frames take; acked_bytes: those that the cloud has acknowledged
     unsure_run     while the clock is not known: the number of this run; frames are marked with it. Else 0
     """
@@ -74,8 +74,10 @@ class Frames:
         self.ended = [
             self._lane(number, epoch, lane)
             for number, epoch, lane in self.db.execute(
-                "SELECT DISTINCT f.epoch, e.epoch, lane FROM frames f JOIN epochs e ON e.number = f.epoch "
-                "WHERE f.acked = 0 AND f.epoch < ?",
+                # Of a copied epoch nothing is wanted again: the cloud may hold the other copy's frames in it.
+                "SELECT number, epoch, place FROM epochs JOIN (SELECT 0 AS place UNION ALL SELECT 1) WHERE number < ? "
+                "AND EXISTS (SELECT 1 FROM frames f WHERE f.epoch = number AND f.lane = place "
+                "AND (acked = 0 OR again_after_urgent < 0 AND again_after_bulk < 0))",
                 (self.number,),
             ).fetchall()
         ]
@@ -89,6 +91,10 @@ class Frames:
             "SELECT min(seq), coalesce(sum(samples), 0) FROM frames WHERE lane = ? AND epoch = ? AND acked = 0",
             (number, epoch_number),
         ).fetchone()
+        if not row:  # out of a damaged file come frames without it
+            (last_seq,) = self.db.execute(
+                "SELECT coalesce(max(seq), 0) FROM frames WHERE lane = ? AND epoch = ?", (number, epoch_number)
+            ).fetchone()
         return LaneState(
             epoch=epoch,
             lane=cast(Lane, LANES[number]),
@@ -165,10 +171,19 @@ class Frames:
         else:
             self.count_ended()
 
-    def mark_unacked(self, lane: str, ranges: Ranges) -> list[tuple[int, int]]:
-        """Of the living epoch: take back that the cloud holds these. Returns what is not kept any more."""
-        number = LANES.index(lane)
-        state = copy_of(self.lanes[lane])
+    def mark_unacked(self, lane: str, ranges: Ranges, epoch: str) -> list[tuple[int, int]]:
+        """Take back that the cloud holds these. Returns what is not kept any more.
+
+        Nothing for an epoch that is not here, or was copied: the cloud may hold the other copy's frames in it.
+        """
+        found = self.db.execute(
+            "SELECT number FROM epochs WHERE epoch = ? AND again_after_urgent < 0 AND again_after_bulk < 0", (epoch,)
+        ).fetchone()
+        if not found:
+            return []
+        epoch_number, number = int(found[0]), LANES.index(lane)
+        living = epoch_number == self.number
+        state = copy_of(self.lanes[lane]) if living else self._lane(epoch_number, epoch, number)
         acked_bytes = self.acked_bytes
         gone: list[tuple[int, int]] = []
         with self.db.transaction():
@@ -177,17 +192,21 @@ class Frames:
                 rows = self.db.execute(
                     "SELECT seq, samples, length(payload) FROM frames WHERE lane = ? AND epoch = ? "
                     "AND seq BETWEEN ? AND ? AND acked = 1 ORDER BY seq",
-                    (number, self.number, first, last),
+                    (number, epoch_number, first, last),
                 ).fetchall()
                 self.db.execute(
                     "UPDATE frames SET acked = 0 WHERE lane = ? AND epoch = ? AND seq BETWEEN ? AND ?",
-                    (number, self.number, first, last),
+                    (number, epoch_number, first, last),
                 )
                 state.buffered += sum(row[1] for row in rows)
                 acked_bytes -= sum(row[2] for row in rows)
                 gone += without(first, last, ranges_of([row[0] for row in rows]))
-        self.lanes[lane], self.acked_bytes = state, acked_bytes
-        self.find_oldest(lane)
+        self.acked_bytes = acked_bytes
+        if living:
+            self.lanes[lane] = state
+            self.find_oldest(lane)
+        else:
+            self.count_ended()
         return gone
 
     # --- reading ---

@@ -78,7 +78,7 @@ class Outbox:
 
     @property
     def ended(self) -> list[LaneState]:
-        """Where the ended epochs stand that still have unacknowledged frames."""
+        """Where the ended epochs stand that have frames still: unacknowledged, or such as the cloud may want again."""
         return self._frames.ended
 
     @property
@@ -141,13 +141,11 @@ class Outbox:
         self._drops.trim_acked()
 
     def wanted(self, epoch: str, lane: str, ranges: Ranges) -> None:
-        """The cloud lacks these seqs of the living epoch though they were acknowledged: what is still here goes again.
+        """The cloud lacks these seqs though they were acknowledged: what is still here goes again.
 
-        What is not is declared as dropped (``not_kept``). Nothing when the epoch has ended meanwhile.
+        What is not is declared as dropped (``not_kept``). Nothing when another copy of this outbox shared the epoch.
         """
-        if epoch != self.epoch:
-            return
-        gone = self._frames.mark_unacked(lane, ranges)
+        gone = self._frames.mark_unacked(lane, ranges, epoch)
         if gone:
             words = [self._drops.word(epoch, lane, first, last, 0, "not_kept") for first, last in gone]
             self._drops.declared += self.commit(Batch(urgent=[*words]))

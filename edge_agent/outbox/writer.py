@@ -132,7 +132,8 @@ class OutboxWriter:
     async def _commit_pending(self, last: bool = False) -> None:
         self._some.clear()
         self._many.clear()
-        batch, self.pending = self.pending, Batch(number=self.pending.number + 1)
+        batch = self.pending
+        self.pending = Batch(number=batch.number + (not batch.empty))
         done, self._done = self._done, []
         self._checkpoint("before_commit")
         while not batch.empty:

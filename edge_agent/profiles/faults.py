@@ -14,7 +14,7 @@ from contracts.profile import MessageSpec, Profile
 from contracts.vocabulary import METRICS
 from edge_agent.profiles.check import check_profile
 from edge_agent.profiles.errors import ProfileError
-from edge_agent.profiles.profile_set import ProfileSet
+from edge_agent.profiles.profile_set import ProfileSet, profile_files
 
 FAULTS_MAX = 20
 _STEP = re.compile(r"\.([A-Za-z_0-9]+)|\[(\d+)\]|\[(\.\.\.)\]")
@@ -38,9 +38,9 @@ class Fault(NamedTuple):
 
 
 def check_files(paths: Iterable[Path]) -> list[str]:
-    """What is wrong with these profile files, a line each: schema, units, examples. Empty when all is well."""
+    """What is wrong with these profile files and folders, a line each: schema, units, examples. Empty when all is well."""
     problems = []
-    for path in paths:
+    for path in profile_files(paths):
         try:
             faults = faults_of(path.read_bytes())
         except OSError as error:
@@ -89,7 +89,7 @@ def _schema_faults(content: Any) -> Iterator[tuple[list[Step], str]]:
             return  # it is missing because it was wrong
         if named is not None and unknown:
             steps = [*steps, named[1]]
-            close = difflib.get_close_matches(named[1], _WORDS, 1)
+            close = [word for word in difflib.get_close_matches(named[1], _WORDS, 2) if word != named[1]]
             message = f"there is no key {named[1]!r}" + (f"; is {close[0]!r} meant?" if close else "")
         yield steps, message
         if not steps or (named is not None and not unknown):

@@ -50,20 +50,24 @@ class CompiledMessage:
 
     def __init__(
         self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str],
-        parameters: Mapping[str, Mapping[str, float]], guard: Guard,
+        parameters: Mapping[str, Mapping[str, float]], guard: Guard, device: str = "",
     ) -> None:  # fmt: skip
         """Compile. Raises ValueError when the specification is wrong.
 
         captured    names that topics may capture
         parameters  device -> its own in place of the profile's; looked up at each message
         guard       says when a message of many records is to be given up
+        device      what the readings' device is called whatever the message says; "": as the profile says
         """
         self.id = profile.profile.id
         self.guard = guard
         self.profile = profile
+        self.spec = spec
+        self.device = device
         self.captures = captured
         self.parameters = parameters
-        self.verbs = tuple(sorted(profile.commands))
+        # A device on a foreign topic does not listen where the profile speaks.
+        self.verbs = () if device else tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None
         # Most messages of a network server's topic are of other devices: whoever asks what every message has asks first.
@@ -79,6 +83,12 @@ class CompiledMessage:
         self.name = compile_template(profile.identity.name) if profile.identity.name else None
         self.kind_from = compile_path(profile.profile.kind_from) if profile.profile.kind_from else None
 
+    def bound_to(self, device: str) -> "CompiledMessage":
+        """The same, for a foreign topic on which this device speaks; it can't be told anything there."""
+        return CompiledMessage(
+            self.profile, self.spec, self.open, self.captures, self.parameters, self.guard, device
+        )  # fmt: skip
+
     def decode(self, message: Message, captures: dict[str, str], received_ms: int) -> tuple[Decoded, ...] | None:
         """The readings of this message, a Decoded a device; None when it is not this kind of message.
 
@@ -88,8 +98,8 @@ class CompiledMessage:
         if self.asks_early and not self._fits(known):
             return None
         names: Names = {**known, **captures}
-        if device:
-            names["device"] = device
+        if self.device or device:
+            names["device"] = self.device or device
         if name:
             names["name"] = name
         if self.profile.parameters:
@@ -144,6 +154,11 @@ class CompiledMessage:
             Decoded(header.id, header.version, kind, self.verbs, name, tuple(members)) for members in devices.values()
         ])  # fmt: skip
 
+    def _compile_device(self, spec: ReadingSpec) -> Callable[[Names], str]:
+        if self.device and not spec.device:
+            return lambda names: self.device
+        return compile_template(spec.device or self.profile.identity.device)
+
     def _compile_reading(self, spec: ReadingSpec) -> _ReadReading:
         header = self.profile.profile
         read_time = compile_time(spec.time, header.id) if spec.time else None
@@ -153,7 +168,7 @@ class CompiledMessage:
             raise ValueError(f"a reading has at most {SAMPLES_MAX} metrics")
         metrics = [compile_metric(name, metric) for name, metric in spec.metrics.items()]
         read_all = compile_path(spec.metrics_from) if spec.metrics_from else None
-        device_of = compile_template(spec.device or self.profile.identity.device)
+        device_of = self._compile_device(spec)
         each = compile_path(spec.each) if spec.each else None
         guard = self.guard
         new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,11 +39,13 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def load_profiles(paths: Iterable[Path]) -> list[Profile]:
     """Read profile documents: files, or folders of ``*.yaml``. Raises ProfileError."""
-    profiles = []
-    for path in paths:
-        files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-        profiles += [_load(file) for file in files if file.name != ENVELOPES_FILE]
-    return profiles
+    return [_load(file) for file in profile_files(paths)]
+
+
+def profile_files(paths: Iterable[Path]) -> list[Path]:
+    """The files that these files and folders (of ``*.yaml``) are; the shared envelopes beside profiles are none."""
+    files = [file for path in paths for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+    return [file for file in files if file.name != ENVELOPES_FILE]
 
 
 def _load(file: Path) -> Profile:
@@ -92,6 +94,8 @@ class ProfileSet:
         self._routes: dict[str, list[_Candidate]] = {}  # topic -> who has read it, first come first
         self._parameters: dict[str, Mapping[str, float]] = {}  # device -> its own; every message of the set sees them
         self._chosen: dict[str, str] = {}  # device -> the profile that is to read it
+        self._bound: dict[str, list[CompiledMessage]] = {}  # foreign topic -> who reads it
+        self._bound_readers: dict[tuple[str, str], list[CompiledMessage]] = {}  # (profile, device) -> the same
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -129,15 +133,29 @@ class ProfileSet:
                 raise ProfileError(name, f"$.commands.{verb}", fault)
             self._spoken.add(Template(command.topic), verb)
 
+    @property
+    def bound(self) -> Set[str]:
+        """Foreign topics that a device's profile reads."""
+        return self._bound.keys()
+
     def use_devices(self, devices: Iterable[DesiredDevice]) -> None:
-        """Read these devices with their own parameters, and with the profile that was chosen for them."""
+        """Read these devices with their own parameters, with the profile that was chosen for them, on their topics too."""
         self._parameters.clear()
         self._chosen.clear()
+        self._bound.clear()
+        before, self._bound_readers = self._bound_readers, {}
         for device in devices:
             if device.parameters:
                 self._parameters[device.device] = device.parameters
             if device.profile:
                 self._chosen[device.device] = device.profile
+            if device.topics and device.profile in self.profiles:
+                key = device.profile, device.device
+                readers = before.get(key) or [
+                    reader.bound_to(device.device) for reader in self.readers if reader.id == device.profile
+                ]
+                self._bound_readers[key] = readers
+                self._bound.update(dict.fromkeys(device.topics, readers))
 
     def decode(self, topic: str, payload: bytes, received_ms: int) -> tuple[Decoded, ...]:
         """Read one message.
@@ -148,6 +166,8 @@ class ProfileSet:
         if len(payload) > PAYLOAD_BYTES_MAX:
             raise Undecodable("too_large", f"{len(payload)} bytes, {PAYLOAD_BYTES_MAX} at most")
         message = Message(topic, payload)
+        if self._bound and (bound := self._bound.get(topic)):
+            return self._read_bound(bound, message, received_ms)
         readers = self._routes.get(topic)
         if readers is not None:
             for target, captures in readers:
@@ -176,6 +196,18 @@ class ProfileSet:
                 if instead is not None and instead[0].device == decoded[0].device:
                     return instead
         return decoded
+
+    def _read_bound(self, readers: list[CompiledMessage], message: Message, received_ms: int) -> tuple[Decoded, ...]:
+        refusal = Undecodable("bound_profile_unfit", "the profile of this topic knows no such message", readers[0].id)
+        for reader in readers:
+            try:
+                decoded = self._decode(reader, message, dict.fromkeys(reader.captures, reader.device), received_ms)
+            except Undecodable as error:
+                refusal = error
+                continue
+            if decoded is not None:
+                return decoded
+        raise refusal
 
     def _decode(
         self, target: CompiledMessage, message: Message, captures: dict[str, str], received_ms: int

@@ -41,6 +41,10 @@ class EarlierSender:
         self._may_send.set()
         self._answered.set()
 
+    def look_again(self) -> None:
+        """There may be some more."""
+        self._answered.set()
+
     async def run(self, client: aiomqtt.Client) -> None:
         """Send until cancelled."""
         outbox = self._writer.outbox

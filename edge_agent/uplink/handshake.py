@@ -175,5 +175,9 @@ class Handshake:
                     await self._writer.call(outbox.wanted, there.epoch, lane, there.wanted)
                     if self._waiting_since_ms is None:
                         await self._frames.look_back(lane)
+            for there in [each for each in welcome.lanes if each.epoch != outbox.epoch and each.wanted]:
+                log.warning("the cloud asks for frames of an ended epoch again", extra={"epoch": there.epoch})
+                await self._writer.call(outbox.wanted, there.epoch, there.lane, there.wanted)
+                self._earlier.look_again()
         if self._waiting_since_ms is not None and self.ingest_online:
             await self._let_go()

@@ -117,6 +117,29 @@ def test_a_gateway_and_its_ledger(running_system: RunningSystem, browser: Browse
 
 
 @pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
+def test_what_a_gateway_discovers_is_adopted(
+    running_system: RunningSystem, browser: Browser, width: int, locale: str
+) -> None:
+    """A topic that nobody reads is shown with what would be read from it, and is a device after one press."""
+    chinese = locale.startswith("zh")
+    gateway = running_system.demo["gateways"][0]
+    state = {"state": "ON", "power": 41.5, "voltage": 231, "current": 0.18, "energy": 12.5, "linkquality": 80}
+    with ForeignClient(running_system.demo["site_mqtt_ports"][gateway]) as device:
+        device.publish(f"plant/unit-{width}", json.dumps(state).encode())
+    with clean_page(browser, running_system, width, locale) as page:
+        page.goto(f"{running_system.base_url}/gateways/{gateway}")
+        card = page.get_by_role("region", name="无人读取的主题" if chinese else "Topics that nobody reads")
+        entry = card.get_by_role("listitem").filter(has_text=f"plant/unit-{width}")
+        expect(entry).to_contain_text("231 V", timeout=30_000)
+        entry.get_by_label("名称" if chinese else "Name").fill("Boiler")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+        entry.get_by_role("button", name="采纳" if chinese else "Adopt").click()
+        card.get_by_role("link", name="Boiler").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Boiler")
+        expect(page.get_by_text("231 V").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
 def test_a_sites_charging_is_changed(running_system: RunningSystem, browser: Browser, width: int, locale: str) -> None:
     """The fuse is changed, and a card is added; its number is never shown again, and the passwords stay."""
     chinese = locale.startswith("zh")

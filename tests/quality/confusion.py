@@ -58,8 +58,11 @@ class _Watched:
         self.episodes: list[tuple[str, int, bool]] = []
 
     def hear(self, event: Event) -> None:
+        if event.says:
+            self.tracks.heard([event.at_ms])
         for metric, value in event.says.items():
-            self.tracks.take(metric, event.at_ms, value if metric in TRACKED else None)
+            if metric in TRACKED and value is not None:
+                self.tracks.take(metric, [(event.at_ms, value)])
         if event.fault != self.fault:
             if self.fault:
                 meant = not self.found.isdisjoint(MEANT.get(self.fault, set()))

@@ -16,20 +16,24 @@ T0 = 1_790_000_000_000 // HOUR_MS * HOUR_MS
 
 def track(*values: Value, every_ms: int = 10 * MINUTE_MS, start_ms: int = T0) -> Track:
     made = Track()
-    for number, value in enumerate(values):
-        made.take(start_ms + number * every_ms, value)
+    made.take([(start_ms + number * every_ms, value) for number, value in enumerate(values)])
     return made
 
 
-times = st.lists(st.integers(T0, T0 + 30 * DAY_MS), max_size=300)
-values = st.one_of(st.floats(-100, 1e6), st.booleans(), st.sampled_from(["free", "occupied"]))
+def told(values: st.SearchStrategy[Value]) -> st.SearchStrategy[list[tuple[int, Value]]]:
+    return st.lists(st.tuples(st.integers(T0, T0 + 30 * DAY_MS), values), max_size=300)
 
 
-@given(st.lists(st.tuples(st.integers(T0, T0 + 30 * DAY_MS), values), max_size=300))
+samples_of_a_metric = st.one_of(
+    told(st.floats(-100, 1e6)), told(st.booleans()), told(st.sampled_from(["free", "occupied"]))
+)
+
+
+@given(samples_of_a_metric)
 def test_tracks_are_bounded_ascend_and_pass_over_backfill(samples: list[tuple[int, Value]]) -> None:
     made = DeviceTracks()
-    for number, (t_ms, value) in enumerate(samples):
-        made.take("m", t_ms, value if number % 7 else None)
+    made.heard([t_ms for t_ms, _ in samples])
+    made.take("m", [sample for number, sample in enumerate(samples) if number % 7])
     found = made.metrics.get("m", Track())
     assert len(found.points) <= POINTS_MAX and len(found.hours) <= HOURS_MAX and len(made.heard_ms) <= HEARD_MAX
     assert found.points == sorted(found.points, key=lambda point: point[0])
@@ -38,10 +42,24 @@ def test_tracks_are_bounded_ascend_and_pass_over_backfill(samples: list[tuple[in
     findings(made, T0 + 31 * DAY_MS)  # whatever was told, judging it never fails
 
 
+@given(samples_of_a_metric, st.integers(1, 40))
+def test_a_track_is_the_same_however_its_samples_are_taken(samples: list[tuple[int, Value]], many: int) -> None:
+    at_once, one_by_one, in_parts = DeviceTracks(), DeviceTracks(), DeviceTracks()
+    at_once.take("m", samples)
+    at_once.heard([t_ms for t_ms, _ in samples])
+    for sample in samples:
+        one_by_one.take("m", [sample])
+        one_by_one.heard([sample[0]])
+    for start in range(0, len(samples), many):
+        in_parts.take("m", samples[start : start + many])
+        in_parts.heard([t_ms for t_ms, _ in samples[start : start + many]])
+    if samples:
+        assert at_once == one_by_one == in_parts
+
+
 def test_late_is_by_the_devices_own_period() -> None:
     device = DeviceTracks()
-    for number in range(10):
-        device.take("m", T0 + number * HOUR_MS, 1.0)
+    device.heard([T0 + number * HOUR_MS for number in range(10)])
     last = T0 + 9 * HOUR_MS
     assert checks.late(device, last + 3 * HOUR_MS, 3, MINUTE_MS) is None
     found = checks.late(device, last + 3 * HOUR_MS + 1, 3, MINUTE_MS)

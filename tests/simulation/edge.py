@@ -118,8 +118,7 @@ class Edge(Machine):
     def quiet(self) -> bool:
         """Nothing is pending, and the cloud has acknowledged everything."""
         outbox = self.agent.outbox
-        return (
-            self.agent.writer.pending.empty
-            and all(lane.oldest_unacked_seq > lane.last_seq and lane.buffered == 0 for lane in outbox.lanes.values())
-            and not outbox.ended
+        return self.agent.writer.pending.empty and all(
+            lane.oldest_unacked_seq > lane.last_seq and lane.buffered == 0
+            for lane in (*outbox.lanes.values(), *outbox.ended)
         )

@@ -91,6 +91,11 @@ def test_every_setting_is_one_of_the_program(name: str) -> None:
         assert "PASSWORD" not in variable or variable.endswith("_FILE"), "a secret belongs into a file"
 
 
+def test_a_gateway_knows_pushed_profiles_by_the_key_that_the_cloud_signs_with() -> None:
+    assert SERVICES["cloud-api"]["environment"]["LINLI_PROFILE_SIGNING_KEY"] == "/run/secrets/profile_signing_key"
+    assert SERVICES["edge-agent"]["environment"]["LINLI_PROFILE_KEY_FILE"] == "/run/secrets/profile_key"
+
+
 def test_every_declared_thing_is_used() -> None:
     services = list(SERVICES.values())
     assert {network for each in services for network in each["networks"]} == set(DOCUMENT["networks"])
@@ -139,8 +144,8 @@ def test_the_gateways_image_holds_the_edge_and_nothing_of_the_cloud(tmp_path: Pa
     answer = subprocess.run([bin_ / "edge-agent", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "ledger" in answer.stdout
     packages = {path.name.partition("-")[0] for path in tmp_path.glob("opt/linli/lib/*/site-packages/*.dist-info")}
-    assert {"linli", "msgspec", "aiomqtt"} <= packages
-    assert not packages & {"fastapi", "tortoise_orm", "duckdb", "numpy", "cryptography", "hatchling", "uvicorn", "pip"}
+    assert {"linli", "msgspec", "aiomqtt", "cryptography"} <= packages
+    assert not packages & {"fastapi", "tortoise_orm", "duckdb", "numpy", "hatchling", "uvicorn", "pip"}
     folders = {path.name for path in tmp_path.glob("opt/linli/lib/*/site-packages/*")}
     assert {"contracts", "edge_agent"} <= folders
     assert not folders & {"cloud_api", "device_registry", "simulators"}

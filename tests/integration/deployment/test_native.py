@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.status import read_status
 from tests.integration.broker_access.client import Client
 from tests.integration.deployment.native import NativeCompose
 from tests.processes import CloudApi, wait_for
@@ -15,6 +16,14 @@ GATEWAY = "gw-estate-1"
 CLOUD_ONCE = ("migrate", "broker-access")
 CLOUD = ("cloud-broker", "influxdb", "cloud-api", "ingest-1", "ingest-2")
 AT_THE_GATEWAY = ("gateway-broker", "edge-agent")
+
+PROFILE = {
+    "profile": {"id": "made-up/hoist", "version": 1, "kind": "building", "en": "Hoist", "zh": "升降机"},
+    "topics": ["hoist/{device}/up"],
+    "identity": {"device": "{device}"},
+    "messages": [{"readings": [{"metrics": {"temperature": {"path": "t", "unit": "Cel"}}}]}],
+    "examples": [{"topic": "hoist/a/up", "payload": {"t": 20.5}, "expect": {"temperature": 20.5}}],
+}
 
 
 @pytest.fixture
@@ -71,6 +80,16 @@ def test_cloud_and_gateway_come_up_and_carry_a_reading_up_and_a_command_down(
         say(valve, False)
         wait_for(lambda: api.get(f"commands/{command['id']}")["state"] == "confirmed", "the command to be confirmed")
     assert wait_for(lambda: balanced(api), "the ledger to balance")["unexplained"] == 0
+
+    # What is pushed is signed with the key whose public half the gateway was given.
+    assert api.send("POST", "profiles", PROFILE)[0] == 201
+    pushed = api.send("POST", "profiles/made-up/hoist/versions/1/push", {"gateways": [GATEWAY]})
+    assert pushed == (200, {"gateways": [GATEWAY]})
+    data_dir = Path(services["edge-agent"].environment["LINLI_DATA_DIR"])
+    wait_for(
+        lambda: read_status(data_dir, GATEWAY, 0)["profiles"] == {"travelled": {"made-up/hoist": 1}, "refused": {}},
+        "the gateway to take the pushed profile",
+    )
 
     listening = {name: services[name].listens_at() for name in (*CLOUD, *AT_THE_GATEWAY)}
     port = {name: int(number) for name, number in installed.ports.items()}

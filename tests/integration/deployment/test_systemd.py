@@ -75,6 +75,7 @@ def test_every_setting_of_the_agent_is_one() -> None:
         assert name.lower() in Settings.__struct_fields__
     given = {value.split(":")[0] for key, value in lines(unit) if key == "LoadCredential"}
     assert set(re.findall(r"%d/([\w.-]+)", unit.read_text())) == given
+    assert "LINLI_PROFILE_KEY_FILE=%d/profile_key.pem" in unit.read_text(), "pushed profiles would be refused"
 
 
 def test_the_broker_s_unit_sets_all_that_its_template_needs() -> None:

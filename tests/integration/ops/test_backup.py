@@ -15,11 +15,14 @@ from cloud_api.backup import BackupError, restore_files, save_files
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.framelog.coverage import StreamKey
 from cloud_api.process import only_process
+from cloud_api.profiles.signing import KEY_FILE
 from tests.integration.frames import EPOCH, T0, frame, reading
 from tests.postgres import PASSWORD, Postgres
 from tests.processes import BIN
 from tests.unit.cloud_http.cloud import GATEWAY, open_cloud
 from tests.unit.cloud_http.cloud import reading as cloud_reading
+
+INSTANCE = "the-one-and-only"
 
 
 def nothing(work: str, done: int, total: int) -> None:
@@ -34,6 +37,7 @@ def a_cloud(folder: Path) -> None:
             await cloud.seen("d", "building")
             for number in range(5):
                 await cloud.frames([cloud_reading("d", temperature=float(number))])
+            await cloud.stores.durable.instances.keep({GATEWAY: INSTANCE}, T0)
 
     asyncio.run(run())
 
@@ -52,7 +56,9 @@ def test_everything_comes_back_and_projections_are_made_anew(tmp_path: Path) -> 
     save(tmp_path / "data", tmp_path / "backup")
     assert {path.name for path in (tmp_path / "backup").iterdir()} == {
         "manifest.json", "registry.sqlite", "book.sqlite", "ledger.sqlite", "quarantine.sqlite", "framelog.sqlite",
+        "instances.sqlite", "profile_signing_key.pem",
     }  # fmt: skip
+    (tmp_path / "backup" / KEY_FILE).chmod(0o644)  # it has been on a disk that knows no modes
     manifest, aside = restore(tmp_path / "backup", tmp_path / "again")
     assert (manifest.positions, aside) == ({"framelog": 6, "book": 6}, None)
 
@@ -62,8 +68,16 @@ def test_everything_comes_back_and_projections_are_made_anew(tmp_path: Path) -> 
             assert device["external_id"] == "d"
             assert (await cloud.get(f"gateways/{GATEWAY}/ledger"))["stored"] == 5
             assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 0, 6]
+            assert await cloud.stores.durable.instances.load() == {GATEWAY: INSTANCE}
 
     asyncio.run(run())
+    assert_the_same_key(tmp_path / "backup" / KEY_FILE, tmp_path / "data", tmp_path / "again")
+
+
+def assert_the_same_key(kept: Path, data: Path, again: Path) -> None:
+    """What was pushed before is believed after: gateways have the public half of this key. Only the owner may read it."""
+    assert (again / KEY_FILE).read_bytes() == (data / KEY_FILE).read_bytes() == kept.read_bytes()
+    assert (again / KEY_FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_copy_under_load_is_of_one_moment(tmp_path: Path) -> None:
@@ -211,6 +225,7 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
             cloud.seqs["bulk"] = cloud.samples = await cloud.stores.durable.framelog.last_position()
             for _ in range(frames):
                 await cloud.frames([cloud_reading("d", temperature=1.0)])
+            await cloud.stores.durable.instances.keep({GATEWAY: INSTANCE}, T0)
 
     backup = str(tmp_path / "backup")
     environment = server.settings(address)
@@ -219,6 +234,7 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["positions"] == {"framelog": 6, "book": 6}
     assert PASSWORD not in made.stderr + (tmp_path / "backup" / "manifest.json").read_text()
+    assert (tmp_path / "backup" / KEY_FILE).stat().st_mode & 0o777 == 0o600
     asyncio.run(work(3))
 
     refused = cloud_api(data, "restore", backup, **environment)
@@ -237,6 +253,7 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
     assert restored.returncode == 0, restored.stderr
     aside = json.loads(restored.stdout)["aside"]
     schema = aside.split()[1]
+    assert_the_same_key(tmp_path / "backup" / KEY_FILE, Path(aside.split()[-1]), data)
     assert server.query(f'SELECT max(position) FROM "{schema}".frames', address.database) == [(9,)]
 
     async def look() -> None:
@@ -244,5 +261,6 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
             assert await cloud.stores.durable.framelog.last_position() == 6
             assert (await cloud.get(f"gateways/{GATEWAY}/ledger"))["stored"] == 6
             assert [await projection.cursor() for projection in cloud.stores.projections()] == [0, 0, 0, 6]
+            assert await cloud.stores.durable.instances.load() == {GATEWAY: INSTANCE}
 
     asyncio.run(look())

@@ -10,9 +10,10 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 
 import device_registry as registry
 from cloud_api.records import APPS
-from contracts.messages import DesiredProfile, DeviceSeen, Reported
+from contracts.messages import DeviceSeen, Discovered, Proposal, Reported
 from device_registry import DeviceFilter, Name, Where
 from tests.postgres import Postgres
+from tests.unsigned import unsigned
 
 NOW = 1_790_000_000_000
 WILLOW = Name("柳园", "Willow Garden")
@@ -41,10 +42,6 @@ def seen(device: str = "70b3d5", at_ms: int = NOW, **changes: object) -> DeviceS
     return DeviceSeen(device=device, at_ms=at_ms, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def unsigned(profile: str, version: int, document: bytes) -> DesiredProfile:
-    return DesiredProfile(profile=profile, version=version, digest=b"", signature=b"", document=document)
-
-
 async def set_up() -> None:
     await registry.put_community("willow", WILLOW, NOW)
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
@@ -55,10 +52,12 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
             "charging.0001_initial",
             "commands.0001_initial",
+            "identity.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
             "registry.0003_profiles",
             "registry.0004_charging",
+            "registry.0005_discovery",
         ]
         assert await registry.migrate(database, APPS) == []
 
@@ -239,5 +238,35 @@ def test_lists_go_on_after_an_id_and_filter(database: Where) -> None:
         assert await registry.devices(DeviceFilter(kind="waste")) == []
         found = await registry.devices_at([("gw-willow-1", "d1"), ("gw-willow-1", "nope")])
         assert found == {("gw-willow-1", "d1"): registry.device_id("gw-willow-1", "d1")}
+
+    with_registry(database, work)
+
+
+def test_discoveries_are_bounded_and_the_newest_word_counts(database: Where) -> None:
+    async def work() -> None:
+        await set_up()
+        plug = Proposal(
+            profile="shelly/plug", profile_version=1, kind="building", score=1, device="u", values={"on": True}
+        )
+        for number in (7, *range(300), 299):
+            found = Discovered(
+                topic=f"t/{number}",
+                count=1,
+                size_bytes=2,
+                head=b"\x00\xff",
+                proposals=[plug],
+                first_ms=1,
+                at_ms=NOW + number,
+            )
+            await registry.discovered("gw-willow-1", found)
+        rows = await registry.discoveries("gw-willow-1", "open")
+        assert [row.topic for row in rows] == [f"t/{number}" for number in reversed(range(44, 300))]
+        assert (bytes(rows[0].head), rows[0].proposals[0]["values"]) == (b"\x00\xff", {"on": True})
+
+        row = await registry.adopt_discovery("gw-willow-1", "t/299", "shelly/plug", "u", NOW)
+        assert row.topics == ["t/299"]
+        # Another profile reads a device of this id on topics of its own: the one that was chosen stays.
+        await registry.device_seen("gw-willow-1", seen("u", NOW + 400, profile="nwave/nps"), NOW, adopt=True)
+        assert (await registry.device(row.id)).profile == "shelly/plug"
 
     with_registry(database, work)

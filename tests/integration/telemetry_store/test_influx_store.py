@@ -189,9 +189,9 @@ def test_a_time_that_nanoseconds_cannot_hold_is_refused_alone(influx: InfluxServ
         refusals = Refusals()
         store = InfluxStore(fresh(influx), refusals.add)
         await store.cursor()
-        times = [T0, 2**53, -(2**53), T0 + 1]
+        times = [T0, 2**44, 2**45, T0 + 1]
         await store.apply([opened(1, frame(1, [reading("d", t_ms, temperature=20.5) for t_ms in times]))])
-        assert [p.t_ms for p in await store.series(SOURCE, "temperature", -(2**53), 2**53, 10)] == [T0, T0 + 1]
+        assert [p.t_ms for p in await store.series(SOURCE, "temperature", 0, 2**50, 10)] == [T0, T0 + 1]
         assert [(refused.reason, refused.count) for _, refused in refusals.found] == [("time_out_of_range", 2)]
         await store.close()
 

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud_api.live import Hub, LiveState
-from cloud_api.live.latest import LiveValue, latest_of, newer
+from cloud_api.live.latest import LiveValue, latest_of, latest_of_all, newer
 from cloud_api.projections.runner import OpenFrame
 from contracts.frame import decode_columns, encode_frame
 from contracts.reading import Clock, Quality, Reading, Sample
@@ -59,6 +59,18 @@ async def _check(path: Path, batches: list[list[tuple[str, int, int]]]) -> None:
         device: value for device, (_, value) in expected.items()
     }
     await again.close()
+
+
+@given(st.lists(st.lists(readings(), min_size=1, max_size=4), min_size=1, max_size=4))
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_the_latest_of_many_frames_are_those_of_one_after_the_other(heard: list[list[Reading]]) -> None:
+    frames = [frame(position, given_readings).columns for position, given_readings in enumerate(heard, 1)]
+    expected: dict[tuple[str, str], dict[str, LiveValue]] = {}
+    for columns in frames:
+        for device, metrics in latest_of(columns):
+            known = expected.setdefault(("gw-1", device), {})
+            known |= {metric: value for metric, value in metrics.items() if newer(value, known.get(metric))}
+    assert latest_of_all(frames) == expected
 
 
 @given(st.lists(readings(), min_size=1, max_size=12))

@@ -77,7 +77,7 @@ def test_unknown_fields_never_raise_the_score(names: set[str]) -> None:
 def test_a_topic_is_told_once_and_again_when_it_matters(profiles: ProfileSet) -> None:
     told: list[Discovered] = []
     now = [NOW_MS]
-    discovery = Discovery(Proposer(profiles), told.append, lambda: now[0])
+    discovery = Discovery(profiles, told.append, lambda: now[0])
     payload = example_payload(profiles.profiles["zigbee2mqtt/plug"].examples[0])
     for _ in range(3):
         discovery.catalogue.note("plant/unit-7", payload, now[0])

@@ -78,6 +78,38 @@ def test_what_the_cloud_lacks_goes_again_and_what_is_gone_is_declared(tmp_path: 
     assert declared == [(1, 5, "not_kept"), (kept[0] - 1, kept[0] - 1, "not_kept")]
 
 
+def test_what_a_restored_cloud_lacks_of_an_ended_epoch_goes_again_too(tmp_path: Path) -> None:
+    before = opened(tmp_path)
+    fill(before, 10)
+    payloads = [before.read("bulk", seq) or b"" for seq in range(1, 11)]
+    before.close()
+    (tmp_path / "new").mkdir()
+    outbox = opened(tmp_path / "new")  # the file was damaged; frames 4..10 could be salvaged
+    outbox.epochs.bring_over([(decode_frame(payload).header, payload) for payload in payloads[3:]])
+    ended = decode_frame(payloads[0]).header.epoch
+    outbox.acked("bulk", [(4, 10)], ended)
+    assert outbox.epochs.earlier(100) == []
+    (state,) = outbox.ended
+    assert (state.epoch, state.oldest_unacked_seq, state.buffered) == (ended, 11, 0), (
+        "the cloud is told that it is kept"
+    )
+
+    # The cloud was restored: it holds 1..5, and asks for what is not there.
+    coverage = Coverage([Range(1, 5, 5, 0)])
+    held = held_lane(StreamKey("gw-1", ended, "bulk"), coverage, [], state.oldest_unacked_seq)
+    assert held.wanted == [(6, 10)]
+    outbox.wanted(ended, "bulk", [(2, 3), *held.wanted])
+    assert [frame.payload for frame in outbox.epochs.earlier(100)] == payloads[5:]
+    declared = [
+        (record.epoch, record.first_seq, record.last_seq, record.reason)
+        for seq in range(1, outbox.lanes["urgent"].last_seq + 1)
+        for record in decode_frame(outbox.read("urgent", seq) or b"").records
+        if isinstance(record, Dropped)
+    ]
+    assert declared == [(ended, 2, 3, "not_kept")], "what is not kept any more"
+    assert outbox.unacked_bytes >= sum(map(len, payloads[5:]))
+
+
 @pytest.mark.parametrize("clock", [Clock.GATEWAY, Clock.DEVICE])
 def test_times_taken_by_a_wrong_clock_are_moved_and_the_original_can_be_told(tmp_path: Path, clock: Clock) -> None:
     outbox = opened(tmp_path)

@@ -56,7 +56,7 @@ class Bench:
         )
         intake = Intake(
             self._profiles, writer, {}, {}, lambda: NOW_MS, lambda: NOW_MS, 10_000, Quota(0, 1),
-            lambda decoded: None, lambda: None, lambda: None,
+            lambda decoded: None, lambda: None, lambda: None, lambda topic, payload, now_ms: None,
         )  # fmt: skip
         ids = iter(range(10**9))
         site = Site(writer, intake, lambda: NOW_MS, lambda: True, lambda: f"id-{next(ids)}")

@@ -9,6 +9,7 @@ from contracts.messages import ChargingTransaction
 from contracts.scrypt import matches
 from device_registry import desired_states, site_charging
 from tests.unit.cloud_http.cloud import GATEWAY, NOW, Cloud, open_cloud, reading
+from tests.unsigned import unsigned
 
 HOUR_MS = 3_600_000
 SECRET, TAG = "sixteen-letters!", "04A2B3C4D5E6F7"
@@ -103,13 +104,13 @@ def test_a_site_is_set_up_and_its_secrets_are_never_shown(tmp_path: Path) -> Non
         assert SECRET not in shown and TAG not in shown and "scrypt" not in shown
 
         kept = await site_charging(GATEWAY)
-        ((_, document),) = await desired_states({})
+        ((_, document),) = await desired_states({}, unsigned)
         assert kept is not None and document.charging == kept
         assert matches(SECRET.encode(), kept.charge_points[0].password_hash)
         assert kept.tokens[0].id_tag == TAG
         version = document.version
         await cloud.http.put(path, json={**body, "fuse_a": 40})
-        ((_, document),) = await desired_states({GATEWAY: version})
+        ((_, document),) = await desired_states({GATEWAY: version}, unsigned)
         assert document.charging is not None and document.charging.fuse_a == 40
 
     with_cloud(tmp_path, work)

@@ -81,3 +81,35 @@ def test_a_device_waits_until_it_is_adopted(tmp_path: Path) -> None:
             assert changed.json()["name"] == name
 
     asyncio.run(run())
+
+
+def test_what_a_person_changes_of_a_device(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with open_cloud(tmp_path) as cloud:
+            device = await cloud.seen("b1", "waste")
+            path = f"/api/v1/devices/{device}"
+            north = {"community_id": "willow", "kind": "waste", "name": {"zh": "北", "en": "North"}}
+            await cloud.http.put("/api/v1/facilities/willow-north", json=north)
+            await cloud.http.put("/api/v1/facilities/willow-cars", json={**north, "kind": "parking"})
+            before = await cloud.get(f"devices/{device}")
+            version = (await cloud.get(f"gateways/{GATEWAY}"))["desired_version"]
+            for change in ({"facility_id": "willow-north"}, {"parameters": {"height_mm": 1200.0}}):
+                answer = await cloud.http.patch(path, json=change)
+                before |= change
+                assert (answer.status_code, answer.json()) == (200, before)  # what is left out stays
+            assert (await cloud.get(f"gateways/{GATEWAY}"))["desired_version"] == version + 1  # by its parameters
+            for wrong, status in (
+                ({"facility_id": "willow-cars"}, 409),
+                ({"facility_id": "nowhere"}, 404),
+                ({"gateway_id": "gw-2"}, 422),
+                ({"parameters": {"height_mm": "tall"}}, 422),
+                ({"parameters": {f"p{number}": 1 for number in range(33)}}, 422),
+            ):
+                answer = await cloud.http.patch(path, json=wrong)
+                assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+            not_finite = b'{"parameters": {"height_mm": Infinity}}'
+            answer = await cloud.http.patch(path, content=not_finite, headers={"content-type": "application/json"})
+            assert answer.status_code == 422
+            assert await cloud.get(f"devices/{device}") == before
+
+    asyncio.run(run())

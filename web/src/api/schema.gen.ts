@@ -245,6 +245,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/gateways/{gateway_id}/discoveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Topics that no profile reads
+         * @description What speaks on the gateway's local broker that nobody understands, with the profiles that could read it.
+         *
+         *     Told of last first. 256 topics of a gateway are kept.
+         */
+        get: operations["list_discoveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/adopt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt what was discovered
+         * @description Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
+         *
+         *     The profile must be one of those proposed. May be repeated.
+         */
+        post: operations["adopt_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Dismiss what was discovered
+         * @description Show this topic no longer, however often it speaks. May be repeated.
+         */
+        post: operations["dismiss_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vocabulary": {
         parameters: {
             query?: never;
@@ -640,6 +704,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/claims": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Claims
+         * @description Newest first; their codes are kept nowhere.
+         */
+        get: operations["list_claims"];
+        put?: never;
+        /**
+         * Make a claim for a gateway
+         * @description The code is shown once. An open claim of the same gateway ends with this.
+         */
+        post: operations["create_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/claims/{claim_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a claim back
+         * @description One that was used stays used: shut out the gateway instead.
+         */
+        post: operations["withdraw_claim"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/provision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn a claim into a gateway's certificate
+         * @description `edge-agent provision` calls this. The same key may ask again: it is given the same certificate.
+         */
+        post: operations["provision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A gateway's certificates
+         * @description Newest first.
+         */
+        get: operations["list_certificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shut a gateway out
+         * @description All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again.
+         */
+        post: operations["revoke"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -724,6 +892,32 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Adoption
+         * @description Which of the proposed profiles is to read the topic, and what the gateway is to call the device.
+         */
+        Adoption: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Device
+             * @example unit-7
+             */
+            device: string;
+            name?: components["schemas"]["BilingualName"] | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: number;
+            } | null;
+        };
         /**
          * Alive
          * @description The process answers.
@@ -856,6 +1050,61 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Bin"][];
+        };
+        /**
+         * Certificate
+         * @description A certificate that was issued to a gateway. It ends at `ends_ms`, or ended when it was revoked, and why.
+         */
+        Certificate: {
+            /**
+             * Serial
+             * @example 4f2a9c
+             */
+            serial: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Claim Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            claim_id: string | null;
+            /**
+             * Issued Ms
+             * @example 1790000000000
+             */
+            issued_ms: number;
+            /**
+             * Ends Ms
+             * @example 1797776000000
+             */
+            ends_ms: number;
+            /**
+             * Revoked Ms
+             * @example null
+             */
+            revoked_ms: number | null;
+            /**
+             * Reason
+             * @example
+             */
+            reason: string;
+        };
+        /**
+         * CertificatePage
+         * @description A page of certificates.
+         */
+        CertificatePage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Certificate"][];
         };
         /**
          * ChargePoint
@@ -1058,6 +1307,83 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["ChargingTransaction"][];
+        };
+        /**
+         * Claim
+         * @description Leave for one gateway to get its first certificate. `refused`: how often somebody tried it in vain.
+         */
+        Claim: {
+            /**
+             * Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /**
+             * Issuer
+             * @example local
+             */
+            issuer: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * Used Ms
+             * @example null
+             */
+            used_ms: number | null;
+            /**
+             * Refused
+             * @example 0
+             */
+            refused: number;
+        };
+        /**
+         * ClaimBody
+         * @description Which gateway may come in, and for how long the claim holds: a day unless said, a week at most.
+         */
+        ClaimBody: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Valid S
+             * @default 86400
+             * @example 86400
+             */
+            valid_s: number;
+        };
+        /**
+         * ClaimPage
+         * @description A page of claims.
+         */
+        ClaimPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Claim"][];
         };
         /**
          * Command
@@ -1399,12 +1725,7 @@ export interface components {
              * @example liuyuan-parking
              */
             facility_id?: string | null;
-            /**
-             * Parameters
-             * @example {
-             *       "height_mm": 1200
-             *     }
-             */
+            /** Parameters */
             parameters?: {
                 [key: string]: number;
             } | null;
@@ -1443,6 +1764,85 @@ export interface components {
             metrics: {
                 [key: string]: components["schemas"]["MetricState"];
             };
+        };
+        /**
+         * Discovery
+         * @description A topic on a gateway's local broker that no profile reads. `+` in it stands for many topics alike.
+         *
+         *     `count`, `size_bytes` and `head_base64` (the first bytes, 256 at most) as the gateway last told: its last message.
+         */
+        Discovery: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "open" | "dismissed" | "adopted";
+            /**
+             * Device Id
+             * @description The device that the topic is bound to
+             * @example null
+             */
+            device_id: string | null;
+            /**
+             * Count
+             * @example 128
+             */
+            count: number;
+            /**
+             * Size Bytes
+             * @example 412
+             */
+            size_bytes: number;
+            /**
+             * Head Base64
+             * @example eyJkYXRh
+             */
+            head_base64: string;
+            /**
+             * Proposals
+             * @description The best first, 3 at most
+             */
+            proposals: components["schemas"]["Proposal"][];
+            /**
+             * First Ms
+             * @example 1790000000000
+             */
+            first_ms: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+        };
+        /**
+         * DiscoveryPage
+         * @description A page of discoveries, those told of last first.
+         */
+        DiscoveryPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Discovery"][];
+        };
+        /**
+         * Dismissal
+         * @description A topic that nobody wants to be asked about.
+         */
+        Dismissal: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
         };
         /**
          * Drop
@@ -1962,6 +2362,67 @@ export interface components {
             label: components["schemas"]["BilingualName"];
         };
         /**
+         * NewClaim
+         * @description `code` and `qr_svg`, which shows `link`, are given now and never again.
+         */
+        NewClaim: {
+            /**
+             * Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /**
+             * Issuer
+             * @example local
+             */
+            issuer: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * Used Ms
+             * @example null
+             */
+            used_ms: number | null;
+            /**
+             * Refused
+             * @example 0
+             */
+            refused: number;
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+            /**
+             * Link
+             * @example https://cloud.example/provision#7ZK40Q8M2V6TXW3B9N5C1RHDE8*
+             */
+            link: string;
+            /**
+             * Qr Svg
+             * @example <svg ...></svg>
+             */
+            qr_svg: string;
+        };
+        /**
          * Place
          * @description A parking place or a charger.
          *
@@ -2179,6 +2640,114 @@ export interface components {
             devices: number;
         };
         /**
+         * Proposal
+         * @description A profile that could read the topic. `values`: what it would read from the last message, by metric.
+         */
+        Proposal: {
+            /**
+             * Profile
+             * @example zigbee2mqtt/plug
+             */
+            profile: string;
+            /**
+             * Profile Version
+             * @example 1
+             */
+            profile_version: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "parking" | "charging" | "waste" | "building";
+            /**
+             * Score
+             * @description 0 to 1, how well it fits
+             * @example 0.93
+             */
+            score: number;
+            /**
+             * Device
+             * @description What it would call the device
+             * @example unit-7
+             */
+            device: string;
+            /**
+             * Values
+             * @example {
+             *       "power": 41.5
+             *     }
+             */
+            values: {
+                [key: string]: boolean | number | string;
+            };
+        };
+        /**
+         * Provision
+         * @description What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker.
+         */
+        Provision: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Certificate
+             * @example -----BEGIN CERTIFICATE-----
+             *     ...
+             */
+            certificate: string;
+            /**
+             * Ends Ms
+             * @example 1797776000000
+             */
+            ends_ms: number;
+            /**
+             * Broker Authority
+             * @example -----BEGIN CERTIFICATE-----
+             *     ...
+             */
+            broker_authority: string;
+            /**
+             * Mqtt Host
+             * @example cloud.example
+             */
+            mqtt_host: string;
+            /**
+             * Mqtt Port
+             * @example 8883
+             */
+            mqtt_port: number;
+            /**
+             * Now Ms
+             * @example 1790000000000
+             */
+            now_ms: number;
+        };
+        /**
+         * ProvisionBody
+         * @description A claim's code, a certificate request (PEM), and the community the installer is at, if he said it.
+         */
+        ProvisionBody: {
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+            /**
+             * Request
+             * @example -----BEGIN CERTIFICATE REQUEST-----
+             *     ...
+             */
+            request: string;
+            /**
+             * Community Id
+             * @default
+             * @example liuyuan
+             */
+            community_id: string;
+        };
+        /**
          * PushBody
          * @description To whom: gateways by their ids, all of a community, or both.
          */
@@ -2323,6 +2892,33 @@ export interface components {
             count: number;
             /** @description Messages of this topic were read after all */
             recovered?: components["schemas"]["Recovered"] | null;
+        };
+        /**
+         * RevokeBody
+         * @description Why a gateway is shut out; people read it later.
+         */
+        RevokeBody: {
+            /**
+             * Reason
+             * @example stolen from the cabinet in building 3
+             */
+            reason: string;
+        };
+        /**
+         * Revoked
+         * @description How many certificates have ended with this.
+         */
+        Revoked: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Certificates
+             * @example 1
+             */
+            certificates: number;
         };
         /**
          * SiteCharging
@@ -3174,6 +3770,158 @@ export interface operations {
             };
             /** @description not_ready: A part is not ready */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_discoveries: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                status?: "open" | "dismissed" | "adopted";
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiscoveryPage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    adopt_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Adoption"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    dismiss_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Dismissal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4061,6 +4809,299 @@ export interface operations {
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_claims: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                gateway?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClaimPage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClaimBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewClaim"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    withdraw_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                claim_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    provision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvisionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provision"];
+                };
+            };
+            /** @description claim_unknown: There is no such claim; claim_for_another_site: The claim is for another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates; claim_used: The claim has been used */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description claim_expired: The claim has expired; claim_withdrawn: The claim was taken back */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description request_unreadable: The certificate request can't be read; request_key_refused: The request's key is of the wrong kind; request_altered: The request is not signed by its own key; request_names_another: The request names another gateway; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_certificates: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificatePage"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevokeBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_authority: This cloud signs no certificates */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
                     [name: string]: unknown;

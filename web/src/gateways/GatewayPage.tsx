@@ -10,6 +10,7 @@ import { shownAge } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
 import { ConflictsCard } from "./ConflictsCard";
+import { DiscoveriesCard } from "./DiscoveriesCard";
 import { LedgerCard } from "./LedgerCard";
 import { OnlineBadge } from "./OnlineBadge";
 import { OutboxBar } from "./OutboxBar";
@@ -75,7 +76,10 @@ export function GatewayPage() {
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Stack gap="md">
             <SiteChargingCard gateway={id} />
+            <Stack gap="md">
+            <DiscoveriesCard gateway={id} nowMs={nowMs} />
             <QuarantineCard gateway={id} nowMs={nowMs} />
+          </Stack>
           </Stack>
         </Grid.Col>
       </Grid>

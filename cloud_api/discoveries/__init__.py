@@ -1,0 +1,1 @@
+"""What gateways hear that no profile reads: listed, adopted, dismissed."""

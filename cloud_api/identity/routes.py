@@ -1,0 +1,148 @@
+"""Routes of claims, provisioning and certificates."""
+
+import secrets
+from typing import Annotated
+
+import segno
+from cryptography import x509
+from fastapi import APIRouter, Path, Request
+
+from cloud_api.identity import claims, schema
+from cloud_api.identity.certificates import certificates, revoke_certificates
+from cloud_api.identity.claims import ClaimRefused, claim_state
+from cloud_api.identity.gateways import GatewayIdentity
+from cloud_api.identity.models import CertificateRow, ClaimRow
+from cloud_api.pages import Cursor, Limit, cut, decode_cursor
+from cloud_api.parts import PartsDep
+from cloud_api.problems import Problem, responses
+from contracts.claim_code import BITS
+
+router = APIRouter(tags=["identity"])
+
+ISSUER = "local"
+"""There is no sign-in yet: all that is known is that the request came from this machine's network."""
+
+ClaimId = Annotated[str, Path(max_length=40)]
+
+
+def _claim(row: ClaimRow, now_ms: int) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "gateway_id": row.gateway_id,
+        "state": claim_state(row, now_ms).value,
+        "issuer": row.issuer,
+        "created_ms": row.created_ms,
+        "expires_ms": row.expires_ms,
+        "used_ms": row.used_ms,
+        "refused": row.refused,
+    }
+
+
+def _certificate(row: CertificateRow) -> schema.Certificate:
+    return schema.Certificate.model_validate(row, from_attributes=True)
+
+
+def _place(cursor: str) -> tuple[int, str] | None:
+    place = decode_cursor(cursor, int, str)
+    return (int(place[0]), str(place[1])) if place else None
+
+
+def _identity(parts: PartsDep) -> GatewayIdentity:
+    if parts.identity is None:
+        raise Problem("no_authority", "LINLI_AUTHORITY_CERT and LINLI_AUTHORITY_KEY are not set: nothing can be signed")
+    return parts.identity
+
+
+@router.post(
+    "/claims",
+    status_code=201,
+    summary="Make a claim for a gateway",
+    responses=responses("not_found", "no_authority", "body_invalid"),
+)
+async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep) -> schema.NewClaim:
+    """The code is shown once. An open claim of the same gateway ends with this."""
+    _identity(parts)
+    now_ms = parts.clock()
+    row, code = await claims.create_claim(
+        body.gateway_id, ISSUER, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
+        secrets.token_bytes(BITS // 8),
+    )  # fmt: skip
+    link = f"{str(request.base_url).rstrip('/')}/provision#{code.replace('-', '')}"
+    picture = segno.make(link, error="m").svg_inline(scale=4)
+    return schema.NewClaim.model_validate({**_claim(row, now_ms), "code": code, "link": link, "qr_svg": picture})
+
+
+@router.get("/claims", summary="Claims")
+async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = "") -> schema.ClaimPage:
+    """Newest first; their codes are kept nowhere."""
+    found = await claims.newest_claims(gateway, _place(cursor), limit + 1)
+    rows, following = cut(found, limit, lambda row: (row.created_ms, row.id))
+    now_ms = parts.clock()
+    items = [schema.Claim.model_validate(_claim(row, now_ms)) for row in rows]
+    return schema.ClaimPage(items=items, next_cursor=following)
+
+
+@router.post("/claims/{claim_id}/withdraw", summary="Take a claim back", responses=responses("not_found"))
+async def withdraw_claim(claim_id: ClaimId, parts: PartsDep) -> schema.Claim:
+    """One that was used stays used: shut out the gateway instead."""
+    now_ms = parts.clock()
+    return schema.Claim.model_validate(_claim(await claims.withdraw_claim(claim_id, now_ms), now_ms))
+
+
+@router.post(
+    "/provision",
+    status_code=201,
+    summary="Turn a claim into a gateway's certificate",
+    responses=responses(
+        "no_authority", "claim_unknown", "claim_for_another_site", "claim_used", "claim_expired", "claim_withdrawn",
+        "request_unreadable", "request_key_refused", "request_altered", "request_names_another", "too_many_attempts",
+        "body_invalid",
+    ),
+)  # fmt: skip
+async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDep) -> schema.Provision:
+    """`edge-agent provision` calls this. The same key may ask again: it is given the same certificate."""
+    identity, now_ms = _identity(parts), parts.clock()
+    address = request.client.host if request.client else ""
+    if wait_ms := identity.attempts.wait_ms(address, now_ms):
+        raise Problem(
+            "too_many_attempts", f"too many claims were refused here; try again in {-(-wait_ms // 60_000)} min"
+        )
+    try:
+        made = await claims.provision(
+            identity.authority, body.code, body.request, body.community_id, x509.random_serial_number(), now_ms
+        )
+    except ClaimRefused as error:
+        identity.attempts.failed(address, now_ms)
+        identity.refused.labels(error.reason).inc()
+        raise Problem(error.reason, str(error)) from error
+    identity.changed.set()
+    return schema.Provision(
+        gateway_id=made.gateway_id,
+        certificate=made.certificate,
+        ends_ms=made.ends_ms,
+        broker_authority=identity.broker_authority,
+        mqtt_host=identity.mqtt_host,
+        mqtt_port=identity.mqtt_port,
+        now_ms=now_ms,
+    )
+
+
+@router.get("/gateways/{gateway_id}/certificates", summary="A gateway's certificates", responses=responses("not_found"))
+async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit = 100) -> schema.CertificatePage:
+    """Newest first."""
+    found = await certificates(gateway_id, _place(cursor), limit + 1)
+    rows, following = cut(found, limit, lambda row: (row.issued_ms, row.serial))
+    return schema.CertificatePage(items=[_certificate(row) for row in rows], next_cursor=following)
+
+
+@router.post(
+    "/gateways/{gateway_id}/revoke",
+    summary="Shut a gateway out",
+    responses=responses("not_found", "no_authority", "body_invalid"),
+)
+async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep) -> schema.Revoked:
+    """All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again."""
+    identity = _identity(parts)
+    count = await revoke_certificates(gateway_id, body.reason, parts.clock())
+    identity.changed.set()
+    return schema.Revoked(gateway_id=gateway_id, certificates=count)

@@ -1,0 +1,1 @@
+"""How gateways get their certificates, and lose them."""

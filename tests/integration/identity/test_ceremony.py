@@ -1,0 +1,206 @@
+"""From a claim to a gateway that runs, and out again: the real programs, Mosquitto as production starts it."""
+
+import json
+import stat
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from contracts.claim_code import claim_code
+from tests.brokers import Broker, free_port, running_broker
+from tests.certificates import CloudCertificates
+from tests.devices import ForeignClient, reading
+from tests.processes import BIN, CloudApi, EdgeAgent, tls_settings, wait_for
+
+NAMES = {"name": {"zh": "测试", "en": "Test"}}
+
+
+class Estate:
+    """A cloud that takes gateways in, and its broker."""
+
+    def __init__(self, folder: Path, certificates: CloudCertificates) -> None:
+        self.folder = folder
+        self.certificates = certificates
+        self.broker = Broker("mosquitto-cloud", folder / "broker", certificates=certificates)
+        self.broker.watches = True
+        self.broker.access.mkdir(parents=True)
+        self.cloud = CloudApi(
+            folder / "cloud",
+            self.broker.service_port,
+            **tls_settings("MQTT", certificates, certificates.services.issue("cloud-api")),
+            LINLI_AUTHORITY_CERT=str(certificates.gateways.file),
+            LINLI_AUTHORITY_KEY=str(certificates.gateways.write_key()),
+            LINLI_GATEWAY_MQTT_CA=str(certificates.broker_ca),
+            LINLI_GATEWAY_MQTT_HOST="127.0.0.1",
+            LINLI_GATEWAY_MQTT_PORT=str(self.broker.port),
+            LINLI_BROKER_ACCESS=str(self.broker.access),
+        )
+
+    def claim(self, gateway: str, **more: object) -> dict[str, Any]:
+        """A new claim for a gateway of the community that there is."""
+        assert self.cloud.send("PUT", f"gateways/{gateway}", {"community_id": "liuyuan", **NAMES})[0] == 200
+        status, claim = self.cloud.send("POST", "claims", {"gateway_id": gateway, **more})
+        assert status == 201, claim
+        return dict(claim)
+
+    def provision(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`edge-agent provision` as an installer types it."""
+        command = [str(BIN / "edge-agent"), "provision", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    folder = tmp_path_factory.mktemp("estate")
+    estate = Estate(folder, CloudCertificates(folder / "tls"))
+    # The broker reads the list of revoked ones where the cloud writes it.
+    crl = estate.certificates.folder / "gateways.crl"
+    (estate.broker.access / "gateways.crl").write_bytes(crl.read_bytes())
+    crl.unlink()
+    crl.symlink_to(estate.broker.access / "gateways.crl")
+    with ExitStack() as stack:
+        stack.callback(estate.broker.stop)
+        estate.broker.start()
+        stack.callback(lambda: estate.cloud.stop() if estate.cloud.alive else None)
+        estate.cloud.start()
+        estate.cloud.wait_ready()
+        assert estate.cloud.send("PUT", "communities/liuyuan", NAMES)[0] == 200
+        yield estate
+
+
+def request_for(name: str = "", key: Any = None) -> str:
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Estate, tmp_path: Path) -> None:
+    claim = estate.claim("gw-liuyuan-1")
+    assert claim["qr_svg"].startswith("<svg") and claim["code"].replace("-", "") in claim["link"]
+    out = tmp_path / "linli"
+    done = estate.provision(claim["link"], "--community", "liuyuan", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "this is gw-liuyuan-1" in done.stdout
+    assert {stat.S_IMODE(file.stat().st_mode) for file in out.iterdir()} == {0o600}
+    certificate = x509.load_pem_x509_certificate((out / "gateway.pem").read_bytes())
+    assert certificate.subject.rfc4514_string() == "CN=gw-liuyuan-1"
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+
+    # What was written is all that the agent needs.
+    with running_broker("nats-gateway", tmp_path / "local") as local, ExitStack() as stack:
+        agent = EdgeAgent("gw-liuyuan-1", tmp_path / "edge", local.port, 0)
+        agent._arguments += ["--config", str(out / "edge.toml")]
+        for name in ("LINLI_CLOUD_MQTT_PORT", "LINLI_GATEWAY_ID"):
+            del agent.settings[name]
+        stack.callback(lambda: agent.stop() if agent.alive else None)
+        agent.start()
+        agent.wait_ready(cloud=True)
+        devices = stack.enter_context(ForeignClient(local.port))
+        devices.publish("linli-device/reading/thermo-1", reading(1))
+        wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] >= 1, "the first reading")
+
+        status, answer = estate.cloud.send("POST", "gateways/gw-liuyuan-1/revoke", {"reason": "stolen"})
+        assert (status, answer["certificates"]) == (200, 1)
+        wait_for(lambda: not estate.cloud.get("gateways/gw-liuyuan-1")["online"], "the gateway to be cut off", 10)
+        stored = estate.cloud.ledger("gw-liuyuan-1")["stored"]
+        devices.publish("linli-device/reading/thermo-1", reading(2))
+        wait_for(lambda: (agent.status() or {"gauges": {}})["gauges"].get("buffered_samples"), "it to be kept", 10)
+        assert estate.cloud.ledger("gw-liuyuan-1")["stored"] == stored
+        (shown,) = estate.cloud.get("gateways/gw-liuyuan-1/certificates")["items"]
+        assert (shown["reason"], shown["claim_id"]) == ("stolen", claim["id"])
+
+        # Found again: a new claim lets it in, with what it has kept.
+        again = estate.claim("gw-liuyuan-1")
+        (out / "gateway.key").unlink()
+        assert estate.provision(estate.cloud.url, again["code"], "--out", str(out)).returncode == 0
+        wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] > stored, "what it had kept", 30)
+
+
+def test_of_a_thousand_with_one_claim_one_wins(estate: Estate) -> None:
+    claim = estate.claim("gw-raced")
+    requests = [request_for() for _ in range(20)]
+
+    def use(number: int) -> tuple[int, Any]:
+        return estate.cloud.send("POST", "provision", {"code": claim["code"], "request": requests[number % 20]})
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(use, range(1_000)))
+    won = {answer["certificate"] for status, answer in answers if status == 201}
+    assert len(won) == 1
+    assert {status for status, _ in answers} <= {201, 409, 429}
+    assert len(estate.cloud.get("gateways/gw-raced/certificates")["items"]) == 1
+    assert estate.cloud.get("claims", gateway="gw-raced")["items"][0]["refused"] > 0
+
+
+@pytest.fixture
+def patient_cloud(tmp_path: Path) -> Iterator[CloudApi]:
+    """A cloud of its own for those who are refused a lot."""
+    certificates = CloudCertificates(tmp_path / "tls")
+    cloud = CloudApi(
+        tmp_path / "cloud",
+        free_port(),
+        LINLI_AUTHORITY_CERT=str(certificates.gateways.file),
+        LINLI_AUTHORITY_KEY=str(certificates.gateways.write_key()),
+        LINLI_GATEWAY_MQTT_CA=str(certificates.broker_ca),
+    )
+    cloud.start()
+    try:
+        wait_for(lambda: "serving" in cloud.log(), "the cloud")
+        for community in ("liuyuan", "zhuyuan"):
+            assert cloud.send("PUT", f"communities/{community}", NAMES)[0] == 200
+        assert cloud.send("PUT", "gateways/gw-a", {"community_id": "liuyuan", **NAMES})[0] == 200
+        yield cloud
+    finally:
+        cloud.stop()
+
+
+def test_each_refusal_has_its_own_reason_and_is_counted(patient_cloud: CloudApi) -> None:
+    cloud = patient_cloud
+    _, claim = cloud.send("POST", "claims", {"gateway_id": "gw-a"})
+    altered = request_for().splitlines()
+    altered[-3] = altered[-3][::-1]
+    tries: list[tuple[str, dict[str, object]]] = [
+        ("claim_unknown", {"code": claim_code(bytes(16)), "request": request_for()}),
+        ("claim_unknown", {"code": claim["code"][:-1] + "?", "request": request_for()}),
+        ("claim_for_another_site", {"code": claim["code"], "request": request_for(), "community_id": "zhuyuan"}),
+        ("request_unreadable", {"code": claim["code"], "request": "-----BEGIN NOTHING-----"}),
+        ("request_names_another", {"code": claim["code"], "request": request_for("gw-b")}),
+        (
+            "request_key_refused",
+            {"code": claim["code"], "request": request_for(key=ec.generate_private_key(ec.SECP384R1()))},
+        ),
+    ]
+    for reason, body in tries:
+        status, answer = cloud.send("POST", "provision", body)
+        assert (status >= 400, answer["type"].rpartition("/")[2]) == (True, reason), answer
+    status, answer = cloud.send("POST", "provision", {"code": claim["code"], "request": "\n".join(altered)})
+    assert answer["type"].rpartition("/")[2] in ("request_altered", "request_unreadable")
+
+    _, newer = cloud.send("POST", "claims", {"gateway_id": "gw-a"})
+    status, answer = cloud.send("POST", "provision", {"code": claim["code"], "request": request_for()})
+    assert (status, answer["type"].rpartition("/")[2]) == (410, "claim_withdrawn")
+    mine = request_for("gw-a")
+    status, first = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
+    assert status == 201, first
+    status, second = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
+    assert (status, second["certificate"]) == (201, first["certificate"]), "the answer may be lost on the way"
+    status, answer = cloud.send("POST", "provision", {"code": newer["code"], "request": request_for()})
+    assert (status, answer["type"].rpartition("/")[2]) == (409, "claim_used")
+    lines = [json.loads(line) for line in cloud.log().splitlines() if "security: claim refused" in line]
+    assert len(lines) == 9
+    assert claim["code"] not in cloud.log() and newer["code"] not in cloud.log()
+    status, answer = cloud.send("POST", "provision", {"code": claim_code(bytes(16)), "request": request_for()})
+    assert answer["type"].rpartition("/")[2] == "claim_unknown"
+    status, answer = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
+    assert status == 429, "ten have failed from here: now the right one has to wait too"
