@@ -1,11 +1,13 @@
-"""The MQTT client of both programs: aiomqtt's, with waits that can always be cancelled."""
+"""The MQTT client of both programs: aiomqtt's, with waits that can always be cancelled, and many packets a read."""
 
 import asyncio
 import math
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import aiomqtt
+
+from contracts.buffered_socket import BufferedSocket
 
 Answer = TypeVar("Answer")
 
@@ -22,3 +24,8 @@ class MqttClient(aiomqtt.Client):
                 return await fut
         except TimeoutError:
             raise aiomqtt.MqttError("Operation timed out") from None
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        """aiomqtt reads one packet each time the loop comes round, and all that is pending of a socket that says so."""
+        client._sock = BufferedSocket(sock)
+        super()._on_socket_open(client, userdata, sock)

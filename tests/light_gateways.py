@@ -24,17 +24,20 @@ from contracts.messages import FrameAck, GatewayState, IngestState, LaneState, W
 from contracts.reading import Clock, Quality, Reading, Sample
 from edge_agent.southbound import packets
 from edge_agent.southbound.packets import Connack, Packet, Parser, Puback, Publish
+from edge_agent.uplink.pace import Pace
 
 BACKLOG_FRAMES = 5
-WINDOW = 4
+WINDOW = 16
 FRESH_S = 10.0
 HEARTBEAT_S = 15.0
 KEEPALIVE_S = 60
 RECONNECT_S_MAX = 1.5
-CONNECT_S = 5.0
-"""So long a broker may take for its CONNACK. Ingest's welcome is waited for with the connection held, as the agent does."""
+CONNECT_S = 30.0
+"""So long a broker may take for its CONNACK: the agent waits 5 s, but does not share a process with 2,000 TLS handshakes,
+of which each that is given up has been in vain. Ingest's welcome is waited for with the connection held, as the agent does."""
 ASK_S = 1.0
-RESEND_S = 5.0
+RESEND_MS = 5_000
+"""As the agent: at least, and longer where answers take longer."""
 EPOCH = "0123456789abcdef"
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -103,6 +106,8 @@ class LightGateway:
         self._seq = 0
         self._samples = 0
         self._packet_id = 0
+        self._pace = Pace(WINDOW, RESEND_MS)
+        self._first_sent: dict[int, float] = {}
         self._sent: dict[int, float] = {}
         self._ingest = False
         self._line: Line | None = None
@@ -116,6 +121,8 @@ class LightGateway:
             self._ingest = False
             self.welcomed.clear()
             self._sent.clear()
+            self._first_sent.clear()
+            self._pace.link_up()
             self._session = f"{self._chance.getrandbits(64):016x}"
             self._line = line = Line(self)
             with contextlib.suppress(OSError, TimeoutError):
@@ -140,12 +147,15 @@ class LightGateway:
                 fresh_at += FRESH_S
                 self.produce()
             waits = self._ingest and not self.welcomed.is_set()
-            patience_s = RESEND_S if self.welcomed.is_set() else ASK_S
+            patience_s = self._pace.resend_after_ms / 1000 if self.welcomed.is_set() else ASK_S
             if now >= state_at or (waits and now >= asked_at + ASK_S):
                 state_at, asked_at = now + HEARTBEAT_S, now
                 self._say_state(ask=waits)
                 line.write(packets.PINGREQ)
-            self._sent = {seq: at for seq, at in self._sent.items() if now - at < RESEND_S}
+            if late := [seq for seq, at in self._sent.items() if now - at >= self._pace.resend_after_ms / 1000]:
+                self._pace.late(int(now * 1000))
+                for seq in late:
+                    del self._sent[seq]
             self._send()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.01, min(fresh_at, state_at, now + patience_s) - now)):
@@ -200,10 +210,12 @@ class LightGateway:
                 self.welcomed.set()
                 self._note_if_back()
         elif message.topic == topics.ack(self.name):
+            now = time.monotonic()
             for first, last in msgspec.msgpack.decode(message.payload, type=FrameAck).ranges:
                 for seq in [seq for seq in self.unacked if first <= seq <= last]:
                     del self.unacked[seq]
-                    self._sent.pop(seq, None)
+                    sent, first_sent = self._sent.pop(seq, now), self._first_sent.pop(seq, now)
+                    self._pace.answered(int((now - first_sent) * 1000), int(now * 1000), again=sent != first_sent)
                     self.acked_frames += 1
             self._send()
             self._note_if_back()
@@ -216,10 +228,11 @@ class LightGateway:
         if not self.welcomed.is_set():
             return
         for seq, payload in self.unacked.items():
-            if len(self._sent) >= WINDOW:
+            if len(self._sent) >= self._pace.frames:
                 return
             if seq not in self._sent:
                 self._sent[seq] = time.monotonic()
+                self._first_sent.setdefault(seq, self._sent[seq])
                 self._write(packets.publish(topics.up(self.name, "bulk"), payload, 1, False, self._next_id()))
 
     def _say_state(self, ask: bool) -> None:
@@ -232,7 +245,7 @@ class LightGateway:
             online=True, session=self._session, instance=self.name, at_ms=time.time_ns() // 1_000_000, ask=ask,
             heartbeat_ms=int(HEARTBEAT_S * 1000), lanes=[lane],
         )  # fmt: skip
-        self._write(packets.publish(topics.state(self.name), _encode(state), 1, True, self._next_id()))
+        self._write(packets.publish(topics.state(self.name), _encode(state), int(ask), True, self._next_id()))
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65_535 + 1

@@ -6,6 +6,7 @@ there, a repetition never acts twice.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Protocol
@@ -71,10 +72,10 @@ class CommandSender:
             except DatabaseUnavailable as error:
                 log.error("commands stand still", extra={"error": str(error)})
                 busy = False
-            try:
-                await asyncio.wait_for(self._wake.wait(), idle_s if busy else 4 * idle_s)
-            except TimeoutError:
-                continue
+            # asyncio.wait_for loses, up to Python 3.11, a cancellation that comes together with the end of the time.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(idle_s if busy else 4 * idle_s):
+                    await self._wake.wait()
 
     async def step(self) -> bool:
         """Do all that is due now. Returns whether any command is under way."""

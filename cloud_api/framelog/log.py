@@ -1,11 +1,14 @@
 """What a frame log is, whatever holds it. Every adapter passes tests/integration/frame_log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from cloud_api.framelog.coverage import Coverage, StreamKey
 from contracts.frame import FrameHeader
+
+Place = tuple[StreamKey, int]
+"""A frame's name: lane of an epoch of a gateway, and seq in it."""
 
 
 class IncomingFrame(NamedTuple):
@@ -55,14 +58,14 @@ class FrameLog(Protocol):
     async def read(self, after: int, limit: int) -> list[LoggedFrame]:
         """Frames with a position greater than ``after``, in order."""
 
-    async def find(self, key: StreamKey, seq: int) -> bytes | None:
-        """One frame's bytes by its name."""
+    async def find(self, places: Collection[Place]) -> dict[Place, bytes]:
+        """The bytes of those of these frames that are there."""
 
     async def wait(self, after: int) -> None:
         """Return when there is a frame with a position greater than ``after``."""
 
-    async def coverage(self, key: StreamKey) -> Coverage:
-        """What the log holds of one lane of one epoch."""
+    async def coverage(self, keys: Collection[StreamKey]) -> dict[StreamKey, Coverage]:
+        """What the log holds of each of these lanes, maybe nothing."""
 
     async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
         """What the log holds of a gateway: every epoch and lane."""

@@ -8,22 +8,21 @@ goes on in all processes at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 from asyncpg.pool import PoolConnectionProxy as Connection
 
 from cloud_api.database import PostgresDatabase
 from cloud_api.framelog.coverage import Coverage, CoverageChanges, Range, StreamKey
-from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome
+from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome, Place
 from device_registry import DatabaseUnavailable
 
 APPEND_LOCK = 0x4C4E4C03
 CHANNEL = "linli_frames"
 LOOK_S = 1.0
 """A notification wakes who waits for frames; one that is lost costs no more than this."""
-
-Place = tuple[StreamKey, int]
 
 _INSERT = """
 INSERT INTO frames (gateway, epoch, lane, seq, received_ms, payload)
@@ -40,6 +39,10 @@ INSERT INTO conflicts (gateway, epoch, lane, seq, received_ms, payload)
 SELECT $1::text, $2::text, $3::text, $4::bigint, $5::bigint, $6::bytea
 WHERE (SELECT count(*) FROM conflicts WHERE gateway = $1) < $7 AND NOT EXISTS
     (SELECT FROM conflicts WHERE gateway = $1 AND epoch = $2 AND lane = $3 AND seq = $4 AND payload = $6)
+"""
+_HELD = """
+SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS asked (gateway, epoch, lane) USING (gateway, epoch, lane)
 """
 _NEXT_TO = """
 SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
@@ -87,8 +90,7 @@ class PostgresFrameLog:
         asked = {(_key(frame), frame.header.seq) for frame in frames} - stored
         there: dict[Place, bytes] = {}
         if asked:
-            places = zip(*((*key, seq) for key, seq in asked), strict=True)
-            there = {(StreamKey(*row[:3]), row[3]): row[4] for row in await db.fetch(_KNOWN, *places)}
+            there = _payloads(await db.fetch(_KNOWN, *_columns(asked)))
         outcomes = []
         for frame in frames:
             place = _key(frame), frame.header.seq
@@ -129,12 +131,9 @@ class PostgresFrameLog:
         )  # fmt: skip
         return [LoggedFrame(*row) for row in rows]
 
-    async def find(self, key: StreamKey, seq: int) -> bytes | None:
+    async def find(self, places: Collection[Place]) -> dict[Place, bytes]:
         """See ``FrameLog.find``."""
-        rows = await self._database.fetch(
-            "SELECT payload FROM frames WHERE gateway = $1 AND epoch = $2 AND lane = $3 AND seq = $4", *key, seq
-        )
-        return rows[0][0] if rows else None
+        return _payloads(await self._database.fetch(_KNOWN, *_columns(places))) if places else {}
 
     async def wait(self, after: int) -> None:
         """See ``FrameLog.wait``."""
@@ -168,14 +167,12 @@ class PostgresFrameLog:
         ((position,),) = await self._database.fetch("SELECT coalesce(max(position), 0) FROM frames")
         return int(position)
 
-    async def coverage(self, key: StreamKey) -> Coverage:
+    async def coverage(self, keys: Collection[StreamKey]) -> dict[StreamKey, Coverage]:
         """See ``FrameLog.coverage``."""
-        rows = await self._database.fetch(
-            "SELECT first_seq, last_seq, samples, samples_before FROM coverage "
-            "WHERE gateway = $1 AND epoch = $2 AND lane = $3",
-            *key,
-        )
-        return Coverage(Range(*row) for row in rows)
+        ranges: dict[StreamKey, list[Range]] = {key: [] for key in keys}
+        for row in await self._database.fetch(_HELD, *zip(*ranges, strict=True)) if ranges else ():
+            ranges[StreamKey(*row[:3])].append(Range(*row[3:]))
+        return {key: Coverage(each) for key, each in ranges.items()}
 
     async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
         """See ``FrameLog.streams``."""
@@ -206,6 +203,14 @@ class PostgresFrameLog:
             self._listener.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listener
+
+
+def _columns(places: Collection[Place]) -> Iterator[tuple[object, ...]]:
+    return zip(*((*key, seq) for key, seq in places), strict=True)
+
+
+def _payloads(rows: Sequence[Sequence[Any]]) -> dict[Place, bytes]:
+    return {(StreamKey(*row[:3]), row[3]): row[4] for row in rows}
 
 
 def _key(frame: IncomingFrame) -> StreamKey:

@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from cloud_api.framelog.coverage import Coverage, CoverageChanges, Range, StreamKey
-from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome
+from cloud_api.framelog.log import CONFLICTS_KEPT, Conflict, IncomingFrame, LoggedFrame, Outcome, Place
 from cloud_api.sqlite_thread import SqliteThread
 
+_PAYLOAD = "SELECT payload FROM frames WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?"
 _CONFLICT = """
 INSERT INTO conflicts (gateway, epoch, lane, seq, received_ms, payload) SELECT ?1, ?2, ?3, ?4, ?5, ?6
 WHERE (SELECT count(*) FROM conflicts WHERE gateway = ?1) < ?7 AND NOT EXISTS
@@ -61,9 +62,7 @@ class SqliteFrameLog:
         return outcomes
 
     def _same_key(self, db: sqlite3.Connection, key: StreamKey, seq: int, payload: bytes, received_ms: int) -> Outcome:
-        (known,) = db.execute(
-            "SELECT payload FROM frames WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?", (*key, seq)
-        ).fetchone()
+        (known,) = db.execute(_PAYLOAD, (*key, seq)).fetchone()
         if known == payload:
             return Outcome.DUPLICATE
         db.execute(_CONFLICT, (*key, seq, received_ms, payload, CONFLICTS_KEPT))
@@ -93,14 +92,14 @@ class SqliteFrameLog:
             ]
         )
 
-    async def find(self, key: StreamKey, seq: int) -> bytes | None:
+    async def find(self, places: Collection[Place]) -> dict[Place, bytes]:
         """See ``FrameLog.find``."""
-        row = await self._file.read(
-            lambda db: db.execute(
-                "SELECT payload FROM frames WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?", (*key, seq)
-            ).fetchone()
-        )
-        return row[0] if row else None
+
+        def find(db: sqlite3.Connection) -> dict[Place, bytes]:
+            rows = {place: db.execute(_PAYLOAD, (*place[0], place[1])).fetchone() for place in places}
+            return {place: row[0] for place, row in rows.items() if row}
+
+        return await self._file.read(find)
 
     async def wait(self, after: int) -> None:
         """See ``FrameLog.wait``."""
@@ -116,9 +115,9 @@ class SqliteFrameLog:
             )
         return self._position
 
-    async def coverage(self, key: StreamKey) -> Coverage:
+    async def coverage(self, keys: Collection[StreamKey]) -> dict[StreamKey, Coverage]:
         """See ``FrameLog.coverage``."""
-        return await self._file.read(lambda db: Coverage(self._held(db, key).ranges))
+        return await self._file.read(lambda db: {key: Coverage(self._held(db, key).ranges) for key in keys})
 
     async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
         """See ``FrameLog.streams``."""

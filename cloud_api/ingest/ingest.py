@@ -13,7 +13,7 @@ import aiomqtt
 import msgspec
 
 from cloud_api.framelog import FrameLog, IncomingFrame, Outcome
-from cloud_api.framelog.coverage import StreamKey
+from cloud_api.framelog.coverage import Coverage, StreamKey
 from cloud_api.ingest.fair_queue import Arrival, FairQueue
 from cloud_api.ingest.presence import GatewayPresence
 from cloud_api.ingest.session import BrokerAddress, BrokerSession
@@ -157,7 +157,8 @@ class Ingest:
             self._checkpoint("before_commit")
             await self._commit(frames, results)
             self._checkpoint("after_commit")
-        await self._acknowledge(results)
+        if results:
+            await self._acknowledge(results)
         if frames:
             self._checkpoint("after_ack")
         for gateway, _, payload in asking:
@@ -210,13 +211,14 @@ class Ingest:
                 log.debug("frame logged", extra={"frame": frame_name(*frame.header[:4]), "outcome": outcome.value})
 
     async def _acknowledge(self, results: Results) -> None:
-        await asyncio.gather(*[self._ack(key, *results[key]) for key in sorted(results)])
+        coverage = await self._framelog.coverage(results)
+        await asyncio.gather(*[self._ack(key, coverage[key], *results[key]) for key in sorted(results)])
 
-    async def _ack(self, key: StreamKey, taken: list[int], conflicts: list[int]) -> None:
+    async def _ack(self, key: StreamKey, coverage: Coverage, taken: list[int], conflicts: list[int]) -> None:
         ack = FrameAck(
             epoch=key.epoch,
             lane=cast(Lane, key.lane),
-            ranges=(await self._framelog.coverage(key)).ack_ranges(),
+            ranges=coverage.ack_ranges(),
             rejected=self._rejected.get(key, []),
             conflicts=conflicts,
             taken=taken if len(taken) <= TAKEN_MAX else [],

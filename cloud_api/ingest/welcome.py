@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
+from itertools import islice
 from typing import cast
 
 import msgspec
@@ -14,13 +15,16 @@ from cloud_api.ledger import LedgerBook
 from contracts import topics
 from contracts.ledger import Drop
 from contracts.messages import GatewayState, HeldLane, Lane, Welcome
+from device_registry import ValueRefused
 
 log = logging.getLogger(__name__)
 
 WANTED_MAX = 64
 """Ranges asked for at once; the rest with the next answer."""
+ANSWERED_MAX = 50
+"""Gateways answered at once: the newest frame of each of their lanes is in memory meanwhile."""
 UNANSWERED_S = 0.2
-"""A pause after an answer that could not be given."""
+"""A pause after answers that could not be given."""
 
 
 def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], wanted_below: int) -> HeldLane:
@@ -48,28 +52,33 @@ def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], wanted_
     )
 
 
-async def welcome_for(
-    gateway: str, state: GatewayState, framelog: FrameLog, book: LedgerBook, now_ms: int, fenced: bool
-) -> Welcome:
-    """The answer to this state of this gateway."""
-    drops = await book.drops(gateway)
-    # Declared drops travel in the urgent lane: while some of it is on its way, what is missing may be declared already.
-    settled = all(lane.oldest_unacked_seq > lane.last_seq for lane in state.lanes if lane.lane == "urgent")
-    lanes = []
-    for lane in state.lanes:
-        key = StreamKey(gateway, lane.epoch, lane.lane)
-        coverage = await framelog.coverage(key)
-        wanted_below = lane.oldest_unacked_seq if settled or lane.lane == "urgent" else 0
-        held = held_lane(key, coverage, drops.get(key, []), wanted_below)
-        if held.last_seq and (frame := await framelog.find(key, held.last_seq)) is not None:
-            held.last_digest = blake2b(frame, digest_size=16).digest()
-        lanes.append(held)
-    return Welcome(session=state.session, at_ms=now_ms, to_ms=state.at_ms, lanes=lanes, fenced=fenced)
+async def held_lanes(
+    asking: Mapping[str, GatewayState], framelog: FrameLog, book: LedgerBook
+) -> dict[str, list[HeldLane]]:
+    """What is held of each of these gateways, in three queries for all of them."""
+    drops = await book.drops(*asking)
+    keys = {StreamKey(gateway, lane.epoch, lane.lane) for gateway, state in asking.items() for lane in state.lanes}
+    coverage = await framelog.coverage(keys)
+    newest = [(key, held.ranges[-1].last_seq) for key, held in coverage.items() if held.ranges]
+    frames = await framelog.find(newest)
+    answers: dict[str, list[HeldLane]] = {}
+    for gateway, state in asking.items():
+        # Declared drops travel in the urgent lane: while some of it is on its way, what is missing may be declared.
+        settled = all(lane.oldest_unacked_seq > lane.last_seq for lane in state.lanes if lane.lane == "urgent")
+        lanes = answers[gateway] = []
+        for lane in state.lanes:
+            key = StreamKey(gateway, lane.epoch, lane.lane)
+            wanted_below = lane.oldest_unacked_seq if settled or lane.lane == "urgent" else 0
+            held = held_lane(key, coverage[key], drops.get(key, []), wanted_below)
+            if (frame := frames.get((key, held.last_seq))) is not None:
+                held.last_digest = blake2b(frame, digest_size=16).digest()
+            lanes.append(held)
+    return answers
 
 
 class Welcomes:
-    """Answers those who ask, one after another, beside the commits: when all come back at once, what they say is not
-    held up by what they ask. Of each gateway only the newest question waits.
+    """Answers those who ask, some at a time, beside the commits: when all come back at once, what they say is not held up
+    by what they ask. Of each gateway only the newest question waits.
 
     fenced   (gateway, instance) -> must it wait because another instance of it is alive?
     publish  (topic, payload) to the gateway
@@ -106,18 +115,32 @@ class Welcomes:
         while True:
             self._some.clear()
             while self._asking:
-                gateway = next(iter(self._asking))
-                state = self._asking.pop(gateway)
+                some = {gateway: self._asking.pop(gateway) for gateway in [*islice(self._asking, ANSWERED_MAX)]}
                 try:
-                    await self._answer(gateway, state)
-                except Exception as error:  # noqa: BLE001  whatever the database says: it is not answered, and asks again
-                    log.error("a gateway can't be answered", extra={"gateway": gateway, "error": str(error)})
+                    await self._answer(some)
+                except ValueRefused:  # of one of them, and the others are not to wait for it
+                    for gateway, state in some.items():
+                        await self._answer_one(gateway, state)
+                except Exception as error:  # noqa: BLE001  whatever the database says: they are not answered, and ask again
+                    log.error("gateways can't be answered", extra={"gateways": len(some), "error": str(error)})
                     await asyncio.sleep(UNANSWERED_S)
             await self._some.wait()
 
-    async def _answer(self, gateway: str, state: GatewayState) -> None:
+    async def _answer_one(self, gateway: str, state: GatewayState) -> None:
+        try:
+            await self._answer({gateway: state})
+        except Exception as error:  # noqa: BLE001  as above
+            log.error("a gateway can't be answered", extra={"gateway": gateway, "error": str(error)})
+
+    async def _answer(self, asking: Mapping[str, GatewayState]) -> None:
+        held = await held_lanes(asking, self._framelog, self._book)
+        await asyncio.gather(*[self._tell(gateway, state, held[gateway]) for gateway, state in asking.items()])
+
+    async def _tell(self, gateway: str, state: GatewayState, lanes: list[HeldLane]) -> None:
         fenced = self._fenced(gateway, state.instance)
-        answer = await welcome_for(gateway, state, self._framelog, self._book, self._clock(), fenced)
-        if wanted := [lane for lane in answer.lanes if lane.wanted]:
+        if wanted := [lane for lane in lanes if lane.wanted]:
             log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
+        answer = Welcome(
+            session=state.session, at_ms=self._clock(), to_ms=state.at_ms, lanes=lanes, fenced=fenced
+        )  # fmt: skip
         await self._publish(topics.welcome(gateway), msgspec.msgpack.encode(answer))

@@ -64,13 +64,14 @@ class LedgerBook:
             Statement("INSERT INTO drops VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING", row)
         )
 
-    async def drops(self, gateway: str) -> dict[StreamKey, list[Drop]]:
-        """Every declared drop of a gateway, by lane."""
+    async def drops(self, *gateways: str) -> dict[StreamKey, list[Drop]]:
+        """Every declared drop of these gateways, by lane."""
         found: dict[StreamKey, list[Drop]] = {}
-        for epoch, lane, *drop in await self._database.fetch(
-            "SELECT epoch, lane, first_seq, last_seq, samples, reason FROM drops WHERE gateway = $1 "
-            "ORDER BY epoch, lane, first_seq",
-            gateway,
+        places = ", ".join(f"${number}" for number in range(1, len(gateways) + 1))
+        for gateway, epoch, lane, *drop in await self._database.fetch(
+            "SELECT gateway, epoch, lane, first_seq, last_seq, samples, reason FROM drops "
+            f"WHERE gateway IN ({places}) ORDER BY gateway, epoch, lane, first_seq",
+            *gateways,
         ):
             found.setdefault(StreamKey(gateway, epoch, lane), []).append(Drop(*drop))
         return found

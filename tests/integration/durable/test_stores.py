@@ -52,6 +52,7 @@ def test_drops(open_again: Open) -> None:
     async def read(durable: Durable) -> None:
         key = StreamKey("gw-1", EPOCH, "bulk")
         assert await durable.ledger.drops("gw-1") == {key: [Drop(1, 2, 10, "age_cap"), Drop(5, 9, 10, "size_cap")]}
+        assert len(await durable.ledger.drops("gw-1", "gw-2", "gw-3")) == 2
         (drops,) = (await durable.ledger.drops("gw-2")).values()
         assert [(drop.first_seq, drop.last_seq, drop.reason) for drop in drops] == [(7, 7, "quarantined")]
 

@@ -90,15 +90,15 @@ def test_coverage_merges_and_survives(open_log: Open) -> None:
         async with open_log() as log:
             for seq in (5, 1, 2, 9, 3, 4):
                 await log.append([one(seq)])
-            assert (await log.coverage(KEY)).ack_ranges() == [(1, 5), (9, 9)]
+            assert (await log.coverage([KEY]))[KEY].ack_ranges() == [(1, 5), (9, 9)]
         async with open_log() as log:
-            coverage = await log.coverage(KEY)
+            coverage = (await log.coverage([KEY]))[KEY]
             assert coverage.ack_ranges() == [(1, 5), (9, 9)]
             assert [(held.samples, held.samples_before) for held in coverage.ranges] == [(5, 0), (1, 8)]
             assert [key for key, _ in await log.streams("gw-1")] == [KEY]
             assert await log.streams("gw-2") == []
             await log.append([one(seq) for seq in (6, 7, 8)])
-            assert (await log.coverage(KEY)).ack_ranges() == [(1, 9)]
+            assert (await log.coverage([KEY]))[KEY].ack_ranges() == [(1, 9)]
 
     asyncio.run(scenario())
 
@@ -133,7 +133,7 @@ def test_ranges_of_an_acknowledgement_are_bounded(open_log: Open) -> None:
     async def scenario() -> None:
         async with open_log() as log:
             await log.append([one(seq) for seq in range(1, 401, 2)])
-            ranges = (await log.coverage(KEY)).ack_ranges()
+            ranges = (await log.coverage([KEY]))[KEY].ack_ranges()
             assert len(ranges) == 64
             assert ranges[0] == (1, 1)
             assert ranges[-1] == (399, 399)

@@ -53,7 +53,7 @@ def test_many_append_at_once_and_a_reader_misses_nothing(postgres: Postgres) -> 
                 found = await reading_all
             assert sum(stored) == FRAMES
             assert sorted(each.payload for each in found) == sorted(one(seq).payload for seq in range(1, FRAMES + 1))
-            coverage = await logs[0].coverage(StreamKey("gw-1", EPOCH, "bulk"))
+            (coverage,) = (await logs[0].coverage([StreamKey("gw-1", EPOCH, "bulk")])).values()
             assert coverage.ack_ranges() == [(1, FRAMES)]
             assert [(held.samples, held.samples_before) for held in coverage.ranges] == [(FRAMES, 0)]
 
