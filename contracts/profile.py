@@ -29,8 +29,8 @@ class Identity(Part, kw_only=True):
 class Header(Part, kw_only=True):
     """Which model this profile is for. kind "any": the message itself says it, under the path ``kind_from``."""
 
-    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_.-]*$")]
-    version: Annotated[int, msgspec.Meta(ge=1)]
+    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_.-]*$", max_length=120)]
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
     kind: Kind
     kind_from: str = ""
     en: str

@@ -68,7 +68,8 @@ async def discovered(gateway_id: str, found: Discovered) -> None:
         row.first_ms, row.at_ms = found.first_ms, found.at_ms
         await row.save()
         if is_new:
-            kept = Discovery.filter(gateway_id=gateway_id).order_by("-at_ms", "-id")
+            # What was decided stays decided: each has a bound of its own.
+            kept = Discovery.filter(gateway_id=gateway_id, status=row.status).order_by("-at_ms", "-id")
             old = await kept.offset(KEPT_MAX).limit(KEPT_MAX).values_list("id", flat=True)
             if old:
                 await Discovery.filter(id__in=old).delete()

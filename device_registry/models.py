@@ -57,7 +57,7 @@ class Gateway(Named):
     reported_version = fields.BigIntField(default=0)
     reported_reason = fields.CharField(max_length=200, default="")
     reported_ms = fields.BigIntField(default=0)
-    refused: Any = fields.JSONField(default=dict)  # profile id -> why it was not taken
+    refused: Any = fields.JSONField(default=dict, db_default={})  # profile id -> why it was not taken
 
     class Meta:
         table = "gateway"
@@ -111,8 +111,8 @@ class Device(Named):
     first_seen_ms = fields.BigIntField()
     seen_ms = fields.BigIntField()
     adopted_ms = fields.BigIntField(null=True)
-    place_id = fields.CharField(max_length=20, default="")
-    topics: Any = fields.JSONField(default=list)  # list[str]
+    place_id = fields.CharField(max_length=20, default="", db_default="")
+    topics: Any = fields.JSONField(default=list, db_default=[])  # list[str]
 
     class Meta:
         table = "device"
@@ -126,7 +126,7 @@ class Desired(Model):
     gateway_id = fields.CharField(max_length=63, primary_key=True)
     version = fields.BigIntField()
     devices: Any = fields.JSONField(default=list)  # list of {device, profile, parameters, topics}
-    profiles: Any = fields.JSONField(default=dict)  # profile id -> version, of those that travel
+    profiles: Any = fields.JSONField(default=dict, db_default={})  # profile id -> version, of those that travel
     charging: Any = fields.JSONField(null=True)  # contracts.messages.DesiredCharging
     changed_ms = fields.BigIntField()
 

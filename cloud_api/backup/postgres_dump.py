@@ -140,4 +140,5 @@ async def _run(server: Server, program: str, *options: str) -> None:
         await process.wait()
         raise
     if process.returncode:
-        raise BackupError(f"{program} failed: {said.decode(errors='replace').strip().splitlines()[0]}")
+        first_line = next(iter(said.decode(errors="replace").strip().splitlines()), f"ended with {process.returncode}")
+        raise BackupError(f"{program} failed: {first_line}")

@@ -42,7 +42,7 @@ def stage(backup: Path, data_dir: Path, names: Sequence[str], shown: Shown) -> N
     fresh = data_dir / UNFINISHED
     if fresh.exists():
         shutil.rmtree(fresh)
-    fresh.mkdir()
+    fresh.mkdir(mode=0o700)
     settle(data_dir)
     for number, name in enumerate(names, 1):
         copy_file(backup / name, fresh / name)

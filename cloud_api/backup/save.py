@@ -69,7 +69,7 @@ def fresh_folder(target: Path) -> Generator[Path]:
     fresh = target.with_name(f"{target.name}.unfinished")
     if fresh.exists():
         raise BackupError(f"{fresh} is there: another backup is being made, or was cut off; remove it then")
-    fresh.mkdir(parents=True)
+    fresh.mkdir(parents=True, mode=0o700)
     try:
         yield fresh
     except BaseException:

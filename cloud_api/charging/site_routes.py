@@ -35,6 +35,11 @@ async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: Part
     for token in body.tokens:
         if token.id_tag is None and token.name not in tags:
             raise Problem("body_invalid", f"the token {token.name!r} is new: it needs an id_tag")
+    for point in body.charge_points:
+        if point.password is None and point.charge_point not in hashes:
+            raise Problem(
+                "body_invalid", f'the charge point {point.charge_point!r} is new: it needs a password, or "" for none'
+            )
     charging = DesiredCharging(
         fuse_a=body.fuse_a,
         fail_safe_a=body.fail_safe_a,

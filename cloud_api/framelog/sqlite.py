@@ -117,7 +117,15 @@ class SqliteFrameLog:
 
     async def coverage(self, keys: Collection[StreamKey]) -> dict[StreamKey, Coverage]:
         """See ``FrameLog.coverage``."""
-        return await self._file.read(lambda db: {key: Coverage(self._held(db, key).ranges) for key in keys})
+
+        def find(db: sqlite3.Connection) -> dict[StreamKey, Coverage]:
+            found = {key: Coverage(self._held(db, key).ranges) for key in keys}
+            for key, held in found.items():
+                if not held.ranges:
+                    del self._coverage[key]  # gateways may ask for epochs that never were
+            return found
+
+        return await self._file.read(find)
 
     async def streams(self, gateway: str) -> list[tuple[StreamKey, Coverage]]:
         """See ``FrameLog.streams``."""

@@ -56,7 +56,6 @@ class Provisioned:
     gateway_id: str
     certificate: str
     ends_ms: int
-    is_new: bool
 
 
 async def create_claim(
@@ -143,7 +142,7 @@ async def _provision(
     if state is ClaimState.USED:
         first = await CertificateRow.get(claim_id=row.id)
         if first.public_key == key_digest(key) and first.revoked_ms is None and now_ms < first.ends_ms:
-            return Provisioned(row.gateway_id, first.pem, first.ends_ms, False)
+            return Provisioned(row.gateway_id, first.pem, first.ends_ms)
         raise ClaimRefused("claim_used", "the claim has been used by another gateway or key", row.gateway_id)
     if state is not ClaimState.OPEN:
         raise ClaimRefused(f"claim_{state.value}", f"the claim is {state.value}; ask for a new one", row.gateway_id)
@@ -157,7 +156,7 @@ async def _provision(
         .exclude(serial=kept.serial)
         .update(revoked_ms=now_ms, reason="replaced_by_claim")
     )
-    return Provisioned(row.gateway_id, kept.pem, kept.ends_ms, True)
+    return Provisioned(row.gateway_id, kept.pem, kept.ends_ms)
 
 
 async def _keep(

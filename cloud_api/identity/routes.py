@@ -7,6 +7,7 @@ import segno
 from cryptography import x509
 from fastapi import APIRouter, Path, Request
 
+import device_registry as registry
 from cloud_api.identity import claims, schema
 from cloud_api.identity.certificates import certificates, revoke_certificates
 from cloud_api.identity.claims import ClaimRefused, claim_state
@@ -130,6 +131,7 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
 @router.get("/gateways/{gateway_id}/certificates", summary="A gateway's certificates", responses=responses("not_found"))
 async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit = 100) -> schema.CertificatePage:
     """Newest first."""
+    await registry.gateway(gateway_id)
     found = await certificates(gateway_id, _place(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.issued_ms, row.serial))
     return schema.CertificatePage(items=[_certificate(row) for row in rows], next_cursor=following)
@@ -138,7 +140,7 @@ async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit =
 @router.post(
     "/gateways/{gateway_id}/revoke",
     summary="Shut a gateway out",
-    responses=responses("not_found", "no_authority", "body_invalid"),
+    responses=responses("not_found", "no_authority", "conflict", "body_invalid"),
 )
 async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep) -> schema.Revoked:
     """All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again."""

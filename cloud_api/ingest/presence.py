@@ -88,8 +88,9 @@ class GatewayPresence:
         self._states[gateway] = state
         self._heard_ms[gateway] = now_ms
         self._left_ms.pop(gateway, None)
-        if state.instance and state.instance[:INSTANCE_MAX] != self._instances.get(gateway):
-            self._instances[gateway] = self._unkept[gateway] = state.instance[:INSTANCE_MAX]
+        instance = _storable(state.instance)
+        if instance and instance != self._instances.get(gateway):
+            self._instances[gateway] = self._unkept[gateway] = instance
         if not was_online:
             self._changed(gateway, True, now_ms)
 
@@ -103,7 +104,7 @@ class GatewayPresence:
     def is_fenced(self, gateway: str, instance: str) -> bool:
         """Another instance is this gateway's and was there within FENCE_MS, or left within FENCE_LEFT_MS: this one waits."""
         its = self._instances.get(gateway)
-        if not its or not instance or its == instance[:INSTANCE_MAX]:
+        if not its or not instance or its == _storable(instance):
             return False
         if gateway in self._left_ms:
             return self._clock() - self._left_ms[gateway] < FENCE_LEFT_MS
@@ -138,7 +139,7 @@ class GatewayPresence:
                 self._unkept = {}
                 try:
                     await keep(changed, self._clock())
-                except OSError as error:  # tried again: until then a restart would know the one before
+                except (OSError, ValueError) as error:  # tried again: until then a restart would know the one before
                     log.error("instances can't be kept", extra={"error": str(error)})
                     self._unkept = changed | self._unkept
 
@@ -175,3 +176,8 @@ class GatewayPresence:
     def count_online(self) -> int:
         """How many are there."""
         return sum(self.online(gateway) for gateway in self._states)
+
+
+def _storable(instance: str) -> str:
+    """What a gateway calls its instance, as any database takes it: gateways are not trusted."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in instance[:INSTANCE_MAX])

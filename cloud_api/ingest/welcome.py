@@ -19,6 +19,8 @@ from device_registry import ValueRefused
 
 log = logging.getLogger(__name__)
 
+LANES_MAX = 64
+"""Lanes of living and ended epochs that a gateway may ask for at once."""
 WANTED_MAX = 64
 """Ranges asked for at once; the rest with the next answer."""
 ANSWERED_MAX = 50
@@ -55,18 +57,19 @@ def held_lane(key: StreamKey, coverage: Coverage, drops: Sequence[Drop], wanted_
 async def held_lanes(
     asking: Mapping[str, GatewayState], framelog: FrameLog, book: LedgerBook
 ) -> dict[str, list[HeldLane]]:
-    """What is held of each of these gateways, in three queries for all of them."""
+    """What is held of each of these gateways, in three queries for all of them; of LANES_MAX lanes of each."""
+    asked = {gateway: state.lanes[:LANES_MAX] for gateway, state in asking.items()}
     drops = await book.drops(*asking)
-    keys = {StreamKey(gateway, lane.epoch, lane.lane) for gateway, state in asking.items() for lane in state.lanes}
+    keys = {StreamKey(gateway, lane.epoch, lane.lane) for gateway, lanes in asked.items() for lane in lanes}
     coverage = await framelog.coverage(keys)
     newest = [(key, held.ranges[-1].last_seq) for key, held in coverage.items() if held.ranges]
     frames = await framelog.find(newest)
     answers: dict[str, list[HeldLane]] = {}
-    for gateway, state in asking.items():
+    for gateway, its in asked.items():
         # Declared drops travel in the urgent lane: while some of it is on its way, what is missing may be declared.
-        settled = all(lane.oldest_unacked_seq > lane.last_seq for lane in state.lanes if lane.lane == "urgent")
+        settled = all(lane.oldest_unacked_seq > lane.last_seq for lane in its if lane.lane == "urgent")
         lanes = answers[gateway] = []
-        for lane in state.lanes:
+        for lane in its:
             key = StreamKey(gateway, lane.epoch, lane.lane)
             wanted_below = lane.oldest_unacked_seq if settled or lane.lane == "urgent" else 0
             held = held_lane(key, coverage[key], drops.get(key, []), wanted_below)

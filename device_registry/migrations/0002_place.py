@@ -10,5 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [("registry", "0001_initial")]
 
     operations = [
-        ops.AddField(model_name="Device", name="place_id", field=fields.CharField(max_length=20, default="")),
+        ops.AddField(
+            model_name="Device", name="place_id", field=fields.CharField(max_length=20, default="", db_default="")
+        ),
     ]

@@ -56,6 +56,6 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        ops.AddField(model_name="Desired", name="profiles", field=_JSON(default=dict)),
-        ops.AddField(model_name="Gateway", name="refused", field=_JSON(default=dict)),
+        ops.AddField(model_name="Desired", name="profiles", field=_JSON(default=dict, db_default={})),
+        ops.AddField(model_name="Gateway", name="refused", field=_JSON(default=dict, db_default={})),
     ]

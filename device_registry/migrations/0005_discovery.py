@@ -39,5 +39,5 @@ class Migration(migrations.Migration):
             },
             bases=["Model"],
         ),
-        ops.AddField(model_name="Device", name="topics", field=_JSON(default=list)),
+        ops.AddField(model_name="Device", name="topics", field=_JSON(default=list, db_default=[])),
     ]

@@ -54,6 +54,10 @@ def faults_of(document: bytes) -> list[Fault]:
     """What is wrong, in the document's order; FAULTS_MAX at most, empty when the profile may be used."""
     try:
         text = document.decode()
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            return [
+                Fault(1, "", "aliases (*name) are not part of the language: a few of them can mean millions of parts")
+            ]
         node = yaml.compose(text, yaml.SafeLoader)
         content = yaml.safe_load(text)
     except UnicodeDecodeError as error:

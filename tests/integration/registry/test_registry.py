@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 import device_registry as registry
 from cloud_api.records import APPS
@@ -62,6 +63,41 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
         assert await registry.migrate(database, APPS) == []
 
     asyncio.run(run())
+
+
+def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date(database: Where) -> None:
+    """A new column of a table that has rows needs a value for them."""
+
+    async def first_release() -> None:
+        config = registry.config(database)
+        async with TortoiseContext() as context:
+            await context.init(config=config, use_tz=False)
+            executor = MigrationExecutor(context.db(), config["apps"])
+            await executor.migrate([MigrationTarget("registry", "0001_initial")])
+            name = "'柳园', 'Willow'"
+            for statement in (
+                f"INSERT INTO community (name_zh, name_en, id, created_ms) VALUES ({name}, 'willow', 1)",
+                f"INSERT INTO facility (name_zh, name_en, id, community_id, kind, created_ms) "
+                f"VALUES ({name}, 'willow-parking', 'willow', 'parking', 1)",
+                f"INSERT INTO gateway (name_zh, name_en, id, community_id, created_ms, reported_version, reported_reason, "
+                f"reported_ms) VALUES ({name}, 'gw-willow-1', 'willow', 1, 0, '', 0)",
+                "INSERT INTO desired (gateway_id, version, devices, changed_ms) VALUES ('gw-willow-1', 3, '[]', 1)",
+                f"INSERT INTO device (name_zh, name_en, id, community_id, facility_id, gateway_id, external_id, kind, profile, "
+                f"profile_version, verbs, parameters, status, named_by, first_seen_ms, seen_ms) VALUES ({name}, 'dev-1', "
+                f"'willow', 'willow-parking', 'gw-willow-1', 'a-07', 'parking', 'nwave/nps', 1, '[]', '{{}}', 'adopted', "
+                f"'source', 1, 1)",
+            ):
+                await context.db().execute_script(statement)
+
+    asyncio.run(first_release())
+
+    async def work() -> None:
+        gateway, device = await registry.gateway("gw-willow-1"), await registry.device("dev-1")
+        assert (gateway.refused, device.place_id, device.topics) == ({}, "", [])
+        ((_, document),) = await registry.desired_states({}, unsigned)
+        assert (document.version, document.profiles, document.charging) == (3, [], None)
+
+    with_registry(database, work)
 
 
 def test_the_migrations_make_what_the_models_say(database: Where) -> None:
