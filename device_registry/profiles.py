@@ -9,6 +9,7 @@ from device_registry.errors import Conflict, NotFound
 from device_registry.models import Desired, Device, Discovery, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
 
+TOPIC_LENGTH_MAX = 256
 PUSHED_BYTES_MAX = 524_288
 """Documents of one gateway's desired state together: it is one MQTT message."""
 RECOVERIES_MAX = 10_000
@@ -100,7 +101,9 @@ async def recovered(gateway_id: str, word: Recovered) -> None:
 
 async def recoveries(gateway_ids: Iterable[str], topics: Iterable[str]) -> Mapping[tuple[str, str], Recovery]:
     """(gateway, topic) -> the last recovery of it."""
-    rows = await Recovery.filter(gateway_id__in=list(set(gateway_ids)), topic__in=list(set(topics)))
+    # What gateways call a topic may be longer than any that was recovered, or be no text for a database at all.
+    possible = [topic for topic in set(topics) if len(topic) <= TOPIC_LENGTH_MAX and topic.isprintable()]
+    rows = await Recovery.filter(gateway_id__in=list(set(gateway_ids)), topic__in=possible)
     return {(row.gateway_id, row.topic): row for row in rows}
 
 

@@ -198,16 +198,17 @@ class Intake:
         )
 
     def refuse(self, topic: str, payload: bytes, reason: str, detail: str) -> None:
-        """Quarantine what did not come through the local broker."""
+        """Quarantine what did not come through the local broker. It is told of and not kept: it was refused for good."""
         publish = Publish(topic, payload, 0, False, False, 0)
-        self._refuse(publish, Undecodable(reason, detail), self._now_ms(), self._writer.pending)
+        self._refuse(publish, Undecodable(reason, detail), self._now_ms(), self._writer.pending, keep=False)
         self._writer.wake()
 
-    def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch) -> None:
+    def _refuse(self, publish: Publish, error: Undecodable, now_ms: int, batch: Batch, keep: bool = True) -> None:
         """Quarantine: the first of a kind at once, what follows within a minute as a count with the next one."""
         self.refusals[error.reason] = self.refusals.get(error.reason, 0) + 1
         topic = publish.topic[:256]
-        if error.reason != "quota_exceeded" and len(publish.payload) <= RAW_BYTES_MAX and topic == publish.topic:
+        keep = keep and error.reason != "quota_exceeded"
+        if keep and len(publish.payload) <= RAW_BYTES_MAX and topic == publish.topic:
             batch.raw.append(RawMessage(topic, publish.payload, error.reason, now_ms))
         key = (topic, error.reason)
         if key not in self._folds and len(self._folds) >= FOLDS_MAX:

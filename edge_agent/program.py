@@ -309,8 +309,8 @@ class Agent:
             self._keep_clock()
             self.standing.note_fill(self._monotonic_ms())
             try:
+                await self.writer.call(finish_salvage, self.outbox)  # first: it needs what was noted before
                 await self.writer.call(keep_hint, self.outbox)
-                await self.writer.call(finish_salvage, self.outbox)
             except sqlite3.Error as error:
                 log.error("notes beside the outbox can't be written", extra={"error": str(error)})
 

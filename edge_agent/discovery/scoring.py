@@ -1,5 +1,6 @@
 """How well a profile fits a message that came on a topic not its own. The rule is told in docs/discovery.md."""
 
+import logging
 from typing import Any, NamedTuple
 
 from contracts.messages import Proposal
@@ -9,6 +10,8 @@ from edge_agent.profiles import Decoded, ProfileSet, Undecodable
 from edge_agent.profiles.check import example_payload
 from edge_agent.profiles.envelopes import PAYLOAD_BYTES_MAX, Message
 from edge_agent.profiles.messages import CompiledMessage
+
+log = logging.getLogger(__name__)
 
 PROPOSALS_MAX = 3
 SCORE_MIN = 0.35
@@ -99,6 +102,9 @@ def _read(reader: CompiledMessage, message: Message, now_ms: int) -> tuple[tuple
         decoded = reader.decode(message, dict.fromkeys(reader.captures, guess), now_ms)
         opened = reader.open(message)
     except Undecodable:
+        return None
+    except Exception:  # a mistake of ours: payloads come here that no profile was made for
+        log.exception("a decoder failed on what it was tried on", extra={"profile": reader.id, "topic": message.topic})
         return None
     if not decoded:
         return None

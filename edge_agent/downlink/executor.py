@@ -199,6 +199,9 @@ class Executor:
             return "unknown", "local_broker_lost"
         except TimeoutError:
             return "failed", "no_answer"
+        except Exception as error:  # a mistake of ours: it costs this command and no other
+            log.exception("a command could not be carried out", extra={"command_id": command.command_id})
+            return "unknown", f"act_failed: {type(error).__name__}"
         finally:
             if waiting is not None:
                 self._waiting[command.device].remove(waiting)

@@ -71,6 +71,7 @@ class Limits:
         self._asking: dict[str, What] = {}
         self._rest_until_ms: dict[str, int] = {}
         self._full_until_ms: dict[str, int] = {}
+        self._leaving: dict[str, Charger] = {}  # taken out of the site, and not yet fallen back to nothing of ours
         self._wake = asyncio.Event()
         now_ms = steady_ms()
         self._kept = {
@@ -82,13 +83,17 @@ class Limits:
         """The site's charge points, or its fuse, may be others now."""
         now_ms = self._steady_ms()
         chargers = {}
+        for name in (self.chargers.keys() | self._kept.keys()) - self._site.points.keys():
+            # Its last limit may hold there until the lease is over: for so long it counts.
+            gone = self.chargers.get(name) or self._kept[name]
+            chargers[name] = self._leaving[name] = replace(gone, wanted_a=0).lost(now_ms)
+            self._known.pop(name, None)
         for name, point in self._site.points.items():
             known = (
                 self.chargers.get(name) or self._kept.get(name) or Charger(name, point.current_max_a, lost_ms=now_ms)
             )
             chargers[name] = replace(known, maximum_a=point.current_max_a)
-        for gone in self._kept.keys() - chargers.keys():
-            self._site.writer.pending.documents[CHARGERS + gone] = b""
+            self._leaving.pop(name, None)
         self.chargers, self._kept = chargers, dict(chargers)
         self.look()
 
@@ -120,8 +125,15 @@ class Limits:
     def _wanted(self) -> dict[str, tuple[What, float]]:
         """What charge points are to be asked now."""
         now_ms = self._steady_ms()
+        for name, left in list(self._leaving.items()):
+            if left.lost_ms is not None and now_ms >= left.lost_ms + self.fuse.fall_back_ms:
+                del self._leaving[name], self.chargers[name]
+                self._kept.pop(name, None)
+                self._site.writer.pending.documents[CHARGERS + name] = b""
+                self._site.writer.wake()
         for name, charger in self.chargers.items():
-            self._put(name, self._seen(name, charger, now_ms))
+            if name not in self._leaving:
+                self._put(name, self._seen(name, charger, now_ms))
         going_on = {one.transaction for one in self._site.book.open}
         self._full_until_ms = {name: until for name, until in self._full_until_ms.items() if name in going_on}
         fuse, chargers = self.fuse, list(self.chargers.values())

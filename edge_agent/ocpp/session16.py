@@ -57,7 +57,10 @@ class Session16(Session):
             case "start_charging":
                 return Request("RemoteStartTransaction", {**here, "idTag": self.token()})
             case "stop_charging":
-                return Request("RemoteStopTransaction", {"transactionId": int(self.open_at(connector).key)})
+                key = self.open_at(connector).key
+                if not key.isdecimal() or int(key) > NUMBER_MAX:
+                    raise Refusal("no_transaction")  # it was begun by another version of OCPP
+                return Request("RemoteStopTransaction", {"transactionId": int(key)})
             case "set_current_limit":
                 profile = limit_profile(connector, "TxDefaultProfile", args["current"])
                 return Request("SetChargingProfile", {**here, "csChargingProfiles": profile})

@@ -30,7 +30,7 @@ def check_call(action: str, payload: Any, version: str) -> None:
     try:
         validator.validate(payload)
     except ValidationError as error:
-        raise CallRefused(_code(str(error.validator), version), f"{error.json_path}: {error.message}") from error
+        raise CallRefused(_code(str(error.validator), version), f"{error.json_path}: {error.validator}") from error
 
 
 def malformed(version: str) -> str:

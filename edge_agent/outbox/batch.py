@@ -80,5 +80,5 @@ class Batch:
         """Nothing to commit and nothing to acknowledge."""
         return not (
             self.messages or self.readings or self.urgent_readings or self.bulk or self.urgent or self.commands
-            or self.session_new or self.documents
+            or self.session_new or self.documents or self.raw
         )  # fmt: skip

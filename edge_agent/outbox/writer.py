@@ -69,7 +69,10 @@ class OutboxWriter:
             return await self._in_thread(function, *arguments)
         except sqlite3.Error as error:
             if is_damage(error) and self.outbox.is_open:
-                await self._in_thread(renew, self.outbox)
+                try:
+                    await self._in_thread(renew, self.outbox)
+                except OSError as failed:
+                    raise sqlite3.OperationalError(str(failed)) from error
                 self._renewed()
             raise
         except OSError as error:
@@ -135,7 +138,8 @@ class OutboxWriter:
         batch = self.pending
         self.pending = Batch(number=batch.number + (not batch.empty))
         done, self._done = self._done, []
-        self._checkpoint("before_commit")
+        if not batch.empty:
+            self._checkpoint("before_commit")
         while not batch.empty:
             try:
                 with self._timed():
@@ -151,7 +155,8 @@ class OutboxWriter:
         else:
             frames = []
         self.failing = ""
-        self._checkpoint("after_commit")
+        if not batch.empty:
+            self._checkpoint("after_commit")
         self._committed(batch, frames)
         for waiting in done:
             if not waiting.done():

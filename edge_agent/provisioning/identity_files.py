@@ -1,6 +1,7 @@
 """The files of a gateway's identity in one folder: its key, its certificate, the cloud's authority, and the settings."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography import x509
@@ -44,7 +45,13 @@ class IdentityFiles:
             "cloud_mqtt_tls_key": str(self.key.absolute()),
         }
         text = "".join(f"{name} = {_toml(value)}\n" for name, value in lines.items())
-        write_private(self.settings, f"# Written by `edge-agent provision`.\n{text}".encode())
+        others = self._other_lines(lines) if self.settings.exists() else "# Written by `edge-agent provision`.\n"
+        write_private(self.settings, (others + text).encode())
+
+    def _other_lines(self, ours: Collection[str]) -> str:
+        """What people have set beside ours: it stays. The file is flat, a setting a line."""
+        lines = self.settings.read_text(encoding="utf-8").splitlines(keepends=True)
+        return "".join(line for line in lines if line.partition("=")[0].strip() not in ours)
 
 
 def certificate_request(key: ec.EllipticCurvePrivateKey) -> str:

@@ -81,14 +81,13 @@ class Southbound:
     async def _connect_once(self) -> None:
         loop = asyncio.get_running_loop()
         link = _Link(self._on_publishes, self._on_puback)
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await loop.create_connection(lambda: link, self.host, self.port)
-            link.write(packets.connect(self.client_id, KEEPALIVE_S, *self._login))
-            connack = await link.connack
-        if connack.code:
-            link.close()
-            raise ProtocolError(f"local broker refused the connection with code {connack.code}")
         try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await loop.create_connection(lambda: link, self.host, self.port)
+                link.write(packets.connect(self.client_id, KEEPALIVE_S, *self._login))
+                connack = await link.connack
+            if connack.code:
+                raise ProtocolError(f"local broker refused the connection with code {connack.code}")
             if not connack.session_present:
                 await self._session.begin()
             self._link = link

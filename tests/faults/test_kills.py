@@ -10,7 +10,7 @@ import pytest
 
 from tests.brokers import Kind
 from tests.devices import ForeignClient, reading
-from tests.faults import KILLS
+from tests.faults import KILLS, LONG
 from tests.processes import Program, Site, Stores, running_site, wait_for
 
 RATE = 200  # messages/s
@@ -70,7 +70,12 @@ def kill_again_and_again(program: Program, ready: Any, chance: random.Random, ki
             ready()
 
 
-@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
+LOCAL: tuple[Kind, ...] = ("nats-gateway", "mosquitto-gateway")
+PLACES = ("before_commit", "after_commit", "after_puback")
+AT_EACH = [(place, local) for place in PLACES for local in LOCAL]
+
+
+@pytest.mark.parametrize("local", LOCAL if LONG else LOCAL[1:])
 def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
     with running_site(tmp_path, local) as site:
         load = Load(site.local_broker.port, "kills")
@@ -88,8 +93,7 @@ def test_cloud_killed_at_random_moments(tmp_path: Path, stores: Stores | None) -
         assert_stored_once(site, "kills", load.stop())
 
 
-@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
-@pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_puback"])
+@pytest.mark.parametrize(("place", "local"), AT_EACH if LONG else [AT_EACH[0], AT_EACH[3], AT_EACH[4]])
 def test_agent_killed_at_a_named_point(tmp_path: Path, place: str, local: Kind) -> None:
     """What was committed and not acknowledged is delivered again, and stored once."""
     with running_site(tmp_path, local) as site:

@@ -123,7 +123,12 @@ def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Est
         # Found again: a new claim lets it in, with what it has kept.
         again = estate.claim("gw-liuyuan-1")
         (out / "gateway.key").unlink()
+        settings = (out / "edge.toml").read_text()
+        (out / "edge.toml").write_text(settings + "heartbeat_s = 0.4\n")
         assert estate.provision(estate.cloud.url, again["code"], "--out", str(out)).returncode == 0
+        assert sorted((out / "edge.toml").read_text().splitlines()) == sorted(
+            [*settings.splitlines(), "heartbeat_s = 0.4"]
+        )
         wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] > stored, "what it had kept", 30)
 
 

@@ -39,11 +39,13 @@ def test_lag_loss_and_fill_are_told(tmp_path: Path) -> None:
         client.publish("linli-device/reading/told", b"no json")
         wait_for(lambda: len(client.acked) == 201, "PUBACKs")
         wait_for(site.balanced, "the ledger to balance", 30)
+        age = "linli_edge_oldest_unacked_age_seconds"
+        wait_for(lambda: value(edge_metrics(site), age) == 0, "what the refused message made to be acknowledged", 30)
 
         edge = edge_metrics(site)
         assert value(edge, "linli_edge_messages_total") == 201
         assert value(edge, "linli_edge_refused_total", reason="json_invalid") == 1
-        assert value(edge, "linli_edge_oldest_unacked_age_seconds") == 0
+        assert value(edge, age) == 0
         assert value(edge, "linli_edge_commit_seconds_count") == value(edge, "linli_edge_commits_total")
         assert value(edge, "linli_edge_part_ready", part="clock") == 1
         assert not any("told" in sample.labels.values() for family in edge for sample in family.samples)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.devices import ForeignClient
+from tests.faults import LONG
 from tests.processes import Site, running_site, wait_for
 
 TOPIC = "hoist/{}/up"
@@ -54,7 +55,7 @@ def refused(site: Site, device: str) -> dict[str, Any] | None:
     return next((item for item in items if item["topic"] == TOPIC.format(device)), None)
 
 
-@pytest.mark.parametrize("crash", ["", "before_recovery", "after_recovery"])
+@pytest.mark.parametrize("crash", ["", "before_recovery", "after_recovery"] if LONG else ["", "after_recovery"])
 def test_an_unknown_device_is_read_after_all(tmp_path: Path, crash: str) -> None:
     with (
         running_site(tmp_path, LINLI_PROFILE_KEY_FILE=str(key_file(tmp_path))) as site,
