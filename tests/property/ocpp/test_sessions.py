@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.messages import ChargingTransaction, DesiredChargePoint, DesiredCharging, DesiredToken
+from contracts.messages import ChargingTransaction, DesiredChargePoint, DesiredCharging, DesiredToken, Refused
 from edge_agent.intake import Intake
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import Session
@@ -215,7 +215,8 @@ def test_what_the_gateway_remembers_is_enough_after_a_restart(bench: Bench) -> N
 def test_a_stop_of_nothing_that_is_known_goes_to_quarantine(bench: Bench) -> None:
     session = bench.session(Session16)
     assert session.answer("StopTransaction", stop(77, NOW_MS, 350) | {"idTag": "SECRET"}) == {}
-    (raw,) = session.site.writer.pending.raw
-    assert raw.reason == "transaction_unknown"
-    assert b"SECRET" not in raw.payload
+    (refused,) = [each for each in session.site.writer.pending.bulk if isinstance(each, Refused)]
+    assert refused.reason == "transaction_unknown"
+    assert b"SECRET" not in refused.head
+    assert not session.site.writer.pending.raw, "what was refused for good is not read again later"
     assert not told(session.site)

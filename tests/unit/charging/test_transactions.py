@@ -91,7 +91,7 @@ def test_a_site_is_set_up_and_its_secrets_are_never_shown(tmp_path: Path) -> Non
         assert (await cloud.http.get(path)).json()["set_up"] is False
         body: dict[str, Any] = {
             "fuse_a": 63,
-            "charge_points": [{"charge_point": "CP-1", "password": SECRET}, {"charge_point": "CP-2"}],
+            "charge_points": [{"charge_point": "CP-1", "password": SECRET}, {"charge_point": "CP-2", "password": ""}],
             "tokens": [{"name": "Flat 12", "id_tag": TAG}],
         }
         answer = await cloud.http.put(path, json=body)
