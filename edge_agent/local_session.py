@@ -23,6 +23,12 @@ class LocalSession:
         """Whether the session is known to have its subscription: the agent may have been killed before it had."""
         return self._subscribed
 
+    async def asking(self) -> None:
+        """CONNECT is next, which makes a session where there is none. Returns when it is on disk that nothing is known."""
+        if self._subscribed:
+            self._writer.pending.documents[SUBSCRIBED] = b""
+            await self._writer.flushed()
+
     async def begin(self) -> None:
         """The broker had no session of ours: nothing of before is delivered again, and packet ids begin anew.
 

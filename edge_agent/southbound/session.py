@@ -21,6 +21,9 @@ READ_BYTES = 65_536
 class Session(Protocol):
     """What must be on disk of the session at the broker before the next step is taken."""
 
+    async def asking(self) -> None:
+        """CONNECT is next: it makes a session where there is none, and we may be killed before we know."""
+
     async def begin(self) -> None:
         """The broker had no session of ours: nothing of before is delivered again, packet ids begin anew."""
 
@@ -81,6 +84,7 @@ class Southbound:
     async def _connect_once(self) -> None:
         loop = asyncio.get_running_loop()
         link = _Link(self._on_publishes, self._on_puback)
+        await self._session.asking()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.create_connection(lambda: link, self.host, self.port)
@@ -93,6 +97,7 @@ class Southbound:
             self._link = link
             if not self._session.is_subscribed():
                 await self._subscribe(link)
+            await self._session.subscribed()
             self.connected = True
             self.failing = ""
             self.sessions += 1
@@ -111,7 +116,6 @@ class Southbound:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             link.write(packets.subscribe(self._next_packet_id(), ("#",), 1))
             await link.suback
-        await self._session.subscribed()
 
     async def _keep_alive(self, link: "_Link") -> None:
         while not link.closed.done():

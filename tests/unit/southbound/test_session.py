@@ -21,6 +21,9 @@ class Steps:
     def is_subscribed(self) -> bool:
         return self.known
 
+    async def asking(self) -> None:
+        pass
+
     async def begin(self) -> None:
         self.known = False
         self.began.set()
