@@ -116,9 +116,10 @@ class Edge(Machine):
             self.witness.sent_unsure.add(payload)
 
     def quiet(self) -> bool:
-        """Nothing is pending, and the cloud has acknowledged everything."""
+        """Nothing is pending, and the cloud has answered and acknowledged everything."""
         outbox = self.agent.outbox
-        return self.agent.writer.pending.empty and all(
+        answered = self.agent.uplink.frames.is_sending  # before, it may not know yet that its outbox is an older one
+        return answered and self.agent.writer.pending.empty and all(
             lane.oldest_unacked_seq > lane.last_seq and lane.buffered == 0
             for lane in (*outbox.lanes.values(), *outbox.ended)
         )
