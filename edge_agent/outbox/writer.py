@@ -138,7 +138,8 @@ class OutboxWriter:
         batch = self.pending
         self.pending = Batch(number=batch.number + (not batch.empty))
         done, self._done = self._done, []
-        if not batch.empty:
+        said = batch.messages or batch.urgent or batch.bulk or batch.commands  # not only what is noted of a session
+        if said:
             self._checkpoint("before_commit")
         while not batch.empty:
             try:
@@ -155,7 +156,7 @@ class OutboxWriter:
         else:
             frames = []
         self.failing = ""
-        if not batch.empty:
+        if said:
             self._checkpoint("after_commit")
         self._committed(batch, frames)
         for waiting in done:
