@@ -119,7 +119,11 @@ class Edge(Machine):
         """Nothing is pending, and the cloud has answered and acknowledged everything."""
         outbox = self.agent.outbox
         answered = self.agent.uplink.frames.is_sending  # before, it may not know yet that its outbox is an older one
-        return answered and self.agent.writer.pending.empty and all(
-            lane.oldest_unacked_seq > lane.last_seq and lane.buffered == 0
-            for lane in (*outbox.lanes.values(), *outbox.ended)
+        return (
+            answered
+            and self.agent.writer.pending.empty
+            and all(
+                lane.oldest_unacked_seq > lane.last_seq and lane.buffered == 0
+                for lane in (*outbox.lanes.values(), *outbox.ended)
+            )
         )
