@@ -18,6 +18,7 @@ class LocalSession:
         self._writer = writer
         self._subscribed = subscribed
         self._forget = forget
+        self._noted = subscribed  # what stands on disk
 
     def is_subscribed(self) -> bool:
         """Whether the session is known to have its subscription: the agent may have been killed before it had."""
@@ -25,9 +26,10 @@ class LocalSession:
 
     async def asking(self) -> None:
         """CONNECT is next, which makes a session where there is none. Returns when it is on disk that nothing is known."""
-        if self._subscribed:
+        if self._noted:  # once, not at every attempt while the broker is away
             self._writer.pending.documents[SUBSCRIBED] = b""
             await self._writer.flushed()
+            self._noted = False
 
     async def begin(self) -> None:
         """The broker had no session of ours: nothing of before is delivered again, and packet ids begin anew.
@@ -41,11 +43,10 @@ class LocalSession:
         batch.deliveries.clear()
         batch.acks.clear()  # the same numbers may soon mean other messages
         batch.session_new = True
-        batch.documents[SUBSCRIBED] = b""
         await self._writer.flushed()
 
     async def subscribed(self) -> None:
         """The broker has said so. Returns when that is on disk."""
         self._writer.pending.documents[SUBSCRIBED] = b"yes"
         await self._writer.flushed()
-        self._subscribed = True
+        self._subscribed = self._noted = True
