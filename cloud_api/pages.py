@@ -55,6 +55,12 @@ def id_after(cursor: str) -> str:
     return str(place[0]) if place else ""
 
 
+def time_before(cursor: str) -> tuple[int, str] | None:
+    """(time, id) of the last item of the page before, for lists that are newest first; None for the first page."""
+    place = decode_cursor(cursor, int, str)
+    return (int(place[0]), str(place[1])) if place else None
+
+
 def cut(rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[str | int, ...]]) -> tuple[list[Row], str | None]:
     """Of ``limit + 1`` rows asked for, the page and its next cursor."""
     page = list(rows[:limit])

@@ -21,6 +21,9 @@ from cloud_api.telemetry import TelemetryStore
 Clock = Callable[[], int]
 """Now, ms UTC."""
 
+ISSUER = "local"
+"""Who asked: there is no sign-in yet, so all that is known is that the request came from this machine's network."""
+
 Check = Callable[[], Awaitable[str]]
 """Whether a part is ready: "" when it is, else why not."""
 

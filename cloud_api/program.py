@@ -157,6 +157,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics.register(stores.records_refused)
         checks = readiness(stores, progress)
         identity = gateway_identity(settings)
+        if identity is not None:
+            metrics.register(identity.refused)
         shut_out = ShutOut()
         if settings.ingest == "own":
             ingest = build_ingest(settings, stores.durable, stores.presence, clock, times, shut_out)

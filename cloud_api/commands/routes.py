@@ -6,14 +6,11 @@ from fastapi import APIRouter, Header
 
 import device_registry as registry
 from cloud_api.commands.schema import Command, CommandBody, CommandPage
-from cloud_api.pages import Cursor, Limit, cut, decode_cursor
-from cloud_api.parts import PartsDep
+from cloud_api.pages import Cursor, Limit, cut, time_before
+from cloud_api.parts import ISSUER, PartsDep
 from cloud_api.problems import Problem, responses
 
 router = APIRouter(tags=["commands"])
-
-ISSUER = "local"
-"""Who asked: there is no sign-in yet, so all that is known is that the request came from this machine's network."""
 
 Key = Annotated[
     str | None,
@@ -56,9 +53,7 @@ async def create_command(device_id: str, body: CommandBody, parts: PartsDep, ide
 @router.get("/commands", summary="Commands")
 async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, device: str = "") -> CommandPage:
     """Newest first."""
-    place = decode_cursor(cursor, int, str)
-    before = (int(place[0]), str(place[1])) if place else None
-    found = await parts.commands.newest(device, before, limit + 1)
+    found = await parts.commands.newest(device, time_before(cursor), limit + 1)
     items, following = cut(found, limit, lambda command: (command.created_ms, command.id))
     return CommandPage(items=items, next_cursor=following)
 

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import device_registry as registry
-from cloud_api.identity.models import CertificateRow, ClaimRow
+from cloud_api.identity.claims import withdraw_open
+from cloud_api.identity.models import CertificateRow
 from device_registry import Conflict, writing
 
 
@@ -34,8 +35,7 @@ async def revoke_certificates(gateway_id: str, reason: str, now_ms: int) -> int:
             raise Conflict(
                 f"{gateway_id} has no certificate of ours; one made by hand is revoked with deploy/secrets.sh revoke"
             )
-        unused = ClaimRow.filter(gateway_id=gateway_id, used_ms__isnull=True, withdrawn_ms__isnull=True)
-        await unused.update(withdrawn_ms=now_ms)
+        await withdraw_open(gateway_id, now_ms)
         return await rows.filter(revoked_ms__isnull=True).update(revoked_ms=now_ms, reason=reason)
 
 

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography import x509
-
 import device_registry as registry
 from cloud_api.identity.authority import GatewayAuthority, RequestRefused, key_digest, read_request, serial_text
 from cloud_api.identity.models import CertificateRow, ClaimRow
@@ -67,8 +65,7 @@ async def create_claim(
     """
     gateway = await registry.gateway(gateway_id)
     async with writing():
-        unused = ClaimRow.filter(gateway_id=gateway.id, used_ms__isnull=True, withdrawn_ms__isnull=True)
-        await unused.filter(expires_ms__gt=now_ms).update(withdrawn_ms=now_ms)
+        await withdraw_open(gateway.id, now_ms)
         row = await ClaimRow.create(
             id=new_id(),
             digest=_digest(secret),
@@ -78,6 +75,12 @@ async def create_claim(
             expires_ms=now_ms + valid_ms,
         )
     return row, claim_code(secret)
+
+
+async def withdraw_open(gateway_id: str, now_ms: int) -> None:
+    """Take back what a gateway could still come in by. Call within a transaction."""
+    unused = ClaimRow.filter(gateway_id=gateway_id, used_ms__isnull=True, withdrawn_ms__isnull=True)
+    await unused.filter(expires_ms__gt=now_ms).update(withdrawn_ms=now_ms)
 
 
 async def withdraw_claim(claim_id: str, now_ms: int) -> ClaimRow:
@@ -147,7 +150,16 @@ async def _provision(
     if state is not ClaimState.OPEN:
         raise ClaimRefused(f"claim_{state.value}", f"the claim is {state.value}; ask for a new one", row.gateway_id)
     certificate = authority.issue(row.gateway_id, gateway.community_id, key, serial, now_ms)
-    kept = await _keep(authority, certificate, row.gateway_id, row.id, key_digest(key), now_ms)
+    kept = await CertificateRow.create(
+        serial=serial_text(certificate.serial_number),
+        gateway_id=row.gateway_id,
+        claim_id=row.id,
+        public_key=key_digest(key),
+        pem=authority.with_chain(certificate),
+        issued_ms=now_ms,
+        begins_ms=int(certificate.not_valid_before_utc.timestamp() * 1000),
+        ends_ms=int(certificate.not_valid_after_utc.timestamp() * 1000),
+    )
     row.used_ms = now_ms
     await row.save(update_fields=["used_ms"])
     # Who has just come in with a claim is the gateway: certificates of the one before it end here.
@@ -157,21 +169,6 @@ async def _provision(
         .update(revoked_ms=now_ms, reason="replaced_by_claim")
     )
     return Provisioned(row.gateway_id, kept.pem, kept.ends_ms)
-
-
-async def _keep(
-    authority: GatewayAuthority, certificate: x509.Certificate, gateway_id: str, claim_id: str | None, key: str, now_ms: int
-) -> CertificateRow:  # fmt: skip
-    return await CertificateRow.create(
-        serial=serial_text(certificate.serial_number),
-        gateway_id=gateway_id,
-        claim_id=claim_id,
-        public_key=key,
-        pem=authority.with_chain(certificate),
-        issued_ms=now_ms,
-        begins_ms=int(certificate.not_valid_before_utc.timestamp() * 1000),
-        ends_ms=int(certificate.not_valid_after_utc.timestamp() * 1000),
-    )
 
 
 def _digest(secret: bytes) -> str:

@@ -13,15 +13,12 @@ from cloud_api.identity.certificates import certificates, revoke_certificates
 from cloud_api.identity.claims import ClaimRefused, claim_state
 from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.identity.models import CertificateRow, ClaimRow
-from cloud_api.pages import Cursor, Limit, cut, decode_cursor
-from cloud_api.parts import PartsDep
+from cloud_api.pages import Cursor, Limit, cut, time_before
+from cloud_api.parts import ISSUER, PartsDep
 from cloud_api.problems import Problem, responses
 from contracts.claim_code import BITS
 
 router = APIRouter(tags=["identity"])
-
-ISSUER = "local"
-"""There is no sign-in yet: all that is known is that the request came from this machine's network."""
 
 ClaimId = Annotated[str, Path(max_length=40)]
 
@@ -41,11 +38,6 @@ def _claim(row: ClaimRow, now_ms: int) -> dict[str, object]:
 
 def _certificate(row: CertificateRow) -> schema.Certificate:
     return schema.Certificate.model_validate(row, from_attributes=True)
-
-
-def _place(cursor: str) -> tuple[int, str] | None:
-    place = decode_cursor(cursor, int, str)
-    return (int(place[0]), str(place[1])) if place else None
 
 
 def _identity(parts: PartsDep) -> GatewayIdentity:
@@ -76,7 +68,7 @@ async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep
 @router.get("/claims", summary="Claims")
 async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = "") -> schema.ClaimPage:
     """Newest first; their codes are kept nowhere."""
-    found = await claims.newest_claims(gateway, _place(cursor), limit + 1)
+    found = await claims.newest_claims(gateway, time_before(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.created_ms, row.id))
     now_ms = parts.clock()
     items = [schema.Claim.model_validate(_claim(row, now_ms)) for row in rows]
@@ -132,7 +124,7 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
 async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit = 100) -> schema.CertificatePage:
     """Newest first."""
     await registry.gateway(gateway_id)
-    found = await certificates(gateway_id, _place(cursor), limit + 1)
+    found = await certificates(gateway_id, time_before(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.issued_ms, row.serial))
     return schema.CertificatePage(items=[_certificate(row) for row in rows], next_cursor=following)
 
