@@ -48,9 +48,10 @@ faults: .venv/.ready servers ## The fault tests at full length, and with the jou
 soak: .venv/.ready servers ## An hour at 500 messages/s: memory and open files of agent and cloud, to .build/soak.json
 	$(BIN)/python -m tests.faults.soak 3600 .build
 
-docs: .venv/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI, metrics
+docs: .venv/.ready web/dist/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI, the console's types, metrics
 	$(BIN)/python -m contracts.documents
 	$(BIN)/python -m cloud_api.openapi
+	cd web && $(NPM) run --silent api
 	$(BIN)/python -m tests.integration.ops.exported
 
 web: web/dist/.ready ## The console's build

@@ -5092,7 +5092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description no_authority: This cloud signs no certificates */
+            /** @description no_authority: This cloud signs no certificates; conflict: The change contradicts what is there */
             409: {
                 headers: {
                     [name: string]: unknown;
