@@ -15,7 +15,7 @@ from tests.faults.test_kills import SEED, Load, assert_stored_once
 from tests.postgres import Postgres
 from tests.processes import Stores, running_site, wait_for
 
-WORKER_KILLS = 60 if LONG else 5
+WORKER_KILLS = 60 if LONG else 4
 STOPPED_S = 300 if LONG else 4
 
 
