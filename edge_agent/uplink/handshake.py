@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 ASK_HEARTBEATS = 6
 """With every so many heartbeats the cloud is asked for the time and for what it lacks."""
 ASKED_KEPT = 4
+ASK_AGAIN_S = 1.0
+"""After so long a question is repeated, and then at twice the distance each time, up to a heartbeat's: when many ask at
+once, it is the answer that takes its time."""
 
 
 class Fenced(Exception):
@@ -74,6 +77,7 @@ class Handshake:
         self._ingest = ""  # the session of the ingest that has last said it is there
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
         self._waiting_since_ms: int | None = None  # since when an answer is awaited before frames may go
+        self._ask_again_s = ASK_AGAIN_S
         self._ingest_heard = False  # in this session
 
     def lost(self) -> None:
@@ -90,6 +94,7 @@ class Handshake:
         """
         self._frames.stop()
         self._waiting_since_ms = self._monotonic_ms()
+        self._ask_again_s = ASK_AGAIN_S
         self._say_state.set()
 
     def leaving(self, session: str) -> GatewayState:
@@ -117,9 +122,12 @@ class Handshake:
             # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
             said = line.say(topics.state(self._gateway), self._encoder.encode(state), state.ask, retain=True)
             tasks.create_task(said, name="state")
-            waiting = self._waiting_since_ms is not None
+            pause_s = self._heartbeat_s
+            if self._waiting_since_ms is not None:
+                pause_s = min(pause_s, self._ask_again_s)
+                self._ask_again_s *= 2
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
+                async with asyncio.timeout(pause_s):
                     await self._say_state.wait()
             if not self._ingest_heard:
                 # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
@@ -148,7 +156,9 @@ class Handshake:
         self.fenced = welcome.fenced
         if welcome.fenced:
             raise Fenced
-        await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        now_ms = self._monotonic_ms()
+        # What the question has waited in the cloud tells nothing of the way: it came there so much later.
+        await self._on_time(welcome.at_ms, min(asked_ms + max(0, welcome.waited_ms), now_ms), now_ms)
         await self._acks.write()  # what the cloud wants again may be what it had acknowledged
         outbox = self._writer.outbox
         held = held_lanes(welcome, outbox.epoch)
