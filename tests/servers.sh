@@ -8,6 +8,7 @@ need() { command -v "$1" >/dev/null || missing+=("$2"); }
 need mosquitto mosquitto
 need mosquitto_sub mosquitto-clients
 need influxd influxdb
+need promtool prometheus
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 need chromium chromium
 need strace strace

@@ -81,6 +81,17 @@ def test_every_alert_that_a_runbook_names_is_there_and_the_other_way_round() -> 
     }, "say in a runbook how it shows"  # fmt: skip
 
 
+def test_prometheus_takes_the_alerts_and_raises_them_when_it_should(tmp_path: Path) -> None:
+    """Every expression is read by Prometheus itself; of some it is tried what they say of series that begin and end."""
+    for file in (OPS / "alerts.yml", Path(__file__).parent / "alerts_test.yml"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    for command in (("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")):
+        done = subprocess.run(
+            ["promtool", *command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_links_within_the_pages_lead_to_chapters() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
