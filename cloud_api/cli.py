@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,6 +18,7 @@ from contracts.log_format import log_as_json
 def main(arguments: list[str] | None = None) -> None:
     """The command line. Exits non-zero with one clear line on error."""
     options = _parser().parse_args(arguments)
+    os.umask(0o077)  # what is kept is of nobody else's business on this machine
     try:
         settings = load_settings(options.config)
         if options.print_config:

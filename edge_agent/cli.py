@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line. Exits non-zero with one clear line on error."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    os.umask(0o077)  # what is kept is of nobody else's business on this machine
     try:
         sys.exit(options.handler(options))
     except (SettingsError, ProfileError, NoAgent, OutboxNewer, OSError, sqlite3.Error) as error:

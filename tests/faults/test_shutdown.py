@@ -23,3 +23,6 @@ def test_sigterm_while_the_brokers_go_away(tmp_path: Path) -> None:
                 site.cloud.wait_ready()
             site.agent.start()
             site.agent.wait_ready(cloud=chance.random() < 0.5)
+        kept = [path for each in (site.agent, site.cloud) for path in (each.folder / "data").rglob("*")]
+        assert {path.name for path in kept} >= {"outbox.sqlite", "framelog.sqlite", "telemetry.duckdb"}
+        assert not [path for path in kept if path.stat().st_mode & 0o077], "others on the machine may look into it"
