@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts import topics
 from contracts.frame import read_header
+from contracts.messages import FrameAck
 from edge_agent.uplink.session import KEEPALIVE_S
 from tests.bench.load import PROFILE, RawPublisher, payloads
 from tests.faultproxy import PUBACK, PUBLISH, Packet, PacketFault
@@ -161,15 +163,58 @@ def test_segments_of_one_byte_and_many_packets_in_one(tmp_path: Path, segments: 
             assert passed / written > 300, "the link did not put packets together"
 
 
+class Impatience:
+    """A rule that changes nothing: which frames are sent again while they, or the answer to them, are still on the link?
+
+    One that has arrived and is not yet answered tells of a busy machine behind the link, not of the agent's patience.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.sent = self.impatient = self.excused = 0
+        self._counts = site.uplink.counts
+        self._through = self._counts["bytes_up"]  # nothing may be connected now
+        self._given = 0
+        self._ends: dict[
+            tuple[str, str, int], int
+        ] = {}  # frame -> what was given to the link up to its first copy's end
+        self._answered: dict[tuple[str, str], list[tuple[int, int]]] = {}
+
+    def __call__(self, packet: Packet) -> None:
+        if packet.way == "up":
+            self._given += len(packet.data)
+        if packet.kind != PUBLISH:
+            return
+        if packet.way == "down" and packet.topic.endswith("/ack"):
+            ack = msgspec.msgpack.decode(packet.payload, type=FrameAck)
+            self._answered[ack.epoch, ack.lane] = ack.ranges
+        elif "/up/" in packet.topic:
+            header = read_header(packet.payload)
+            key = header.epoch, header.lane, header.seq
+            self.sent += 1
+            if key not in self._ends:
+                self._ends[key] = self._given
+                return
+            answered = any(low <= header.seq <= high for low, high in self._answered.get(key[:2], ()))
+            arrived = self._counts["bytes_up"] - self._through >= self._ends[key]
+            if answered or not arrived:
+                self.impatient += 1
+            else:
+                self.excused += 1
+
+
 def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
     """F14: 500 ± 400 ms each way and 64 kbit/s. The window finds its size; nothing is sent twice for impatience."""
     with running_site(tmp_path, proxied=True) as site:
         for link in site.uplink.links.values():
             link.latency_s, link.jitter_s, link.bytes_per_s = 0.5, 0.4, 8_000
+        site.uplink.refuse()
         assert site.uplink.cut() >= 1
+        impatience = Impatience(site)
+        site.uplink.rule(impatience)
+        site.uplink.refuse(False)
         wait_for(lambda: site.uplink.counts["connections"] >= 2, "another session")
         site.agent.wait_ready(cloud=True)
-        acked_before, sent_before = counter(site, "frames_acked"), counter(site, "frames_sent")
+        acked_before = counter(site, "frames_acked")
         connections = site.uplink.counts["connections"]
         load = Load(site.local_broker.port, "kills")
         burst = RawPublisher(site.local_broker.port)
@@ -182,11 +227,12 @@ def test_a_slow_link_with_jitter_brings_no_storm(tmp_path: Path) -> None:
             took.append(gauges["frames_in_flight"])
             time.sleep(0.2)  # a sample of the window now and then
         assert counter(site, "frames_acked") > acked_before, "nothing came through"
-        sent, late = counter(site, "frames_sent") - sent_before, counter(site, "frames_sent_again")
+        sent, again = impatience.sent, impatience.impatient
         print(
-            f"{sent} frames sent, {late} called late, windows {sorted(windows)}, in flight {statistics.mean(took):.1f}"
+            f"{sent} frames sent, {again} again for impatience, {impatience.excused} not answered for long by the cloud;"
+            f" windows {sorted(windows)}, in flight {statistics.mean(took):.1f}"
         )
-        assert late <= sent * 0.05, "a storm of resends"
+        assert again <= sent * 0.05, "a storm of resends"
         assert max(windows) < 64, "the window has filled a link that takes few frames"
         assert site.uplink.counts["connections"] == connections, "the session did not hold"
         acked = load.stop()
@@ -214,13 +260,14 @@ def test_a_flapping_link_makes_progress_and_reconnects_with_jitter(tmp_path: Pat
         site.uplink.connected_at.clear()
         site.uplink.flap(3)
         began, acked = time.monotonic(), [counter(site, "frames_acked")]
-        step_s = 60 if LONG else 5
-        for turn in range(1, FLAP_S // step_s + 1):
-            time.sleep(max(0.0, began + turn * step_s - time.monotonic()))  # progress within each of these steps
+        for cuts in range(1, FLAP_S // 3 + 1):
+            wait_for(lambda wanted=cuts: site.uplink.counts["flaps"] >= wanted, "the next cut", 30)  # type: ignore[misc]
             acked.append(counter(site, "frames_acked"))
         flaps = site.uplink.counts["flaps"]
-        assert flaps >= FLAP_S // 3 - 1, "the link did not flap"
-        assert all(later > earlier for earlier, later in itertools.pairwise(acked)), f"no progress: {acked}"
+        standstills = [len(list(same)) - 1 for _, same in itertools.groupby(acked)]
+        # A session may be cut before anything came through, on a busy machine even two of them.
+        assert max(standstills) <= 2, f"no progress in {max(standstills)} sessions one after another: {acked}"
+        assert acked[-1] > acked[0]
         phases = [(at - began) % 3 for at in site.uplink.connected_at]
         assert len(phases) >= flaps - 1
         # How long the pauses may be is held by property/edge/test_agent.py.
@@ -238,12 +285,13 @@ def test_one_direction_only_deletes_nothing_and_is_named(tmp_path: Path) -> None
         wait_for(lambda: gateway(site)["link"] == "both", "a whole link")
         site.uplink.silence("down")
         came_down = site.uplink.counts["bytes_down"]
-        stored = site.cloud.ledger(site.gateway)["stored"]
-        wait_for(lambda: gateway(site)["link"] == "up_only", "the cloud to name the direction", 12)
-        metrics = site.cloud.metrics()
-        assert "linli_gateways_up_only 1.0" in metrics
+        stored, sessions = site.cloud.ledger(site.gateway)["stored"], site.uplink.counts["connections"]
+        # For as long as the session lasts: then nothing goes up any more either, and there is no direction to be named.
+        wait_for(lambda: gateway(site)["link"] == "up_only", "the cloud to name the direction", 1.5 * KEEPALIVE_S)
+        assert "linli_gateways_up_only 1.0" in site.cloud.metrics()
         status = wait_for(site.agent.status, "status")
         assert status["cloud"]["link"] == "silent"
+        assert site.uplink.counts["connections"] == sessions, "it was another session's death that was seen"
         assert site.cloud.ledger(site.gateway)["stored"] > stored, "the way up was lost too"
         assert site.uplink.counts["bytes_down"] <= came_down + 1_024, "the way down was not lost"
         unacked = gauge(site, "buffered_samples")
@@ -269,11 +317,13 @@ def test_acknowledgements_and_frames_lost_doubled_and_reordered_on_the_wire(tmp_
             site.uplink.rule(rule)
         assert site.uplink.cut() >= 1  # rules see whole packets of connections made from now on
         load = Load(site.local_broker.port, "kills")
-        wait_for(lambda: load.sent > 1_000, "some load")
+        wait_for(
+            # A busy machine makes fewer and larger frames of the same load.
+            lambda: load.sent > 1_000 and all(rule.dropped + rule.doubled + rule.reordered >= 5 for rule in rules),
+            "some load, and each fault to happen five times", 60,
+        )  # fmt: skip
         acked = load.stop()
         assert_all_stored(site, "kills", acked)
-        for rule in rules:
-            assert rule.dropped + rule.doubled + rule.reordered >= 5, "the fault did not happen"
 
 
 def test_a_frame_and_an_acknowledgement_played_again_change_nothing(tmp_path: Path) -> None:
