@@ -119,12 +119,21 @@ def files_of(path: Path) -> tuple[Path, Path, Path]:
     return path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
 
 
+def aside_number(aside: Path) -> int:
+    """The number of a file that was set aside: its place among others, by default the time at which it was."""
+    number = aside.stem.rpartition("-")[2]
+    return int(number) if number.isdigit() else 0
+
+
 def set_aside(path: Path, at_ms: int) -> Path:
     """Rename a damaged file with its log, for salvage and for those who want to look. Returns its new path.
 
     The log goes first and stays until the file has gone too: a crash between leaves either both or neither in place.
+    Its number is above those of all that wait, whatever the clock says: none is overwritten, and they keep their order.
     """
-    aside = path.with_name(f"{path.stem}-damaged-{at_ms}{path.suffix}")
+    waiting = path.parent.glob(f"{path.stem}-damaged-*{path.suffix}")
+    number = max([at_ms, *(aside_number(other) + 1 for other in waiting)])
+    aside = path.with_name(f"{path.stem}-damaged-{number}{path.suffix}")
     _, log, index = files_of(path)
     if log.exists():
         new_log = files_of(aside)[1]

@@ -11,14 +11,14 @@ import sqlite3
 from collections.abc import Callable, Generator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from contracts.frame import FrameError, FrameHeader, read_header
 from contracts.messages import Dropped, Lane, Record
 from contracts.topics import LANES
 from edge_agent.outbox import knowledge
 from edge_agent.outbox.batch import Batch
-from edge_agent.outbox.file import OutboxDamaged, files_of, set_aside
+from edge_agent.outbox.file import OutboxDamaged, aside_number, files_of, set_aside
 from edge_agent.outbox.outbox import Outbox
 from edge_agent.outbox.room import without
 
@@ -30,13 +30,12 @@ TRIES_MAX = 4_096
 RECORDS_A_BATCH = 200
 ROWS_MAX = 200_000
 """Rows of what the gateway remembers; each of its tables is bounded far below."""
+FILES_AT_ONCE = 16
+"""Damaged files whose numbers are held in memory together."""
 
 
-class Salvaged(NamedTuple):
-    """What was found: frames brought over, ranges given up."""
-
-    frames: int
-    ranges_lost: int
+LaneName = tuple[str, str]
+"""(epoch, lane)."""
 
 
 def open_outbox(
@@ -102,17 +101,20 @@ def _hint_path(path: Path) -> Path:
 
 
 def _salvage_all(outbox: Outbox) -> None:
-    """Also what an earlier start did not finish: bringing a frame over twice changes nothing."""
+    """Also what an earlier start did not finish: bringing a frame over twice changes nothing.
+
+    Several files are there when one was damaged while another waited: what is lost is what none of them has.
+    """
     hint = _read_hint(_hint_path(outbox.path))
     lost_file = not any(epoch == outbox.epoch for epoch, *_ in hint) and bool(hint)
     asides = _asides(outbox)
-    if asides or (lost_file and outbox.is_new):
-        aside = asides[-1] if asides else None
-        found = _salvage(outbox, aside, hint)
-        log.warning("salvaged what could be read", extra={**found._asdict(), "aside": aside.name if aside else "none"})
-        outbox.checkpoint("salvaged")
-        for done in asides:
-            _put_away(done)
+    if not asides and lost_file and outbox.is_new:
+        _salvage(outbox, [], hint)
+    while asides:
+        some = asides[:FILES_AT_ONCE]
+        _salvage(outbox, some, hint)
+        _put_away(some)
+        asides = _asides(outbox)
     try:
         keep_hint(outbox)
     except OSError as error:
@@ -120,16 +122,23 @@ def _salvage_all(outbox: Outbox) -> None:
 
 
 def _asides(outbox: Outbox) -> list[Path]:
-    return sorted(outbox.path.parent.glob(f"{outbox.path.stem}-damaged-*{outbox.path.suffix}"))
+    """The oldest first."""
+    return sorted(outbox.path.parent.glob(f"{outbox.path.stem}-damaged-*{outbox.path.suffix}"), key=aside_number)
 
 
-def _put_away(aside: Path) -> None:
-    """Keep the newest damaged file for those who want to look, and no more."""
-    for old in aside.parent.glob("outbox-salvaged*"):
-        old.unlink()
-    for file in files_of(aside):
-        if file.exists():
-            file.rename(file.with_name(file.name.replace("-damaged-", "-salvaged-")))
+def _put_away(salvaged: list[Path]) -> None:
+    """Keep the newest damaged file for those who want to look, and no more.
+
+    The newest goes first: a crash in between leaves the older ones, which say as much by themselves as before.
+    """
+    kept = {file.name.replace("-damaged-", "-salvaged-") for file in files_of(salvaged[-1])}
+    for aside in reversed(salvaged):
+        for file in files_of(aside):
+            with contextlib.suppress(FileNotFoundError):
+                file.rename(file.with_name(file.name.replace("-damaged-", "-salvaged-")))
+    for old in salvaged[-1].parent.glob("outbox-salvaged*"):
+        if old.name not in kept:
+            old.unlink()
 
 
 def _read_hint(path: Path) -> list[tuple[str, str, int, int]]:
@@ -139,14 +148,14 @@ def _read_hint(path: Path) -> list[tuple[str, str, int, int]]:
         return []
 
 
-def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int, int]]) -> Salvaged:
-    lanes: dict[tuple[str, str], list[FrameHeader]] = {}
-    ends: dict[tuple[str, str], tuple[int, int]] = {(epoch, lane): (last, made) for epoch, lane, last, made in hint}
+def _salvage(outbox: Outbox, asides: list[Path], hint: list[tuple[str, str, int, int]]) -> None:
+    lanes: dict[LaneName, dict[int, FrameHeader]] = {}
+    ends: dict[LaneName, tuple[int, int]] = {(epoch, lane): (last, made) for epoch, lane, last, made in hint}
     count = 0
-    if aside is not None:
+    for aside in asides:
         source = sqlite3.connect(aside)
         try:
-            count = _bring_frames(source, outbox, lanes)
+            count += _bring_frames(source, outbox, lanes)
             _bring_knowledge(source, outbox)
             for epoch, lane, last, made in _readable(
                 source, "SELECT e.epoch, l.lane, last_seq, produced FROM lanes l JOIN epochs e ON e.number = l.epoch"
@@ -160,15 +169,19 @@ def _salvage(outbox: Outbox, aside: Path | None, hint: list[tuple[str, str, int,
     records: list[Record] = []
     for key in sorted({*lanes, *ends}):
         if key[0] in ended:
-            records += _lost(key, lanes.get(key, []), ends.get(key, (0, 0)), outbox.now_ms())
+            records += _lost(key, lanes.get(key, {}), ends.get(key, (0, 0)), outbox.now_ms())
     for epoch in sorted(ended):
         outbox.epochs.say_begun(epoch, "file_damaged")
     for at in range(0, len(records), RECORDS_A_BATCH):
         outbox.commit(Batch(urgent=records[at : at + RECORDS_A_BATCH]))
-    return Salvaged(count, len(records))
+    log.warning(
+        "salvaged what could be read",
+        extra={"frames": count, "ranges_lost": len(records), "files": [aside.name for aside in asides]},
+    )
+    outbox.checkpoint("salvaged")
 
 
-def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[str, str], list[FrameHeader]]) -> int:
+def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[LaneName, dict[int, FrameHeader]]) -> int:
     count = 0
     batch: list[tuple[FrameHeader, bytes]] = []
     for _, acked, payload in _rows(source, "frames", "acked, payload"):
@@ -178,7 +191,7 @@ def _bring_frames(source: sqlite3.Connection, outbox: Outbox, lanes: dict[tuple[
             continue  # its bytes were altered; its number is among the lost ones
         if header.gateway != outbox.gateway:
             continue
-        lanes.setdefault((header.epoch, header.lane), []).append(header)
+        lanes.setdefault((header.epoch, header.lane), {})[header.seq] = header
         if not acked:
             batch.append((header, payload))
             count += 1
@@ -196,9 +209,9 @@ def _bring_knowledge(source: sqlite3.Connection, outbox: Outbox) -> None:
         outbox.bring_rows(table, [row for row in _readable(source, f"SELECT * FROM {table}") if _are(row, kinds)])
 
 
-def _lost(key: tuple[str, str], found: list[FrameHeader], end: tuple[int, int], at_ms: int) -> list[Record]:
+def _lost(key: LaneName, found: dict[int, FrameHeader], end: tuple[int, int], at_ms: int) -> list[Record]:
     """The numbers of a lane that are not here. Those that the cloud has are among them; there they count nothing."""
-    headers = sorted(found, key=lambda header: header.seq)
+    headers = [found[seq] for seq in sorted(found)]
     last_seq, produced = max([end, *((h.seq, h.samples_before + h.samples) for h in headers)])
     after = {0: 0, **{header.seq: header.samples_before + header.samples for header in headers}}
     before = {last_seq + 1: produced, **{header.seq: header.samples_before for header in headers}}

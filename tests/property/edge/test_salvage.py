@@ -1,7 +1,9 @@
 """A damaged outbox: what can be read is brought over under its own numbers, the rest is declared, a new epoch begins."""
 
+import contextlib
 import random
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,13 @@ from contracts.frame import decode_frame, read_header
 from contracts.messages import Dropped, EpochBegun, Record
 from edge_agent.outbox import Batch, CommandEntry, Outbox
 from edge_agent.outbox.batch import Delivery
-from edge_agent.outbox.file import OutboxDamaged, OutboxNewer
+from edge_agent.outbox.file import OutboxDamaged, OutboxNewer, set_aside
 from edge_agent.outbox.salvage import keep_hint, open_outbox, renew
 from tests.property.edge.test_outbox import reading
 
 NOW_MS = 1_790_000_000_000
 FRAMES = 120
+WAITING_FRAMES = 12
 
 
 def opened(path: Path) -> Outbox:
@@ -170,6 +173,77 @@ def test_a_salvage_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
     assert again.held_bytes == first.held_bytes + sum(
         len(again.read("urgent", seq) or b"") for seq in range(first.lanes["urgent"].last_seq + 1, 100)
     )
+
+
+class Crash(BaseException):
+    """The agent dies here."""
+
+
+@given(
+    damage=st.lists(st.lists(st.floats(0.0, 1.0), max_size=3), min_size=2, max_size=4),
+    dies_at=st.lists(st.integers(1, 6), max_size=2),
+)
+@settings(max_examples=15, deadline=None)
+def test_several_damaged_files_that_wait(
+    tmp_path_factory: pytest.TempPathFactory, damage: list[list[float]], dies_at: list[int]
+) -> None:
+    """Each was damaged before the one before it could be salvaged; then the salvage is cut off too."""
+    path = tmp_path_factory.mktemp("outbox")
+    file = path / "outbox.sqlite"
+    epochs: list[str] = []
+    for number, places in enumerate(damage, 9):  # 9, 10, 11: in the order of numbers, not of letters
+        outbox = Outbox(file, "gw-1", 1 << 30, lambda: NOW_MS)
+        for n in range(WAITING_FRAMES):  # of some pages each
+            outbox.commit(Batch(readings=[reading(n * 400 + i) for i in range(400)], messages=400))
+        keep_hint(outbox)
+        epochs.append(outbox.epoch)
+        outbox.close()
+        content = bytearray(file.read_bytes())
+        for place in places:
+            at = (1 + int(place * (len(content) // 4096 - 2))) * 4096
+            content[at : at + 4096] = bytes(4096)
+        file.write_bytes(content)
+        file.rename(path / f"outbox-damaged-{number}.sqlite")
+    for after in dies_at:
+        left = iter(range(after, 0, -1))
+
+        def checkpoint(place: str, left: Iterator[int] = left) -> None:
+            if place in ("in_salvage", "salvaged") and next(left, 1) == 1:
+                raise Crash
+
+        with contextlib.suppress(Crash):
+            open_outbox(file, "gw-1", 1 << 30, lambda: NOW_MS, checkpoint=checkpoint).close()
+    again = opened(path)
+    here = {(frame.epoch, frame.seq) for frame in again.epochs.earlier(10_000)}
+    words = records(again)
+    lost = {
+        (word.epoch, seq)
+        for word in words
+        if isinstance(word, Dropped) and word.lane == "bulk"
+        for seq in range(word.first_seq, word.last_seq + 1)
+    }
+    assert {word.before for word in words if isinstance(word, EpochBegun)} >= set(epochs[-1:])
+    for epoch, places in zip(epochs, damage, strict=True):
+        held = {seq for of, seq in here if of == epoch}
+        given_up = {seq for of, seq in lost if of == epoch}
+        if not places:
+            assert held == set(range(1, WAITING_FRAMES + 1)), "a sound file was not brought over"
+        known = epoch == epochs[-1] or held or given_up  # of the last one the notes beside it tell, whatever is damaged
+        assert not known or held | given_up >= set(range(1, max(held | given_up) + 1)), "a hole is not declared"
+        assert not held & given_up
+    assert {(epochs[-1], seq) for seq in range(1, WAITING_FRAMES + 1)} <= here | lost
+    assert not list(path.glob("outbox-damaged*"))
+    assert [each.name for each in path.glob("outbox-salvaged*.sqlite")] == [f"outbox-salvaged-{number}.sqlite"]
+    again.close()
+
+
+def test_a_file_set_aside_overwrites_none_that_waits(tmp_path: Path) -> None:
+    """The clock may stand still, or have been set back."""
+    names = []
+    for at_ms in (5, 5, 3):
+        (tmp_path / "outbox.sqlite").write_bytes(b"x")
+        names.append(set_aside(tmp_path / "outbox.sqlite", at_ms).name)
+    assert names == [f"outbox-damaged-{number}.sqlite" for number in (5, 6, 7)]
 
 
 def test_a_file_deleted_while_it_is_open_is_written_again(tmp_path: Path) -> None:
