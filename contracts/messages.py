@@ -226,11 +226,15 @@ class GatewayState(Message, kw_only=True):
 
 
 class IngestState(Message, kw_only=True):
-    """Retained: whether ingest is there. Edges hold their frames while it is not."""
+    """Retained: whether ingest is there. Edges hold their frames while it is not.
+
+    answers  it answers every gateway that asks, if need be late: who comes with many others waits for its turn
+    """
 
     online: bool
     session: str
     at_ms: int = 0
+    answers: bool = False
 
 
 class FrameAck(Message, kw_only=True):
@@ -264,13 +268,15 @@ class HeldLane(Message, kw_only=True):
 class Welcome(Message, kw_only=True):
     """The answer to a gateway's state that asks: what the cloud holds of it, what it wants again, and the time.
 
-    session  of the state that is answered; to_ms: its own at_ms, so that the gateway knows how long the way is
-    fenced   another instance of this gateway is alive: send nothing, buffer, and ask again later
+    session    of the state that is answered; to_ms: its own at_ms, so that the gateway knows how long the way is
+    waited_ms  of that the question has lain so long in the cloud, before at_ms
+    fenced     another instance of this gateway is alive: send nothing, buffer, and ask again later
     """
 
     session: str
     at_ms: int
     to_ms: int
+    waited_ms: int = 0
     lanes: list[HeldLane] = []
     fenced: bool = False
 

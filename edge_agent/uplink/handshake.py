@@ -26,7 +26,13 @@ ASK_HEARTBEATS = 6
 """With every so many heartbeats the cloud is asked for the time and for what it lacks."""
 ASKED_KEPT = 4
 UNANSWERED_MS = 5_000
-"""A cloud that does not answer in this time is an older one: frames go without its word."""
+"""A cloud that does not answer in this time, and has not said that it will, is an older one: frames go without its word."""
+UNANSWERED_MS_MAX = 300_000
+"""One that has said so may take so long, when many ask at once; as long as it likes while the clock is not known, for
+times are wrong for good once they are sent."""
+ASK_AGAIN_S = 1.0
+"""After so long a question is repeated, and then at twice the distance each time, up to a heartbeat's: most often it is
+the answer that takes its time."""
 
 
 class Fenced(Exception):
@@ -75,7 +81,9 @@ class Handshake:
         self._session = session
         self._ingest = ""  # the session of the ingest that has last said it is there
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
+        self._answers = False  # that ingest answers everybody who asks
         self._waiting_since_ms: int | None = None  # since when an answer is awaited before frames may go
+        self._ask_again_s = ASK_AGAIN_S
         self._ingest_heard = False  # in this session
 
     def lost(self) -> None:
@@ -88,6 +96,7 @@ class Handshake:
         """No frame goes before the cloud has answered."""
         self._frames.stop()
         self._waiting_since_ms = self._monotonic_ms()
+        self._ask_again_s = ASK_AGAIN_S
         self._say_state.set()
 
     def leaving(self, session: str) -> GatewayState:
@@ -115,18 +124,28 @@ class Handshake:
             # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
             said = line.say(topics.state(self._gateway), self._encoder.encode(state), state.ask, retain=True)
             tasks.create_task(said, name="state")
-            if self._waiting_since_ms is not None and now_ms - self._waiting_since_ms > UNANSWERED_MS:
+            if self._has_waited_enough(now_ms):
                 log.warning("the cloud does not answer; sending without its word")
                 # what is sent is not moved any more
                 await self._writer.call(self._writer.outbox.unsure_times.heal, 0, -1)
                 await self._let_go()
-            waiting = self._waiting_since_ms is not None
+            pause_s = self._heartbeat_s
+            if self._waiting_since_ms is not None:
+                pause_s = min(pause_s, self._ask_again_s)
+                self._ask_again_s *= 2
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
+                async with asyncio.timeout(pause_s):
                     await self._say_state.wait()
             if not self._ingest_heard:
                 # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
                 await line.subscribe()
+
+    def _has_waited_enough(self, now_ms: int) -> bool:
+        if self._waiting_since_ms is None:
+            return False
+        if self._answers and self._writer.outbox.unsure_run:
+            return False
+        return now_ms - self._waiting_since_ms > (UNANSWERED_MS_MAX if self._answers else UNANSWERED_MS)
 
     async def _let_go(self) -> None:
         self._waiting_since_ms = None
@@ -136,6 +155,8 @@ class Handshake:
     def on_ingest(self, state: IngestState) -> None:
         """An ingest says that it is there, or its will that it is not."""
         self._ingest_heard = True
+        if state.online:
+            self._answers = state.answers
         if state.online == self.ingest_online and state.session == self._ingest:
             return  # it says again that it is there
         if not state.online and state.session != self._ingest:
@@ -156,7 +177,9 @@ class Handshake:
         self.fenced = welcome.fenced
         if welcome.fenced:
             raise Fenced
-        await self._on_time(welcome.at_ms, asked_ms, self._monotonic_ms())
+        now_ms = self._monotonic_ms()
+        # What the question has waited in the cloud tells nothing of the way: it came there so much later.
+        await self._on_time(welcome.at_ms, min(asked_ms + max(0, welcome.waited_ms), now_ms), now_ms)
         await self._acks.write()  # what the cloud wants again may be what it had acknowledged
         outbox = self._writer.outbox
         held = held_lanes(welcome, outbox.epoch)

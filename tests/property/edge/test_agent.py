@@ -14,7 +14,7 @@ import pytest
 
 from contracts import topics
 from contracts.frame import Frame, decode_frame
-from contracts.messages import Dropped, FrameAck, GatewayState, IngestState, Message, Refused, Welcome
+from contracts.messages import ClockHealed, Dropped, FrameAck, GatewayState, IngestState, Message, Refused, Welcome
 from contracts.reading import Clock, Reading, Sample
 from edge_agent.outbox import Batch
 from edge_agent.profiles import ProfileSet
@@ -263,6 +263,49 @@ async def test_an_acknowledgement_before_the_clouds_word_is_passed_over(tmp_path
         cloud.tell(topics.ack(GATEWAY), FrameAck(epoch=agent.outbox.epoch, lane="bulk", ranges=[(1, 3)]))
         cloud.answer(question)
         assert [frame.header.seq for frame in await cloud.frames(3)] == [1, 2, 3]
+
+
+@on_a_loop
+async def test_an_answer_that_is_late_spoils_no_times(tmp_path: Path, profiles: ProfileSet) -> None:
+    """Many ask at once. The clock is not known, so nothing goes before the answer; what it has waited is no error."""
+    cloud, clocks = Cloud(), Clocks(WRONG_MS)
+    agent = agent_of(tmp_path, profiles, clocks, cloud)
+    agent.outbox.commit(Batch(readings=[reading(agent, 1)], messages=1))
+    async with on_line(agent):
+        cloud.tell(topics.INGEST, IngestState(online=True, session="i1", answers=True))
+        await cloud.question()
+        question = await cloud.question()  # the first one that is asked because ingest is there
+        clocks.pass_by(HOUR_MS)
+        for _ in range(3):  # each repeats it, and looks whether to go without an answer
+            assert "/up/" not in (await cloud.heard.get()).topic
+        cloud.tell(
+            topics.welcome(GATEWAY),
+            Welcome(session=question.session, at_ms=TRUE_MS, to_ms=question.at_ms, waited_ms=HOUR_MS - 20),
+        )
+        (frame,) = await cloud.frames(1)
+    (healed,) = [record for record in frame.records if isinstance(record, ClockHealed)]
+    assert abs(frame.readings[0].received_ms - (TRUE_MS - HOUR_MS)) <= healed.error_ms <= 20
+
+
+@pytest.mark.parametrize(("answers", "patience_ms"), [(False, 5_000), (True, 300_000)])
+@on_a_loop
+async def test_a_cloud_that_does_not_answer_stops_nothing_for_good(
+    tmp_path: Path, profiles: ProfileSet, answers: bool, patience_ms: int
+) -> None:
+    """An older one never does; one that has said that it will is given longer."""
+    cloud, clocks = Cloud(), Clocks(TRUE_MS)
+    agent = agent_of(tmp_path, profiles, clocks, cloud)
+    await tell_time(agent, clocks, TRUE_MS)  # in an earlier session
+    agent.outbox.commit(Batch(readings=[reading(agent, 1)], messages=1))
+    async with on_line(agent):
+        cloud.tell(topics.INGEST, IngestState(online=True, session="i1", answers=answers))
+        for _ in range(2):
+            await cloud.question()
+        clocks.pass_by(patience_ms - 100)
+        for _ in range(2):
+            assert "/up/" not in (await cloud.heard.get()).topic
+        clocks.pass_by(200)
+        assert len(await cloud.frames(1)) == 1
 
 
 @on_a_loop
