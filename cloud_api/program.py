@@ -55,6 +55,9 @@ from contracts.crash_points import crash_points
 
 log = logging.getLogger(__name__)
 
+LIVE_BEHIND_FRAMES = 400
+"""A live state that is further behind shows people what was, for a second or more."""
+
 
 def now_ms() -> int:
     """This machine's clock, ms UTC."""
@@ -109,8 +112,16 @@ def build_ingest(
     clock: Callable[[], int],
     times: Times,
     shut_out: ShutOut,
+    progress: Progress | None = None,
 ) -> Ingest:
-    """The ingest of this process."""
+    """The ingest of this process. progress: of its projections, when it has some."""
+
+    async def is_behind() -> bool:
+        live = progress.places["live"] if progress else None
+        if live is None or live.failing:  # it stands still, and nobody need wait for that
+            return False
+        return await durable.framelog.last_position() - live.position > LIVE_BEHIND_FRAMES
+
     return Ingest(
         broker_address(settings),
         durable.framelog,
@@ -123,6 +134,7 @@ def build_ingest(
         checkpoint=crash_points(settings.crash_at),
         timed=times.commit.time,
         is_shut_out=lambda gateway: gateway in shut_out.gateways,
+        is_behind=is_behind,
     )
 
 
@@ -155,13 +167,13 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics = registry_of(times, figures)
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
-        checks = readiness(stores, progress)
+        checks = readiness(stores, progress, settings.data_dir)
         identity = gateway_identity(settings)
         if identity is not None:
             metrics.register(identity.refused)
         shut_out = ShutOut()
         if settings.ingest == "own":
-            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times, shut_out)
+            ingest = build_ingest(settings, stores.durable, stores.presence, clock, times, shut_out, progress)
             metrics.register(IngestFigures(ingest))
             checks |= {"ingest": ingesting(ingest)}
             session, connection = ingest.session, ingest.run()

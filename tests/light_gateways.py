@@ -35,7 +35,8 @@ RECONNECT_S_MAX = 1.5
 CONNECT_S = 30.0
 """So long a broker may take for its CONNACK: the agent waits 5 s, but does not share a process with 2,000 TLS handshakes,
 of which each that is given up has been in vain. Ingest's welcome is waited for with the connection held, as the agent does."""
-ASK_S = 1.0
+ASK_S, ASK_S_MAX = 1.0, 15.0
+"""As the agent: a question is repeated after so long, then at twice the distance each time."""
 RESEND_MS = 5_000
 """As the agent: at least, and longer where answers take longer."""
 EPOCH = "0123456789abcdef"
@@ -112,6 +113,8 @@ class LightGateway:
         self._ingest = False
         self._line: Line | None = None
         self._session = ""
+        self._asked_at = 0.0
+        self._ask_s = ASK_S
 
     async def run(self, begin_after_s: float) -> None:
         """Come after a while, and stay."""
@@ -140,7 +143,7 @@ class LightGateway:
     async def _stay(self, line: Line) -> None:
         now = time.monotonic()
         fresh_at = now + self._chance.uniform(0, FRESH_S)
-        state_at, asked_at = now + self._chance.uniform(0, HEARTBEAT_S), now
+        state_at, self._asked_at, self._ask_s = now + self._chance.uniform(0, HEARTBEAT_S), now, ASK_S
         while not line.lost.is_set():
             now = time.monotonic()
             if now >= fresh_at:
@@ -148,8 +151,8 @@ class LightGateway:
                 self.produce()
             waits = self._ingest and not self.welcomed.is_set()
             patience_s = self._pace.resend_after_ms / 1000 if self.welcomed.is_set() else ASK_S
-            if now >= state_at or (waits and now >= asked_at + ASK_S):
-                state_at, asked_at = now + HEARTBEAT_S, now
+            if now >= state_at or (waits and now >= self._asked_at + self._ask_s):
+                state_at, self._asked_at, self._ask_s = now + HEARTBEAT_S, now, min(2 * self._ask_s, ASK_S_MAX)
                 self._say_state(ask=waits)
                 line.write(packets.PINGREQ)
             if late := [seq for seq, at in self._sent.items() if now - at >= self._pace.resend_after_ms / 1000]:
@@ -203,6 +206,7 @@ class LightGateway:
         if message.topic == topics.INGEST:
             online = msgspec.msgpack.decode(message.payload, type=IngestState).online
             if online and not self._ingest:
+                self._asked_at, self._ask_s = time.monotonic(), ASK_S
                 self._say_state(ask=True)
             self._ingest = online
         elif message.topic == topics.welcome(self.name):

@@ -12,11 +12,12 @@ LINE_BYTES_MAX = 16_777_216
 
 
 class Arrival(NamedTuple):
-    """A message of a gateway as the broker gave it."""
+    """A message of a gateway as the broker gave it, and when, ms UTC."""
 
     gateway: str
     topic: str
     payload: bytes
+    at_ms: int
 
 
 class FairQueue:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
@@ -17,7 +17,7 @@ from cloud_api.framelog.coverage import Coverage, StreamKey
 from cloud_api.ingest.fair_queue import Arrival, FairQueue
 from cloud_api.ingest.presence import GatewayPresence
 from cloud_api.ingest.session import BrokerAddress, BrokerSession
-from cloud_api.ingest.welcome import Welcomes
+from cloud_api.ingest.welcome import Question, Welcomes
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts import topics
@@ -37,6 +37,10 @@ TAKEN_MAX = 64
 
 Results = dict[StreamKey, tuple[list[int], list[int]]]
 """Lane -> (seqs of a batch that are stored with their bytes, seqs that are there with others)."""
+
+
+async def _never() -> bool:
+    return False
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Ingest:
     share       see ``up_filters``
     timed       gives a context that measures one commit
     is_shut_out  a gateway without a certificate that holds: what it sends is neither heard nor stored
+    is_behind   does what people see lag behind what is committed? Then fewer of those who come back are let in at once
     checkpoint  told the named places at which a test may kill the program
     """
 
@@ -89,6 +94,7 @@ class Ingest:
         checkpoint: Callable[[str], None] = lambda place: None,
         timed: Callable[[], AbstractContextManager[object]] = nullcontext,
         is_shut_out: Callable[[str], bool] = lambda gateway: False,
+        is_behind: Callable[[], Awaitable[bool]] = _never,
     ) -> None:
         self.failing = ""
         self.counts = IngestCounts()
@@ -102,7 +108,7 @@ class Ingest:
         self._timed = timed
         self._is_shut_out = is_shut_out
         self._arrived = FairQueue()
-        self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell)
+        self._welcomes = Welcomes(framelog, ledger, clock, presence.is_fenced, self.session.tell, is_behind)
         self._rejected: dict[StreamKey, list[int]] = {}
         self._encoder = msgspec.msgpack.Encoder()
 
@@ -133,7 +139,7 @@ class Ingest:
             if state is None or not (state.online and state.ask and qos):
                 return  # else it is answered after the frames that came before it
         with contextlib.suppress(ValueError):
-            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload))
+            self._arrived.put(Arrival(topics.gateway_of(topic), topic, payload, self._clock()))
         self.counts.refused_quota = self._arrived.refused
         self.counts.refused_full = self._arrived.refused_full
 
@@ -156,19 +162,20 @@ class Ingest:
         if frames:
             self._checkpoint("before_commit")
             await self._commit(frames, results)
+            self._welcomes.committed(frame.header.gateway for frame in frames)
             self._checkpoint("after_commit")
         if results:
             await self._acknowledge(results)
         if frames:
             self._checkpoint("after_ack")
-        for gateway, _, payload in asking:
-            self._welcomes.asked(gateway, _state_reader.decode(payload))
+        for gateway, _, payload, at_ms in asking:
+            self._welcomes.asked(gateway, Question(_state_reader.decode(payload), at_ms))
 
     async def _check(self, batch: list[Arrival]) -> tuple[list[IncomingFrame], Results]:
         """The frames that may be committed, and the lanes in which one was rejected for good."""
         frames: list[IncomingFrame] = []
         results: Results = {}
-        for gateway, topic, payload in batch:
+        for gateway, topic, payload, _ in batch:
             now_ms = self._clock()
             header: FrameHeader | None = None
             try:

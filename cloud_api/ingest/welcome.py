@@ -1,16 +1,18 @@
 """The answer to a gateway that asks: what the cloud holds of it, what it lacks of what it had acknowledged, the time."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
 from cloud_api.framelog import FrameLog
 from cloud_api.framelog.coverage import Coverage, StreamKey
+from cloud_api.ingest.admission import Admission, frames_to_send
 from cloud_api.ledger import LedgerBook
 from contracts import topics
 from contracts.ledger import Drop
@@ -25,6 +27,8 @@ WANTED_MAX = 64
 """Ranges asked for at once; the rest with the next answer."""
 ANSWERED_MAX = 50
 """Gateways answered at once: the newest frame of each of their lanes is in memory meanwhile."""
+LOOK_S = 0.1
+"""So often who waits is looked at, for places that time has freed."""
 UNANSWERED_S = 0.2
 """A pause after answers that could not be given."""
 
@@ -79,12 +83,20 @@ async def held_lanes(
     return answers
 
 
+class Question(NamedTuple):
+    """A state that asks, and when it came, ms UTC."""
+
+    state: GatewayState
+    at_ms: int
+
+
 class Welcomes:
     """Answers those who ask, some at a time, beside the commits: when all come back at once, what they say is not held up
-    by what they ask. Of each gateway only the newest question waits.
+    by what they ask. Who has frames to send waits for the ``Admission``. Of each gateway only the newest question waits.
 
-    fenced   (gateway, instance) -> must it wait because another instance of it is alive?
-    publish  (topic, payload) to the gateway
+    fenced     (gateway, instance) -> must it wait because another instance of it is alive?
+    publish    (topic, payload) to the gateway
+    is_behind  does what people see lag behind what is committed?
     """
 
     def __init__(
@@ -94,56 +106,89 @@ class Welcomes:
         clock: Callable[[], int],
         fenced: Callable[[str, str], bool],
         publish: Callable[[str, bytes], Awaitable[bool]],
+        is_behind: Callable[[], Awaitable[bool]],
     ) -> None:
         self._framelog = framelog
         self._book = book
         self._clock = clock
         self._fenced = fenced
         self._publish = publish
-        self._asking: dict[str, GatewayState] = {}
+        self._is_behind = is_behind
+        self._admission = Admission()
+        self._asking: dict[str, Question] = {}  # has nothing to send, and need not wait
+        self._waiting: dict[str, Question] = {}  # for a place
         self._some = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """Gateways that wait for their answer."""
-        return len(self._asking)
+        return len(self._asking) + len(self._waiting)
 
-    def asked(self, gateway: str, state: GatewayState) -> None:
-        """This state asks; what came before it is committed."""
-        self._asking[gateway] = state
+    def asked(self, gateway: str, question: Question) -> None:
+        """This gateway asks; what came before it is committed."""
+        if frames_to_send(question.state):
+            self._asking.pop(gateway, None)
+            self._waiting[gateway] = question
+        else:
+            self._waiting.pop(gateway, None)
+            self._asking[gateway] = question
         self._some.set()
+
+    def committed(self, gateways: Iterable[str]) -> None:
+        """Of these gateways a frame each time is in the log."""
+        for gateway in gateways:
+            if self._admission.committed(gateway):
+                self._some.set()
 
     async def run(self) -> None:
         """Answer until cancelled."""
         while True:
             self._some.clear()
-            while self._asking:
-                some = {gateway: self._asking.pop(gateway) for gateway in [*islice(self._asking, ANSWERED_MAX)]}
-                try:
+            some: dict[str, Question] = {}
+            try:
+                some = self._next(await self._is_behind()) if self.waiting else {}
+                if some:
                     await self._answer(some)
-                except ValueRefused:  # of one of them, and the others are not to wait for it
-                    for gateway, state in some.items():
-                        await self._answer_one(gateway, state)
-                except Exception as error:  # noqa: BLE001  whatever the database says: they are not answered, and ask again
-                    log.error("gateways can't be answered", extra={"gateways": len(some), "error": str(error)})
-                    await asyncio.sleep(UNANSWERED_S)
-            await self._some.wait()
+            except ValueRefused:  # of one of them, and the others are not to wait for it
+                for gateway, question in some.items():
+                    await self._answer_one(gateway, question)
+            except Exception as error:  # noqa: BLE001  whatever the database says: they are not answered, and ask again
+                log.error("gateways can't be answered", extra={"gateways": len(some), "error": str(error)})
+                await asyncio.sleep(UNANSWERED_S)
+            if not some:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S if self._waiting else None):
+                        await self._some.wait()
 
-    async def _answer_one(self, gateway: str, state: GatewayState) -> None:
+    def _next(self, behind: bool) -> dict[str, Question]:
+        """Those whose turn it is, in the order in which they asked first; they wait no longer."""
+        now_ms = self._clock()
+        room = min(self._admission.room(now_ms, behind), ANSWERED_MAX) if self._waiting else 0
+        some = {gateway: self._waiting.pop(gateway) for gateway in [*islice(self._waiting, room)]}
+        for gateway, question in some.items():
+            self._admission.let_in(gateway, frames_to_send(question.state), now_ms)
+        for gateway in [*islice(self._asking, ANSWERED_MAX - len(some))]:
+            some[gateway] = self._asking.pop(gateway)
+        return some
+
+    async def _answer_one(self, gateway: str, question: Question) -> None:
         try:
-            await self._answer({gateway: state})
+            await self._answer({gateway: question})
         except Exception as error:  # noqa: BLE001  as above
             log.error("a gateway can't be answered", extra={"gateway": gateway, "error": str(error)})
 
-    async def _answer(self, asking: Mapping[str, GatewayState]) -> None:
-        held = await held_lanes(asking, self._framelog, self._book)
-        await asyncio.gather(*[self._tell(gateway, state, held[gateway]) for gateway, state in asking.items()])
+    async def _answer(self, asking: Mapping[str, Question]) -> None:
+        states = {gateway: question.state for gateway, question in asking.items()}
+        held = await held_lanes(states, self._framelog, self._book)
+        await asyncio.gather(*[self._tell(gateway, each, held[gateway]) for gateway, each in asking.items()])
 
-    async def _tell(self, gateway: str, state: GatewayState, lanes: list[HeldLane]) -> None:
+    async def _tell(self, gateway: str, question: Question, lanes: list[HeldLane]) -> None:
+        state, now_ms = question.state, self._clock()
         fenced = self._fenced(gateway, state.instance)
         if wanted := [lane for lane in lanes if lane.wanted]:
             log.warning("asking for frames again", extra={"gateway": gateway, "lanes": msgspec.to_builtins(wanted)})
         answer = Welcome(
-            session=state.session, at_ms=self._clock(), to_ms=state.at_ms, lanes=lanes, fenced=fenced
+            session=state.session, at_ms=now_ms, to_ms=state.at_ms, waited_ms=max(0, now_ms - question.at_ms),
+            lanes=lanes, fenced=fenced,
         )  # fmt: skip
         await self._publish(topics.welcome(gateway), msgspec.msgpack.encode(answer))

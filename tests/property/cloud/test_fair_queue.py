@@ -11,7 +11,7 @@ ARRIVALS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), max_s
 
 
 def arrival(gateway: str, number: int, size: int = 1) -> Arrival:
-    return Arrival(gateway, f"{number}", b"x" * size)
+    return Arrival(gateway, f"{number}", b"x" * size, 0)
 
 
 async def take_all(queue: FairQueue) -> list[Arrival]:
