@@ -230,15 +230,11 @@ class GatewayState(Message, kw_only=True):
 
 
 class IngestState(Message, kw_only=True):
-    """Retained: whether ingest is there. Edges hold their frames while it is not.
-
-    answers  it answers every gateway that asks, if need be late: who comes with many others waits for its turn
-    """
+    """Retained: whether ingest is there. Edges hold their frames while it is not."""
 
     online: bool
     session: str
     at_ms: int = 0
-    answers: bool = False
 
 
 class FrameAck(Message, kw_only=True):

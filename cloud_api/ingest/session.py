@@ -145,7 +145,7 @@ class BrokerSession:
                 raise
 
     async def _say_born(self, client: aiomqtt.Client, session: str) -> None:
-        birth = IngestState(online=True, session=session, at_ms=self._clock(), answers=True)
+        birth = IngestState(online=True, session=session, at_ms=self._clock())
         await client.publish(topics.INGEST, self._encoder.encode(birth), qos=1, retain=True)
 
     async def _contradict(self, client: aiomqtt.Client, session: str, payload: bytes) -> None:

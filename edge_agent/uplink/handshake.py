@@ -24,15 +24,11 @@ log = logging.getLogger(__name__)
 
 ASK_HEARTBEATS = 6
 """With every so many heartbeats the cloud is asked for the time and for what it lacks."""
-ASKED_KEPT = 4
-UNANSWERED_MS = 5_000
-"""A cloud that does not answer in this time, and has not said that it will, is an older one: frames go without its word."""
-UNANSWERED_MS_MAX = 300_000
-"""One that has said so may take so long, when many ask at once; as long as it likes while the clock is not known, for
-times are wrong for good once they are sent."""
+ASKED_KEPT = 16
 ASK_AGAIN_S = 1.0
 """After so long a question is repeated, and then at twice the distance each time, up to a heartbeat's: most often it is
-the answer that takes its time."""
+the answer that takes its time, when many ask at once.
+"""
 
 
 class Fenced(Exception):
@@ -81,7 +77,6 @@ class Handshake:
         self._session = session
         self._ingest = ""  # the session of the ingest that has last said it is there
         self._asked: dict[int, int] = {}  # at_ms of a state that asks -> steady ms
-        self._answers = False  # that ingest answers everybody who asks
         self._waiting_since_ms: int | None = None  # since when an answer is awaited before frames may go
         self._ask_again_s = ASK_AGAIN_S
         self._ingest_heard = False  # in this session
@@ -93,7 +88,11 @@ class Handshake:
         self._frames.stop()
 
     def ask(self) -> None:
-        """No frame goes before the cloud has answered."""
+        """No frame goes before the cloud has answered, however long that takes.
+
+        Only its word tells whether this outbox is an older image of one that has gone on (its numbers would be taken for
+        those already there, and lost), and times that an unsure clock took are not to be moved once they were sent.
+        """
         self._frames.stop()
         self._waiting_since_ms = self._monotonic_ms()
         self._ask_again_s = ASK_AGAIN_S
@@ -124,11 +123,6 @@ class Handshake:
             # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
             said = line.say(topics.state(self._gateway), self._encoder.encode(state), state.ask, retain=True)
             tasks.create_task(said, name="state")
-            if self._has_waited_enough(now_ms):
-                log.warning("the cloud does not answer; sending without its word")
-                # what is sent is not moved any more
-                await self._writer.call(self._writer.outbox.unsure_times.heal, 0, -1)
-                await self._let_go()
             pause_s = self._heartbeat_s
             if self._waiting_since_ms is not None:
                 pause_s = min(pause_s, self._ask_again_s)
@@ -140,23 +134,9 @@ class Handshake:
                 # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
                 await line.subscribe()
 
-    def _has_waited_enough(self, now_ms: int) -> bool:
-        if self._waiting_since_ms is None:
-            return False
-        if self._answers and self._writer.outbox.unsure_run:
-            return False
-        return now_ms - self._waiting_since_ms > (UNANSWERED_MS_MAX if self._answers else UNANSWERED_MS)
-
-    async def _let_go(self) -> None:
-        self._waiting_since_ms = None
-        await self._frames.begin()
-        self._earlier.begin()
-
     def on_ingest(self, state: IngestState) -> None:
         """An ingest says that it is there, or its will that it is not."""
         self._ingest_heard = True
-        if state.online:
-            self._answers = state.answers
         if state.online == self.ingest_online and state.session == self._ingest:
             return  # it says again that it is there
         if not state.online and state.session != self._ingest:
@@ -203,4 +183,6 @@ class Handshake:
                 await self._writer.call(outbox.wanted, there.epoch, there.lane, there.wanted)
                 self._earlier.look_again()
         if self._waiting_since_ms is not None and self.ingest_online:
-            await self._let_go()
+            self._waiting_since_ms = None
+            await self._frames.begin()
+            self._earlier.begin()

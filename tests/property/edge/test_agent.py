@@ -272,11 +272,11 @@ async def test_an_answer_that_is_late_spoils_no_times(tmp_path: Path, profiles: 
     agent = agent_of(tmp_path, profiles, clocks, cloud)
     agent.outbox.commit(Batch(readings=[reading(agent, 1)], messages=1))
     async with on_line(agent):
-        cloud.tell(topics.INGEST, IngestState(online=True, session="i1", answers=True))
+        cloud.tell(topics.INGEST, IngestState(online=True, session="i1"))
         await cloud.question()
         question = await cloud.question()  # the first one that is asked because ingest is there
         clocks.pass_by(HOUR_MS)
-        for _ in range(3):  # each repeats it, and looks whether to go without an answer
+        for _ in range(3):  # each repeats it
             assert "/up/" not in (await cloud.heard.get()).topic
         cloud.tell(
             topics.welcome(GATEWAY),
@@ -285,27 +285,6 @@ async def test_an_answer_that_is_late_spoils_no_times(tmp_path: Path, profiles: 
         (frame,) = await cloud.frames(1)
     (healed,) = [record for record in frame.records if isinstance(record, ClockHealed)]
     assert abs(frame.readings[0].received_ms - (TRUE_MS - HOUR_MS)) <= healed.error_ms <= 20
-
-
-@pytest.mark.parametrize(("answers", "patience_ms"), [(False, 5_000), (True, 300_000)])
-@on_a_loop
-async def test_a_cloud_that_does_not_answer_stops_nothing_for_good(
-    tmp_path: Path, profiles: ProfileSet, answers: bool, patience_ms: int
-) -> None:
-    """An older one never does; one that has said that it will is given longer."""
-    cloud, clocks = Cloud(), Clocks(TRUE_MS)
-    agent = agent_of(tmp_path, profiles, clocks, cloud)
-    await tell_time(agent, clocks, TRUE_MS)  # in an earlier session
-    agent.outbox.commit(Batch(readings=[reading(agent, 1)], messages=1))
-    async with on_line(agent):
-        cloud.tell(topics.INGEST, IngestState(online=True, session="i1", answers=answers))
-        for _ in range(2):
-            await cloud.question()
-        clocks.pass_by(patience_ms - 100)
-        for _ in range(2):
-            assert "/up/" not in (await cloud.heard.get()).topic
-        clocks.pass_by(200)
-        assert len(await cloud.frames(1)) == 1
 
 
 @on_a_loop
