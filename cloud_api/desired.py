@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from contracts import topics
+from contracts.messages import DESIRED_BYTES_MAX
 from device_registry import DatabaseUnavailable, Sign, database_errors, desired_states
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,12 @@ async def publish_desired(publish: Publish, sign: Sign) -> None:
             log.error("desired state stands still", extra={"error": str(error)})
             changed = []
         for gateway_id, document in changed:
-            if not await publish(topics.desired(gateway_id), msgspec.msgpack.encode(document), retain=True):
+            payload = msgspec.msgpack.encode(document)
+            if len(payload) > DESIRED_BYTES_MAX:
+                # The registry makes no such one any more; the broker would end our session, and with it everybody's.
+                size = {"gateway": gateway_id, "bytes": len(payload), "bytes_max": DESIRED_BYTES_MAX}
+                log.error("a desired state is too large, it is not published", extra=size)
+            elif not await publish(topics.desired(gateway_id), payload, retain=True):
                 break  # the broker is not there: what is left goes with the next look
             published[gateway_id] = document.version
         looks += 1

@@ -1,5 +1,8 @@
 """What /readyz asks: is each part ready?"""
 
+import os
+from pathlib import Path
+
 import device_registry as registry
 from cloud_api.durable import Durable
 from cloud_api.ingest import BrokerSession, Ingest
@@ -9,9 +12,11 @@ from cloud_api.stores import PROJECTIONS, Stores
 
 BEHIND_FRAMES_MAX = 5_000
 """A projection that is further behind is not ready."""
+FREE_BYTES_MIN = 4_194_304
+"""With less, the disk is as good as full: files grow by pieces."""
 
 
-def readiness(stores: Stores, progress: Progress) -> dict[str, Check]:
+def readiness(stores: Stores, progress: Progress, data_dir: Path) -> dict[str, Check]:
     """Part -> is it ready?"""
 
     async def database() -> str:
@@ -29,10 +34,22 @@ def readiness(stores: Stores, progress: Progress) -> dict[str, Check]:
         return check
 
     return {
+        "disk": has_room(data_dir),
         "registry": database,
         "frame_log": logging_frames(stores.durable),
         **{name: follows(name) for name in PROJECTIONS},
     }
+
+
+def has_room(data_dir: Path) -> Check:
+    """Can files grow there?"""
+
+    async def check() -> str:
+        found = os.statvfs(data_dir)
+        free = found.f_bavail * found.f_frsize
+        return "" if free >= FREE_BYTES_MIN else f"no room in {data_dir}: {free // 1024} KiB are free"
+
+    return check
 
 
 def logging_frames(durable: Durable) -> Check:

@@ -11,19 +11,27 @@ from device_registry import DatabaseUnavailable, ValueRefused
 
 Answer = TypeVar("Answer")
 
+_OF_THE_DISK = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
 
 class SqliteThread:
     """Opens or creates the file and runs the schema.
 
     synchronous  FULL where a commit must survive a power cut; NORMAL where the file can be rebuilt
+    Raises DatabaseUnavailable when the disk does not take that now, sqlite3.Error when the file is no database.
     """
 
     def __init__(self, path: Path, schema: str, synchronous: Literal["FULL", "NORMAL"]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};")
-        self._db.executescript(schema)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};")
+            self._db.executescript(schema)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OF_THE_DISK:
+                raise DatabaseUnavailable(f"{path}: {error}") from error
+            raise
 
     async def read(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
         """Run ``work`` in the thread, outside a transaction of ours. Raises DatabaseUnavailable, ValueRefused."""
@@ -43,7 +51,8 @@ class SqliteThread:
                 answer = work(db)
                 db.execute("COMMIT")
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # some errors (a full disk) have rolled back already
+                    db.execute("ROLLBACK")
                 raise
             return answer
 

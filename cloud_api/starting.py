@@ -1,6 +1,7 @@
-"""A database server that is away at the start: wait for it, answer meanwhile at the door, and begin when it is there."""
+"""A database server that is away at the start, or a disk without room: wait, answer meanwhile at the door, then begin."""
 
 import asyncio
+import errno
 import logging
 import random
 import socket
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from cloud_api.health import health_app
 from cloud_api.problems import unavailable
+from cloud_api.telemetry import StoreAway
 from cloud_api.web_server import web_server
 from device_registry import DatabaseUnavailable
 
@@ -24,6 +26,8 @@ Opened = TypeVar("Opened")
 RETRY_S_MAX = 5.0
 _WRONG = ("28", "3D", "42")
 """Classes of SQLSTATE that waiting does not mend: who we are, the database's name, what we may do there."""
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What a disk says that waiting may mend: ended, the program would only be started again and again."""
 
 
 async def until_there(
@@ -32,14 +36,14 @@ async def until_there(
     stop: asyncio.Event,
     jitter: random.Random,
 ) -> Opened | None:
-    """Try ``opening`` with full jitter until it does not raise DatabaseUnavailable; None when ``stop`` came first.
+    """Try ``opening`` with full jitter until neither the database nor the disk stops it; None when ``stop`` came first.
 
     listener  the program's listening socket: while there is no database, /readyz says so there and all else is 503
-    Raises DatabaseUnavailable when it is the settings that are wrong, such as a password or an authority.
+    Raises DatabaseUnavailable when it is the settings that are wrong, such as a password or an authority, and OSError.
     """
     try:
         return await opening()
-    except DatabaseUnavailable as error:
+    except OSError as error:
         _raise_unless_away(error)
         reasons = [str(error)]
     async with _door(listener, reasons):
@@ -53,13 +57,15 @@ async def until_there(
                 return None
             try:
                 return await opening()
-            except DatabaseUnavailable as error:
+            except OSError as error:
                 _raise_unless_away(error)
                 reasons[:] = [str(error)]
                 attempt = min(attempt + 1, 8)
 
 
-def _raise_unless_away(error: DatabaseUnavailable) -> None:
+def _raise_unless_away(error: OSError) -> None:
+    if not isinstance(error, DatabaseUnavailable | StoreAway) and error.errno not in _PASSING:
+        raise error
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError) or (getattr(cause, "sqlstate", None) or "")[:2] in _WRONG:

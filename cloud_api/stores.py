@@ -1,6 +1,7 @@
 """Everything that is kept: opened together, the schema brought up to date, and closed together."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +24,7 @@ from cloud_api.quarantine import Quarantine
 from cloud_api.record_handlers import devices_handler, record_handlers
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
-from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
+from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, StoreAway, TelemetryStore
 from contracts.messages import DeviceSeen, Record, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
@@ -65,6 +66,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             refused = Counter("linli_telemetry_refused_samples", "Samples the store never takes", registry=None)
             telemetry = telemetry_store(settings, durable.quarantine, refused)
             closing.push_async_callback(telemetry.close)
+            await refuse_what_is_not_kept(telemetry, settings.telemetry_keep_days)
             live = LiveState(folder / "live.sqlite", Hub(boot=secrets.token_hex(4)))
             closing.push_async_callback(live.close)
             await live.load()
@@ -102,6 +104,13 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             yield Stores(
                 durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key
             )
+
+
+async def refuse_what_is_not_kept(telemetry: TelemetryStore, days: int) -> None:
+    """Raises ProgramError when people want telemetry to be forgotten after so many days and the store never forgets."""
+    with contextlib.suppress(StoreAway):  # a server that is away can't say it: then the log does, whenever it fails
+        if days and (reason := await telemetry.keeps_all()):
+            raise ProgramError(f"LINLI_TELEMETRY_KEEP_DAYS = {days}: {reason}, and set this to 0")
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:

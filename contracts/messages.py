@@ -10,6 +10,10 @@ import msgspec
 
 Lane = Literal["urgent", "bulk"]
 
+DESIRED_BYTES_MAX = 917_504
+"""A DesiredState as MessagePack: one MQTT message, and brokers end the session of who sends a larger one than they take.
+Those in broker_config/ take 1,048,576 bytes in all."""
+
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What every message has in common."""

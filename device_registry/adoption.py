@@ -1,16 +1,19 @@
 """From what a gateway has seen to a device in the registry."""
 
+import logging
 from collections.abc import Sequence
 
 from contracts.messages import DeviceSeen
 from contracts.vocabulary import KINDS
 from device_registry.database import writing
 from device_registry.desired import write_desired
-from device_registry.errors import NotFound
+from device_registry.errors import DesiredTooLarge, NotFound
 from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
 from device_registry.models import Device, Facility, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
+
+log = logging.getLogger(__name__)
 
 PLACED_MAX = 1_000
 """Sightings that are placed at once: a query names each of them, and databases bound that."""
@@ -110,8 +113,19 @@ async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: i
     for row in changed.values():
         await row.save()
     if any(row.status == "adopted" for row in (*born.values(), *changed.values())):
-        await write_desired(gateway.id, now_ms)
+        await _write_or_leave_pending(gateway.id, list(born.values()), now_ms)
     return [known[seen.device] for seen in sightings]
+
+
+async def _write_or_leave_pending(gateway_id: str, born: list[Device], now_ms: int) -> None:
+    """A gateway that names more devices than its desired state can: the new ones wait, and a person sees them."""
+    try:
+        await write_desired(gateway_id, now_ms)
+    except DesiredTooLarge as error:
+        log.error("devices are not adopted", extra={"gateway": gateway_id, "devices": len(born), "error": str(error)})
+        for row in born:
+            row.status, row.adopted_ms = "pending", None
+        await Device.filter(id__in=[row.id for row in born]).update(status="pending", adopted_ms=None)
 
 
 def _follow(row: Device, facility: Facility, seen: DeviceSeen) -> None:

@@ -3,12 +3,15 @@
 Other packages of the cloud may keep tables of their own in the same database (``apps``): one file, one backup.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from tortoise.backends.base.client import NestedTransactionContext
 from tortoise.context import TortoiseContext
+from tortoise.exceptions import OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
 
@@ -58,10 +61,18 @@ async def writing() -> AsyncIterator[None]:
     SQLite has one writer anyway. In PostgreSQL the next one waits until this one's changes can be seen, so that reading
     and then writing means the same there. Writes of the registry are rare; frames do not go this way.
     """
-    async with in_transaction() as connection:
+    transaction = in_transaction()
+    async with transaction as connection:
         if connection.capabilities.dialect == "postgres":
             await connection.execute_query("SELECT pg_advisory_xact_lock($1)", [WRITING_LOCK])
         yield
+        if connection.capabilities.dialect == "sqlite" and not isinstance(transaction, NestedTransactionContext):
+            # Tortoise leaves a commit that fails (a full disk) open, and the next transaction begins by committing it:
+            # what was refused would be done later. An error in here is rolled back.
+            try:
+                await connection.commit()
+            except sqlite3.Error as error:
+                raise OperationalError(error) from error
 
 
 async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:

@@ -4,15 +4,39 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from contracts.messages import DesiredCharging, DesiredDevice, DesiredProfile, DesiredState, Reported
+from contracts.messages import (
+    DESIRED_BYTES_MAX,
+    DesiredCharging,
+    DesiredDevice,
+    DesiredProfile,
+    DesiredState,
+    Reported,
+)
+from device_registry.errors import DesiredTooLarge
 from device_registry.models import Desired, Device, Gateway, ProfileVersion, SiteCharging
 
 Sign = Callable[[str, int, bytes], DesiredProfile]
 """(profile id, version, document) -> the profile as it travels."""
 
 
+def _unsigned(profile: str, version: int, document: bytes) -> DesiredProfile:
+    """A profile as large as the signed one."""
+    return DesiredProfile(profile=profile, version=version, digest=bytes(32), signature=bytes(64), document=document)
+
+
+async def _keep(row: Desired) -> None:
+    """Raises DesiredTooLarge."""
+    size = len(msgspec.msgpack.encode(await _document(row, _unsigned)))
+    if size > DESIRED_BYTES_MAX:
+        raise DesiredTooLarge(row.gateway_id, size, DESIRED_BYTES_MAX)
+    await row.save()
+
+
 async def write_desired(gateway_id: str, now_ms: int) -> None:
-    """Make the gateway's document again; its version grows only when it really changed. Call within a transaction."""
+    """Make the gateway's document again; its version grows only when it really changed. Call within a transaction.
+
+    Raises DesiredTooLarge, with nothing written.
+    """
     rows = await Device.filter(gateway_id=gateway_id, status="adopted").order_by("external_id")
     devices = [
         {"device": row.external_id, "profile": row.profile, "parameters": row.parameters}
@@ -22,23 +46,21 @@ async def write_desired(gateway_id: str, now_ms: int) -> None:
     site = await SiteCharging.get_or_none(gateway_id=gateway_id)
     charging = site.charging if site is not None else None
     current = await Desired.get_or_none(gateway_id=gateway_id)
-    if current is None:
-        await Desired.create(gateway_id=gateway_id, version=1, devices=devices, charging=charging, changed_ms=now_ms)
-    elif (current.devices, current.charging) != (devices, charging):
-        current.version += 1
-        current.devices, current.charging, current.changed_ms = devices, charging, now_ms
-        await current.save()
+    row = current or Desired(gateway_id=gateway_id, version=0, profiles={})
+    if current is None or (row.devices, row.charging) != (devices, charging):
+        row.version += 1
+        row.devices, row.charging, row.changed_ms = devices, charging, now_ms
+        await _keep(row)
 
 
 async def write_profiles(gateway_id: str, profiles: Mapping[str, int], now_ms: int) -> None:
-    """Profile id -> version that the gateway is to read with. Call within a transaction."""
-    row = await Desired.get_or_none(gateway_id=gateway_id)
-    if row is None:
-        await Desired.create(gateway_id=gateway_id, version=1, profiles=dict(profiles), changed_ms=now_ms)
-    elif row.profiles != profiles:
+    """Profile id -> version that the gateway is to read with. Call within a transaction. Raises DesiredTooLarge."""
+    current = await Desired.get_or_none(gateway_id=gateway_id)
+    row = current or Desired(gateway_id=gateway_id, version=0, devices=[])
+    if current is None or row.profiles != profiles:
         row.version += 1
         row.profiles, row.changed_ms = dict(profiles), now_ms
-        await row.save()
+        await _keep(row)
 
 
 async def desired_states(after_version: dict[str, int], sign: Sign) -> list[tuple[str, DesiredState]]:
@@ -46,16 +68,18 @@ async def desired_states(after_version: dict[str, int], sign: Sign) -> list[tupl
     changed = []
     for gateway_id, version in await Desired.all().order_by("gateway_id").values_list("gateway_id", "version"):
         if version > after_version.get(gateway_id, 0):
-            row = await Desired.get(gateway_id=gateway_id)
-            devices = [DesiredDevice(**device) for device in row.devices]
-            profiles = []
-            for name, number in sorted(row.profiles.items()):
-                kept = await ProfileVersion.get(profile=name, version=number)
-                profiles.append(sign(name, number, kept.document.encode()))
-            charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
-            document = DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging)
-            changed.append((gateway_id, document))
+            changed.append((gateway_id, await _document(await Desired.get(gateway_id=gateway_id), sign)))
     return changed
+
+
+async def _document(row: Desired, sign: Sign) -> DesiredState:
+    devices = [DesiredDevice(**device) for device in row.devices]
+    profiles = []
+    for name, number in sorted(row.profiles.items()):
+        kept = await ProfileVersion.get(profile=name, version=number)
+        profiles.append(sign(name, number, kept.document.encode()))
+    charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
+    return DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging)
 
 
 async def desired_versions(gateway_ids: list[str]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 RegistryError
 ├── NotFound            no such row
 └── Conflict            the change contradicts what is there
+    └── DesiredTooLarge   a gateway's desired state would not fit into a message
 OSError
 └── DatabaseUnavailable   the disk or the database does not take it: hold and try again
 ValueError
@@ -10,6 +11,7 @@ ValueError
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -21,6 +23,7 @@ SESSION_LOST = (OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg
 crosses a query on its way."""
 UNAVAILABLE = (
     OperationalError,
+    sqlite3.OperationalError,
     DBConnectionError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -45,6 +48,16 @@ class NotFound(RegistryError):
 
 class Conflict(RegistryError):
     """The change contradicts what is there."""
+
+
+class DesiredTooLarge(Conflict):
+    """With this change, the desired state of a gateway would not fit into one message."""
+
+    def __init__(self, gateway_id: str, size_bytes: int, size_bytes_max: int) -> None:
+        super().__init__(
+            f"the desired state of {gateway_id!r} would be {size_bytes:,} bytes, {size_bytes_max:,} at most: "
+            "it names every adopted device with its parameters and topics, and holds the profiles that were pushed"
+        )
 
 
 class DatabaseUnavailable(OSError):

@@ -58,7 +58,7 @@ class Coverage:
 
 
 class CoverageChanges:
-    """What a transaction has to write of the ranges: first those that are gone, then those that are new or longer."""
+    """What a transaction has to write of the ranges: those that are gone, and those that are new or longer."""
 
     def __init__(self) -> None:
         self._gone: dict[tuple[StreamKey, int], None] = {}
@@ -75,8 +75,8 @@ class CoverageChanges:
 
     @property
     def gone(self) -> list[tuple[str, str, str, int]]:
-        """Rows that are to be deleted, by their key: gateway, epoch, lane, first_seq."""
-        return [(*key, first_seq) for key, first_seq in self._gone]
+        """Rows that are to be deleted, by their key: gateway, epoch, lane, first_seq. None of them is in ``changed``."""
+        return [(*key, first_seq) for key, first_seq in self._gone if (key, first_seq) not in self._changed]
 
     @property
     def changed(self) -> list[tuple[str, str, str, int, int, int, int]]:

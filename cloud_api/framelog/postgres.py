@@ -4,7 +4,7 @@ Whoever appends holds one advisory lock from before the first position is given 
 So positions become visible in their order, and a projection that has read up to one never finds a smaller one later.
 It also makes the ranges right without a cache: the rows next to the batch are read under the lock. What the lock
 costs is one fsync at a time for a batch of up to some hundred frames; checking and opening frames, which is the work,
-goes on in all processes at once.
+goes on in all processes at once. A batch of new frames takes five round trips, three of them under the lock.
 """
 
 import asyncio
@@ -25,10 +25,18 @@ LOOK_S = 1.0
 """A notification wakes who waits for frames; one that is lost costs no more than this."""
 
 _INSERT = """
-INSERT INTO frames (gateway, epoch, lane, seq, received_ms, payload)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])
-ON CONFLICT DO NOTHING RETURNING gateway, epoch, lane, seq
+WITH stored AS (
+    INSERT INTO frames (gateway, epoch, lane, seq, received_ms, payload)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[])
+    ON CONFLICT DO NOTHING RETURNING gateway, epoch, lane, seq
+)
+SELECT gateway, epoch, lane, seq, NULL::bigint AS last_seq, NULL::bigint AS samples, NULL::bigint FROM stored
+UNION ALL
+SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
+JOIN unnest($7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[]) AS new (gateway, epoch, lane, low, high)
+USING (gateway, epoch, lane) WHERE last_seq >= low - 1 AND first_seq <= high + 1
 """
+"""What is new is stored; what comes back are these frames (without last_seq), and the ranges next to the batch."""
 _KNOWN = """
 SELECT gateway, epoch, lane, seq, payload FROM frames
 JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS asked (gateway, epoch, lane, seq)
@@ -44,20 +52,18 @@ _HELD = """
 SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
 JOIN unnest($1::text[], $2::text[], $3::text[]) AS asked (gateway, epoch, lane) USING (gateway, epoch, lane)
 """
-_NEXT_TO = """
-SELECT gateway, epoch, lane, first_seq, last_seq, samples, samples_before FROM coverage
-JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS new (gateway, epoch, lane, low, high)
-USING (gateway, epoch, lane) WHERE last_seq >= low - 1 AND first_seq <= high + 1
-"""
 _GONE = """
 DELETE FROM coverage USING unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS old (gateway, epoch, lane, seq)
 WHERE coverage.gateway = old.gateway AND coverage.epoch = old.epoch AND coverage.lane = old.lane AND first_seq = old.seq
 """
 _CHANGED = """
-INSERT INTO coverage
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-ON CONFLICT (gateway, epoch, lane, first_seq)
-DO UPDATE SET last_seq = excluded.last_seq, samples = excluded.samples, samples_before = excluded.samples_before
+WITH changed AS (
+    INSERT INTO coverage
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+    ON CONFLICT (gateway, epoch, lane, first_seq)
+    DO UPDATE SET last_seq = excluded.last_seq, samples = excluded.samples, samples_before = excluded.samples_before
+)
+SELECT pg_notify($8, '')
 """
 
 
@@ -74,13 +80,17 @@ class PostgresFrameLog:
         if not frames:
             return []
         rows = [(*_key(frame), frame.header.seq, frame.received_ms, frame.payload) for frame in frames]
+        bounds = zip(*((*key, low, high) for key, (low, high) in _bounds(frames).items()), strict=True)
         async with self._database.transaction() as db:
-            await db.execute("SELECT pg_advisory_xact_lock($1)", APPEND_LOCK)
-            stored = {(StreamKey(*row[:3]), row[3]) for row in await db.fetch(_INSERT, *zip(*rows, strict=True))}
+            await db.execute(
+                "SELECT pg_advisory_xact_lock($1)", APPEND_LOCK
+            )  # by itself: what follows sees what is there
+            found = await db.fetch(_INSERT, *zip(*rows, strict=True), *bounds)
+            stored = {(StreamKey(*row[:3]), row[3]) for row in found if row[4] is None}
             outcomes = await self._outcomes(db, frames, stored)
             if stored:
-                await self._cover(db, [f for f, o in zip(frames, outcomes, strict=True) if o is Outcome.STORED])
-                await db.execute("SELECT pg_notify($1, '')", CHANNEL)
+                held = [row for row in found if row[4] is not None]
+                await self._cover(db, [f for f, o in zip(frames, outcomes, strict=True) if o is Outcome.STORED], held)
         if stored:
             self._wake()
         return outcomes
@@ -104,24 +114,19 @@ class PostgresFrameLog:
                 outcomes.append(Outcome.CONFLICT)
         return outcomes
 
-    async def _cover(self, db: Connection, frames: Sequence[IncomingFrame]) -> None:
-        """Bring the ranges up to date for these frames, which are new."""
-        bounds: dict[StreamKey, tuple[int, int]] = {}
-        for frame in frames:
-            low, high = bounds.get(_key(frame), (frame.header.seq, frame.header.seq))
-            bounds[_key(frame)] = (min(low, frame.header.seq), max(high, frame.header.seq))
-        ranges: dict[StreamKey, list[Range]] = {key: [] for key in bounds}
-        asked = zip(*((*key, low, high) for key, (low, high) in bounds.items()), strict=True)
-        for row in await db.fetch(_NEXT_TO, *asked):
-            ranges[StreamKey(*row[:3])].append(Range(*row[3:]))
-        held = {key: Coverage(each) for key, each in ranges.items()}
+    async def _cover(self, db: Connection, frames: Sequence[IncomingFrame], held: Sequence[Sequence[Any]]) -> None:
+        """Bring the ranges up to date for these frames, which are new, and tell who waits. held: rows of the ranges."""
+        ranges: dict[StreamKey, list[Range]] = {_key(frame): [] for frame in frames}
+        for row in held:
+            ranges.setdefault(StreamKey(*row[:3]), []).append(Range(*row[3:]))
+        lanes = {key: Coverage(each) for key, each in ranges.items()}
         changes = CoverageChanges()
         for frame in frames:
             header = frame.header
-            changes.add(_key(frame), held[_key(frame)], header.seq, header.samples, header.samples_before)
+            changes.add(_key(frame), lanes[_key(frame)], header.seq, header.samples, header.samples_before)
         if changes.gone:
             await db.execute(_GONE, *zip(*changes.gone, strict=True))
-        await db.execute(_CHANGED, *zip(*changes.changed, strict=True))
+        await db.execute(_CHANGED, *zip(*changes.changed, strict=True), CHANNEL)
 
     async def read(self, after: int, limit: int) -> list[LoggedFrame]:
         """See ``FrameLog.read``."""
@@ -203,6 +208,15 @@ class PostgresFrameLog:
             self._listener.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listener
+
+
+def _bounds(frames: Sequence[IncomingFrame]) -> dict[StreamKey, tuple[int, int]]:
+    """The lowest and the highest seq of each lane."""
+    bounds: dict[StreamKey, tuple[int, int]] = {}
+    for frame in frames:
+        low, high = bounds.get(_key(frame), (frame.header.seq, frame.header.seq))
+        bounds[_key(frame)] = (min(low, frame.header.seq), max(high, frame.header.seq))
+    return bounds
 
 
 def _columns(places: Collection[Place]) -> Iterator[tuple[object, ...]]:

@@ -4,7 +4,9 @@ Never a primary key on samples: five times slower and nine times larger; the cur
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+import contextlib
+import logging
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +17,12 @@ import numpy.typing as npt
 
 from cloud_api.projections.runner import OpenFrame
 from cloud_api.telemetry.columns import Longs, longs, numbers, observed_ms, shown
-from cloud_api.telemetry.store import Aggregate, Point, Source
+from cloud_api.telemetry.store import Aggregate, Point, Source, StoreAway
 from contracts.columns import TEXT, Group
 from contracts.reading import Quality
 from contracts.vocabulary import METRICS
+
+log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
@@ -39,8 +43,19 @@ _AGGREGATES: dict[Aggregate, str] = {
 }
 
 
+_OF_THE_DISK = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException, duckdb.OutOfMemoryException)
+"""What DuckDB says when the disk does not take something, or memory does not. All of it may pass."""
+
+
+NO_ROOM = "No space left on device"
+
+
 class DuckDbStore:
-    """See ``TelemetryStore``. Only one process may have the file open."""
+    """See ``TelemetryStore``. Only one process may have the file open.
+
+    After an error in a checkpoint (a full disk) DuckDB refuses all further work until the file is opened anew: it is.
+    Raises StoreAway when there is no room to open it, duckdb.Error when it can't be opened at all.
+    """
 
     name = "telemetry"
     batch_frames = 200
@@ -49,17 +64,41 @@ class DuckDbStore:
     def __init__(self, path: Path, memory_mb_max: int = 512) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="telemetry")
-        self._db = duckdb.connect(str(path), config={"memory_limit": f"{memory_mb_max}MB", "threads": "2"})
-        self._db.execute(_SCHEMA)
+        self._path = path
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_mb_max}MB",
+            "threads": "2",
+        }
         self._series: dict[tuple[str, str, int], int] = {}
-        self._load_series()
+        try:
+            self._open()
+        except duckdb.Error as error:
+            if NO_ROOM not in str(error):
+                raise
+            raise StoreAway(f"DuckDB: {error}") from error
 
-    def _load_series(self) -> None:
+    def _open(self) -> None:
+        self._db = duckdb.connect(str(self._path), config=self._config)
+        self._is_open = True
+        self._db.execute(_SCHEMA)
         rows = self._db.execute("SELECT gateway, device, metric, id FROM series").fetchall()
         self._series = {(gateway, device, metric): number for gateway, device, metric, number in rows}
 
     async def _run(self, work: Callable[[], Answer]) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        """Raises StoreAway."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+
+    def _guarded(self, work: Callable[[], Answer]) -> Answer:
+        with _disk_errors():
+            if not self._is_open:
+                self._open()
+            try:
+                return work()
+            except duckdb.FatalException as error:
+                log.error("the telemetry file is opened anew", extra={"error": str(error)})
+                self._is_open = False
+                self._db.close()
+                raise
 
     # --- as a projection ---
 
@@ -69,7 +108,7 @@ class DuckDbStore:
         return int(row[0]) if row and row[0] is not None else 0
 
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
-        """See ``Projection.apply``. Raises OSError when the disk does not take it."""
+        """See ``Projection.apply``. Raises StoreAway when the disk does not take it."""
         await self._run(lambda: self._apply(frames))
 
     def _apply(self, frames: Sequence[OpenFrame]) -> None:
@@ -96,10 +135,11 @@ class DuckDbStore:
             self._db.execute("DELETE FROM progress")
             self._db.execute("INSERT INTO progress VALUES (?)", (frames[-1].position,))
             self._db.execute("COMMIT")
-        except duckdb.Error as error:
+        except duckdb.Error:
             self._series = known
-            self._db.rollback()
-            raise OSError(str(error)) from error
+            with contextlib.suppress(duckdb.Error):  # a commit that fails has ended the transaction
+                self._db.rollback()
+            raise
 
     def _unfold(
         self,
@@ -190,13 +230,25 @@ class DuckDbStore:
         for table in ("samples", "texts"):
             await self._query(f"DELETE FROM {table} WHERE t_ms < ?", [before_ms])
 
+    async def keeps_all(self) -> str:
+        """See ``TelemetryStore.keeps_all``."""
+        return ""
+
     async def _query(self, sql: str, values: list[Any]) -> list[Any]:
         return await self._run(lambda: self._db.execute(sql, values).fetchall())
 
     async def close(self) -> None:
         """Close the file."""
-        await self._run(self._db.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
         self._thread.shutdown()
+
+
+@contextlib.contextmanager
+def _disk_errors() -> Generator[None]:
+    try:
+        yield
+    except _OF_THE_DISK as error:
+        raise StoreAway(f"DuckDB: {error}") from error
 
 
 class _Columns:

@@ -15,6 +15,7 @@ from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 from cloud_api.telemetry.store import StoreAway
 
 CONNECT_S, READ_S = 2.0, 10.0
+_VERSION = re.compile(r"v?(\d+)\.")
 _DROPPED = re.compile(r"dropped=(\d+)")
 
 
@@ -42,9 +43,11 @@ class InfluxHttp:
 
     def __init__(self, address: InfluxAddress) -> None:
         url = urlsplit(address.url)
-        session = requests.Session()
+        self._session = session = requests.Session()
         session.trust_env = False  # a proxy of the environment is not for a server of our own
+        self._ping = f"{address.url.rstrip('/')}/ping"
         self.database = address.database
+        self._headers = {"Accept": "application/json", **_authorization(address.token)}
         self._client = InfluxDBClient(
             f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname,
             url.port or (443 if url.scheme == "https" else 80),
@@ -57,7 +60,7 @@ class InfluxHttp:
             timeout=(CONNECT_S, READ_S),
             retries=1,
             session=session,
-            headers={"Accept": "application/json", **_authorization(address.token)},
+            headers=self._headers,
         )
         self._write_headers = {"Content-Type": "text/plain; charset=utf-8", **_authorization(address.token)}
 
@@ -91,6 +94,16 @@ class InfluxHttp:
     def create_database(self) -> None:
         """Make the database if it is not there. 2.x and 3.x don't know this statement and must have it already."""
         self.query(f'CREATE DATABASE "{self.database}"', change=True)
+
+    def generation(self) -> int:
+        """The first number of the server's version; 0 when it does not say it. Raises StoreAway."""
+        try:
+            answer = self._session.get(self._ping, headers=self._headers, timeout=(CONNECT_S, READ_S))
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise StoreAway(f"InfluxDB: {error}") from error
+        found = _VERSION.match(answer.headers.get("X-Influxdb-Version", ""))
+        return int(found[1]) if found else 0
 
     def close(self) -> None:
         """Close the connections."""

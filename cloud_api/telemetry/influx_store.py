@@ -36,6 +36,7 @@ Refuse = Callable[[str, Refused], Awaitable[None]]
 CURSOR = "linli_cursor"
 LINES_A_WRITE = 5_000
 READERS = 4
+GENERATION_WITHOUT_DELETE = 3
 HEAD_BYTES = 256
 REASON_LENGTH_MAX = 300
 
@@ -218,6 +219,13 @@ class InfluxStore:
                 change=True,
             )
         )
+
+    async def keeps_all(self) -> str:
+        """See ``TelemetryStore.keeps_all``."""
+        generation = await asyncio.get_running_loop().run_in_executor(self._readers, self._reading.generation)
+        if generation < GENERATION_WITHOUT_DELETE:
+            return ""
+        return f"InfluxDB {generation} deletes nothing by a query: give the database a retention period of its own"
 
     async def close(self) -> None:
         """Close the connections, once what is on its way has ended (READ_S at most)."""

@@ -51,5 +51,8 @@ class TelemetryStore(Projection, Protocol):
     async def prune(self, before_ms: int) -> None:
         """Forget samples with t < before_ms; the frame log still has them, so a rebuild brings them back."""
 
+    async def keeps_all(self) -> str:
+        """Why this store can't ``prune``, and what to do; "" when it can."""
+
     async def close(self) -> None:
         """Close it."""

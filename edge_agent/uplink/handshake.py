@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 
 ASK_HEARTBEATS = 6
 """With every so many heartbeats the cloud is asked for the time and for what it lacks."""
-ASKED_KEPT = 4
+ASKED_KEPT = 16
 ASK_AGAIN_S = 1.0
-"""After so long a question is repeated, and then at twice the distance each time, up to a heartbeat's: when many ask at
-once, it is the answer that takes its time."""
+"""After so long a question is repeated, and then at twice the distance each time, up to a heartbeat's: most often it is
+the answer that takes its time, when many ask at once.
+"""
 
 
 class Fenced(Exception):

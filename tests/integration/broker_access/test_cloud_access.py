@@ -11,6 +11,7 @@ import yaml
 
 from cloud_api.broker_access import gateways_acl
 from contracts import topics
+from contracts.messages import DESIRED_BYTES_MAX
 from tests.brokers import Broker, running_broker
 from tests.certificates import CloudCertificates
 from tests.integration.broker_access.client import Client, connack, context
@@ -175,3 +176,14 @@ def test_the_list_is_a_block_a_gateway_and_nothing_else() -> None:
     assert not [line for line in text.splitlines() if line and line.split()[0] not in ("#", "user", "topic")]
     with pytest.raises(ValueError, match="not a gateway's id"):
         gateways_acl(["gw-a\ntopic readwrite #"])
+
+
+def test_a_desired_state_as_large_as_may_be_reaches_its_gateway(broker: Broker) -> None:
+    """Brokers end the session of who sends more than they take: what the registry allows must be less."""
+    document = "x" * DESIRED_BYTES_MAX
+    with gateway(broker, "gw-a") as reader, service(broker, "cloud-api") as cloud:
+        reader.subscribe(topics.desired("gw-a"))
+        cloud.publish(topics.desired("gw-a"), document)
+        wait_for(lambda: reader.heard, "the document")
+        assert reader.heard == [(topics.desired("gw-a"), document)]
+        assert cloud.connected

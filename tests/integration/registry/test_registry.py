@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tortoise.context import TortoiseContext
 from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 import device_registry as registry
+from cloud_api.desired import publish_desired
 from cloud_api.records import APPS
-from contracts.messages import DeviceSeen, Discovered, Proposal, Reported
+from contracts import topics
+from contracts.messages import DESIRED_BYTES_MAX, DeviceSeen, Discovered, Proposal, Reported
 from device_registry import DeviceFilter, Name, Where
+from device_registry.models import Desired
 from tests.postgres import Postgres
 from tests.unsigned import unsigned
 
@@ -304,5 +308,47 @@ def test_discoveries_are_bounded_and_the_newest_word_counts(database: Where) -> 
         # Another profile reads a device of this id on topics of its own: the one that was chosen stays.
         await registry.device_seen("gw-willow-1", seen("u", NOW + 400, profile="nwave/nps"), NOW, adopt=True)
         assert (await registry.device(row.id)).profile == "shelly/plug"
+
+    with_registry(database, work)
+
+
+def test_a_desired_state_that_fits_no_message_is_refused_and_stops_nobody(database: Where) -> None:
+    async def work() -> None:
+        await set_up()
+        await registry.put_gateway("gw-willow-2", "willow", Name("二号", "Second"), NOW, adopt=True)
+        (first,) = await registry.devices_seen("gw-willow-1", [seen("first")], NOW, adopt=True)
+        await registry.devices_seen("gw-willow-2", [seen("other")], NOW, adopt=True)
+        many = {f"parameter_{number:05}": 0.5 for number in range(36_000)}
+        await registry.change_device(first.id, NOW, parameters=many)
+        ((_, large), _) = await registry.desired_states({}, unsigned)
+        size = len(msgspec.msgpack.encode(large))
+        assert DESIRED_BYTES_MAX - 40_000 < size <= DESIRED_BYTES_MAX
+
+        with pytest.raises(registry.DesiredTooLarge, match=r"'gw-willow-1' would be 9.*917,504 at most"):
+            await registry.change_device(first.id, NOW, parameters={**many, **{f"p{n}": 0.5 for n in range(3_000)}})
+        # Nobody is there to be told no: the devices are kept, and wait for a person.
+        sightings = [seen(f"{number:0128}", profile="m/" + "p" * 118) for number in range(200)]
+        assert {row.status for row in await registry.devices_seen("gw-willow-1", sightings, NOW, adopt=True)} == {
+            "pending"
+        }
+        kept = await registry.devices(DeviceFilter(gateway="gw-willow-1", status="pending"))
+        assert len(kept) == 200 and kept[0].adopted_ms is None
+        ((_, after), _) = await registry.desired_states({}, unsigned)
+        assert after == large, "something of what was refused is there"
+
+        # One of an earlier version of Linli: it is passed over, and the others' are published.
+        await Desired.filter(gateway_id="gw-willow-1").update(devices=[*msgspec.to_builtins(large.devices)] * 2)
+        published: dict[str, int] = {}
+
+        async def publish(topic: str, payload: bytes, retain: bool = False) -> bool:
+            published[topic] = len(payload)
+            return True
+
+        publishing = asyncio.create_task(publish_desired(publish, unsigned))
+        async with asyncio.timeout(10):
+            while not published:
+                await asyncio.sleep(0.01)
+        publishing.cancel()
+        assert set(published) == {topics.desired("gw-willow-2")}
 
     with_registry(database, work)

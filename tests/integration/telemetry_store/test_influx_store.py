@@ -5,18 +5,21 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from influxdb import InfluxDBClient
 
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import AGGREGATES, InfluxAddress, InfluxStore, StoreAway, TelemetryStore
+from cloud_api.telemetry import AGGREGATES, InfluxAddress, InfluxStore, StoreAway, TelemetryStore, keep_days
 from contracts.reading import Clock, Quality, Reading, Sample, Value
-from contracts.vocabulary import METRICS
+from contracts.vocabulary import DAY_MS, METRICS
+from tests.brokers import free_port
 from tests.influxdb import InfluxServer, running_influx
 from tests.integration.frames import T0, frame, opened, reading
 from tests.integration.telemetry_store.engines import Refusals, fresh, open_duckdb, open_influx, refuse_nothing
+from tests.processes import CloudApi
 
 SOURCE = ("gw-1", "d")
 ALWAYS = (0, 2**53)
@@ -248,3 +251,53 @@ def test_signing_in(tmp_path: Path) -> None:
                 await store.close()
 
     asyncio.run(scenario())
+
+
+def test_days_to_keep_are_kept_and_no_more(influx: InfluxServer) -> None:
+    """LINLI_TELEMETRY_KEEP_DAYS on the real server, by the task that the program runs."""
+
+    async def scenario() -> None:
+        store = await open_influx(fresh(influx))
+        old, new = T0 - 3 * DAY_MS, T0 - DAY_MS
+        frames = [opened(1, frame(1, [reading("d", t_ms, temperature=20.5) for t_ms in (old, old + 1, new, T0)]))]
+        await store.apply(frames)
+        keeping = asyncio.create_task(keep_days(store, 2, lambda: T0))
+        async with asyncio.timeout(10):
+            while len(found := await store.series(SOURCE, "temperature", *ALWAYS, 10)) > 2:
+                await asyncio.sleep(0.05)
+        keeping.cancel()
+        assert [point.t_ms for point in found] == [new, T0]
+        assert await store.keeps_all() == ""
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+class Influx3(BaseHTTPRequestHandler):
+    """Says that it is InfluxDB 3, as its documents show it: /ping with a version, and no statement that deletes."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path.startswith("/ping") else 400)
+        self.send_header("X-Influxdb-Version", "3.4.1")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library calls it so
+        pass
+
+
+def test_a_server_that_never_forgets_is_refused_when_days_are_set(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Influx3) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cloud = CloudApi(
+            tmp_path, free_port(), LINLI_TELEMETRY_URL=f"http://127.0.0.1:{server.server_port}",
+            LINLI_TELEMETRY_KEEP_DAYS="30",
+        )  # fmt: skip
+        cloud.start()
+        try:
+            assert cloud.process.wait(60) == 1
+        finally:
+            cloud.stop()
+            server.shutdown()
+    assert "LINLI_TELEMETRY_KEEP_DAYS = 30: InfluxDB 3 deletes nothing by a query" in cloud.log()

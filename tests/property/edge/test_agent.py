@@ -276,7 +276,7 @@ async def test_an_answer_that_is_late_spoils_no_times(tmp_path: Path, profiles: 
         await cloud.question()
         question = await cloud.question()  # the first one that is asked because ingest is there
         clocks.pass_by(HOUR_MS)
-        for _ in range(3):  # each repeats it, and looks whether to go without an answer
+        for _ in range(3):  # each repeats it
             assert "/up/" not in (await cloud.heard.get()).topic
         cloud.tell(
             topics.welcome(GATEWAY),
