@@ -39,12 +39,14 @@ class Settings(BaseSettings):
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     authority_cert     PEM, with its chain, of the authority that signs for gateways, and _key; without them no claims
+    certificate_valid_s  how long a gateway's certificate holds; it is renewed after two thirds of that
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
-    broker_access      folder in which gateways.acl and gateways.crl are kept for the broker; none: not written
+    broker_access      folder in which is kept what the broker reads: who may come in; none: not written
     telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
     console    folder of the console's build
+    public_url where people and gateways reach this cloud, for links; "": as a request came in
     """
 
     model_config = SettingsConfigDict(
@@ -64,6 +66,7 @@ class Settings(BaseSettings):
     mqtt_tls_key: Path | None = None
     authority_cert: Path | None = None
     authority_key: Path | None = None
+    certificate_valid_s: Annotated[int, Field(ge=10, le=31_536_000)] = 7_776_000
     gateway_mqtt_host: str = "127.0.0.1"
     gateway_mqtt_port: Port = 8883
     gateway_mqtt_ca: Path | None = None
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     adopt: Literal["auto", "wait"] = "wait"
     profile_signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+)?$")] = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py
 

@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_password_file: str = ""
     cloud_mqtt_tls_ca: str = ""  # with it: TLS, and never plain text
     cloud_mqtt_tls_cert: str = ""
-    cloud_mqtt_tls_key: str = ""
+    cloud_mqtt_tls_key: str = ""  # the same file as _cert, made by `edge-agent provision`: it is renewed before it ends
     profiles: str = ""  # a folder of further profiles
     profile_key_file: str = ""  # PEM of the keys, one or two, that profiles from the cloud are signed with
     ocpp_host: Annotated[str, msgspec.Meta(min_length=1)] = "0.0.0.0"  # where charge points connect
@@ -61,6 +61,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     health_port: Port = 0  # 0: a free one, written to agent.json
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # tests only: see crash_points
+
+    @property
+    def identity_is_ours(self) -> bool:
+        """Key and certificate are one file, as `edge-agent provision` makes it: the agent renews it."""
+        return bool(self.cloud_mqtt_tls_cert) and self.cloud_mqtt_tls_cert == self.cloud_mqtt_tls_key
 
     def masked(self) -> dict[str, Any]:
         """What --print-config shows."""

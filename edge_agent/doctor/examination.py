@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from edge_agent.doctor.certificate import check_certificate
 from edge_agent.doctor.finding import Finding
 from edge_agent.doctor.gateway import (
     bytes_an_hour,
@@ -37,6 +38,8 @@ def examine(settings: Settings) -> list[Finding]:
     steady_ms = time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
     findings.append(check_clock(wall_ms, steady_ms, boot_id(), read_kept(data_dir)))
     findings.append(check_profiles(settings.profiles))
+    if settings.identity_is_ours:
+        findings.append(check_certificate(Path(settings.cloud_mqtt_tls_cert), settings.gateway_id, wall_ms))
     findings += check_broker(
         "local broker", settings.local_mqtt_host, settings.local_mqtt_port, f"{settings.gateway_id}-doctor",
         settings.local_mqtt_username, settings.local_mqtt_password,
