@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     _config(doctor)
 
     provision = verbs.add_parser("provision", help="get this gateway its certificate for a claim")
-    provision.add_argument("address", help="the cloud, https://cloud.example, or the link of the claim's QR code")
+    provision.add_argument(
+        "address", metavar="ADDRESS", help="the cloud, https://cloud.example, or the link of the claim's QR code"
+    )
     provision.add_argument("code", nargs="?", default="", help="the claim's code, unless the link has it")
     provision.add_argument("--community", default="", help="where you are: a claim for another community is refused")
     provision.add_argument("--ca", type=Path, help="authority by which the cloud's web server is checked")

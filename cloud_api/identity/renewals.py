@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 STALE_MS = 86_400_000
 """A request as old as this is not answered: the log is read again, or the gateway has asked anew since."""
 WAITING_MAX = 10_000
+AGAIN_PART = 20
+"""A gateway gets no other certificate in the first part of the life of its newest one: the list of revoked ones is bounded."""
 HOLDING_MAX = 3
 LOOK_S = 1.0
 
@@ -50,7 +52,8 @@ async def renew(
         for row in holding:
             if row.public_key == key_digest(key):
                 return CertificateIssued(serial=wanted.serial, certificate=row.pem)
-        if now_ms - present.begins_ms < (present.ends_ms - present.begins_ms) // 2:
+        newest = max(holding, key=lambda row: row.issued_ms)
+        if now_ms - newest.issued_ms < (newest.ends_ms - newest.begins_ms) // AGAIN_PART:
             return CertificateIssued(serial=wanted.serial, reason="too_early")
         if len(holding) >= HOLDING_MAX:
             return CertificateIssued(serial=wanted.serial, reason="too_many_hold")

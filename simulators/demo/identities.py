@@ -43,6 +43,11 @@ class Identities:
             "LINLI_BROKER_ACCESS": str(self.access.parent),
         }
 
+    def shown(self) -> dict[str, str]:
+        """By what the broker is checked, and who may hear everything there: for demo.json."""
+        service = self._authority / "services" / "ingest-1"
+        return {"ca": str(self.tls / "services-ca.pem"), "cert": f"{service}.pem", "key": f"{service}.key"}
+
     def settings_of(self, gateway: str) -> Path:
         """The settings that provisioning writes."""
         return self._data_dir / gateway / "identity" / "edge.toml"

@@ -160,6 +160,7 @@ class Demo:
             "url": self._url,
             "http_port": settings.http_port,
             "mqtt_port": settings.mqtt_port,
+            "mqtt_tls": self._identities.shown(),
             "site_mqtt_ports": {g.id: port for g, port in zip(GATEWAYS, settings.site_mqtt_ports, strict=True)},
             "ocpp_port": settings.ocpp_port,
             "gateways": [gateway.id for gateway in GATEWAYS],

@@ -16,7 +16,7 @@ from cloud_api.identity.authority import GatewayAuthority, serial_text
 from cloud_api.identity.making import make_installation
 from contracts import topics
 from tests.brokers import Broker
-from tests.certificates import Identity
+from tests.certificates import Authority, Identity
 from tests.integration.broker_access.client import Client, connack, context
 from tests.integration.broker_access.rights import GATEWAYS, SERVICES, assert_held
 from tests.processes import wait_for
@@ -92,7 +92,14 @@ def test_who_is_not_known_does_not_come_in(place: Place) -> None:
     unknown = place.issue("gw-a", "unknown", known=False)
     named_like_a_service = place.issue("cloud-api", "like-a-service", known=False)
     services = place.folder / "services"
-    for identity in (None, unknown, named_like_a_service, Identity(services / "health.pem", services / "health.key")):
+    foreign = Authority(place.folder / "foreign", "Linli gateways").issue("gw-a")
+    for identity in (
+        None,
+        unknown,
+        named_like_a_service,
+        foreign,
+        Identity(services / "health.pem", services / "health.key"),
+    ):
         with pytest.raises(OSError):
             assert connack(place.broker.port, place.context(identity), "gw-a") != 0  # type: ignore[arg-type]
             raise ConnectionRefusedError

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from tests.brokers import free_port, running_broker
 from tests.certificates import CloudCertificates
 from tests.devices import ForeignClient, reading
 from tests.integration.identity.estate import NAMES, Estate, agent_of, provision, running_estate
-from tests.processes import CloudApi, wait_for
+from tests.processes import BIN, CloudApi, wait_for
 
 
 @pytest.fixture(scope="module", params=["nats-cloud-tls", "mosquitto-cloud"])
@@ -77,6 +78,25 @@ def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Est
             [*settings.splitlines(), "heartbeat_s = 0.4"]
         )
         wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] > stored, "what it had kept", 30)
+
+
+def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -> None:
+    if estate.broker.kind != "nats-cloud-tls":
+        return  # has nothing to do with the broker
+    assert estate.cloud.send("PUT", "gateways/gw-cli", {"community_id": "liuyuan", **NAMES})[0] == 200
+    command = [str(BIN / "cloud-api"), "claim", "create", "gw-cli"]
+    settings = {"PATH": "/usr/bin", **estate.cloud.settings, "LINLI_PUBLIC_URL": estate.cloud.url}
+    shown = subprocess.run(command, env=settings, capture_output=True, text=True, check=True).stdout
+    assert "\u2588" in shown and f"edge-agent provision '{estate.cloud.url}/provision#" in shown
+    made = json.loads(subprocess.run([*command, "--json"], env=settings, capture_output=True, check=True).stdout)
+    newest, before = estate.cloud.get("claims", gateway="gw-cli")["items"]
+    assert (newest["id"], newest["state"], newest["issuer"]) == (made["id"], "open", "cli")
+    assert before["state"] == "withdrawn", "there is one open claim at a time"
+    assert provision(made["link"], "--out", str(tmp_path / "gw-cli")).returncode == 0
+    again = provision(made["link"], "--out", str(tmp_path / "gw-cli"))
+    assert again.returncode == 0 and "nothing was changed" in again.stdout
+    other = provision(made["link"], "--out", str(tmp_path / "other"))
+    assert (other.returncode, "claim_used" in other.stderr) == (31, True)
 
 
 def test_of_a_thousand_with_one_claim_one_wins(estate: Estate) -> None:

@@ -8,17 +8,31 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
-from edge_agent.provisioning.identity_files import read_facts
+from cloud_api.identity.authority import GatewayAuthority
+from edge_agent.provisioning.identity_files import facts_lines, read_facts
+from edge_agent.provisioning.requests import identity_of, kept_key
 from tests.brokers import running_broker
 from tests.certificates import Identity
 from tests.devices import ForeignClient, reading
 from tests.integration.broker_access.client import connack, context
-from tests.integration.identity.estate import agent_of, running_estate
+from tests.integration.identity.estate import Estate, agent_of, running_estate
 from tests.processes import BIN, EdgeAgent, wait_for
 
-LIFE_S = 18
+LIFE_S = 150
+DUE_S = 9
+"""After its issue: the cloud gives no other one within the first twentieth of a life."""
 POINTS = ("before_request", "after_next_kept", "before_promotion", "after_promotion")
+
+
+def make_due(identity: Path) -> None:
+    """Its first lines, by which the agent goes, say an earlier begin: two thirds of that life are over soon."""
+    facts = read_facts(identity)
+    assert facts is not None
+    due_ms = int(time.time() * 1000) + DUE_S * 1000
+    rest = identity.read_text().partition("-----")
+    identity.write_text(facts_lines(facts._replace(begins_ms=3 * due_ms - 2 * facts.ends_ms)) + rest[1] + rest[2])
 
 
 def test_certificates_are_renewed_whatever_is_killed(tmp_path: Path) -> None:
@@ -29,40 +43,25 @@ def test_certificates_are_renewed_whatever_is_killed(tmp_path: Path) -> None:
         ExitStack() as stack,
     ):
         agents: dict[str, EdgeAgent] = {}
-        begun = time.monotonic()
         for number, point in enumerate(("", *POINTS)):
             gateway = f"gw-{number}"
-            agents[gateway] = agent_of(
-                estate.bring_in(gateway),
-                tmp_path / f"edge-{number}",
-                local.port,
-                **{"LINLI_CRASH_AT": point} if point else {},
-            )
+            folder = estate.bring_in(gateway)
+            make_due(folder / "gateway.pem")
+            crash = {"LINLI_CRASH_AT": point} if point else {}
+            agents[gateway] = agent_of(folder, tmp_path / f"edge-{number}", local.port, **crash)
             stack.callback(lambda agent=agents[gateway]: agent.stop() if agent.alive else None)
             agents[gateway].start()
-        for agent in agents.values():
-            agent.wait_ready(cloud=True)
-        print(f"all are there after {time.monotonic() - begun:.1f} s")
         old = tmp_path / "old.pem"
         shutil.copy(tmp_path / "gw-0" / "gateway.pem", old)
-        first = {gateway: estate.certificates(gateway)[0]["serial"] for gateway in agents}
-        devices = stack.enter_context(ForeignClient(local.port))
+        first = {gateway: estate.certificates(gateway)[-1]["serial"] for gateway in agents}
         for number, point in enumerate(POINTS, 1):
             agent = agents[f"gw-{number}"]
-            wait_for(lambda agent=agent: not agent.alive, f"the agent to die {point}", LIFE_S)  # type: ignore[misc]
+            wait_for(lambda agent=agent: not agent.alive, f"the agent to die {point}", 40)  # type: ignore[misc]
             del agent.settings["LINLI_CRASH_AT"]
             agent.start()
         for gateway, agent in agents.items():
-
-            def renewed(gateway: str = gateway) -> bool:
-                newest, *others = estate.certificates(gateway)
-                ended = {each["reason"] for each in others}
-                return bool(
-                    newest["serial"] != first[gateway] and newest["first_used_ms"] and ended == {"replaced_by_renewal"}
-                )
-
-            wait_for(renewed, f"{gateway} to use its next certificate", LIFE_S)
-            wait_for(lambda agent=agent: (agent.status() or {"cloud": {}})["cloud"].get("connected"), gateway)  # type: ignore[misc]
+            wait_for(lambda gateway=gateway: renewed(estate, gateway, first[gateway]), gateway, 40)  # type: ignore[misc]
+            agent.wait_ready(cloud=True)
         (shown,) = [each for each in estate.certificates("gw-0") if each["serial"] == first["gw-0"]]
         assert shown["revoked_ms"] < shown["ends_ms"], "it ended by itself: nothing was revoked"
         kept = wait_for(lambda: read_facts(tmp_path / "gw-0" / "gateway.pem"), "the identity")
@@ -70,28 +69,51 @@ def test_certificates_are_renewed_whatever_is_killed(tmp_path: Path) -> None:
         assert {each.name for each in (tmp_path / "gw-0").iterdir()} == {
             "gateway.pem", "cloud-ca.pem", "edge.toml", "claim", "profile_key.pem"
         }  # fmt: skip
-        with pytest.raises(OSError):
-            connack(estate.broker.port, context(estate.ca, Identity(old, old)), "gw-0")
-        devices.publish("linli-device/reading/thermo-1", reading(1))
-        wait_for(lambda: estate.cloud.ledger("gw-0")["stored"] >= 1, "a reading by the new certificate")
+        wait_for(lambda: not let_in(estate, old), "the old certificate to be refused")
+        with ForeignClient(local.port) as devices:
+            devices.publish("linli-device/reading/thermo-1", reading(1))
+            wait_for(lambda: estate.cloud.ledger("gw-0")["stored"] >= 1, "a reading by the new certificate")
+        away_for_too_long(estate, agents["gw-0"])
 
-        # One that was away for so long that its certificate has ended is told how to get back.
-        agents["gw-0"].stop()
-        shutil.copy(old, tmp_path / "gw-0" / "gateway.pem")
-        ends_ms = (read_facts(old) or kept).ends_ms
-        wait_for(lambda: time.time() * 1000 > ends_ms, "the old certificate to end", LIFE_S)
-        agents["gw-0"].start()
-        wait_for(
-            lambda: (
-                "run edge-agent provision" in (agents["gw-0"].status() or {"parts": {"cloud": ""}})["parts"]["cloud"]
-            ),
-            "the agent to say so",
+
+def renewed(estate: Estate, gateway: str, first: str) -> bool:
+    newest, *others = estate.certificates(gateway)
+    ended = {each["reason"] for each in others}
+    return bool(newest["serial"] != first and newest["first_used_ms"] and ended == {"replaced_by_renewal"})
+
+
+def let_in(estate: Estate, identity: Path) -> bool:
+    try:
+        return connack(estate.broker.port, context(estate.ca, Identity(identity, identity)), "gw-0") == 0
+    except OSError:
+        return False
+
+
+def away_for_too_long(estate: Estate, agent: EdgeAgent) -> None:
+    """Its certificate has ended: agent and doctor say how it gets back, and it does."""
+    agent.stop()
+    identity = estate.folder / "gw-0" / "gateway.pem"
+    authority = GatewayAuthority.load(
+        estate.installation / "gateways" / "authority.pem", estate.installation / "gateways" / "authority.key", 60
+    )
+    key = kept_key(estate.folder / "ended.key")
+    long_ago_ms = int(time.time() * 1000) - 40 * 86_400_000
+    ended = authority.issue("gw-0", "liuyuan", key.public_key(), x509.random_serial_number(), long_ago_ms)
+    identity.write_bytes(identity_of(key, authority.with_chain(ended), "gw-0")[1])
+    with pytest.raises(OSError, match="expired"):
+        connack(estate.broker.port, context(estate.ca, Identity(identity, identity)), "gw-0")
+    agent.start()
+
+    def says_how() -> bool:
+        status = agent.status()
+        return bool(
+            status and "ended 39 days ago" in status["parts"]["cloud"] and "provision" in status["parts"]["cloud"]
         )
-        command = [BIN / "edge-agent", "doctor", "--json", "--config", tmp_path / "gw-0" / "edge.toml"]
-        found = subprocess.run(
-            command, env={"PATH": "/usr/bin", **agents["gw-0"].settings}, capture_output=True, text=True
-        )
-        failed = [each["text"] for each in json.loads(found.stdout) if each["verdict"] == "fail"]
-        assert found.returncode == 40 and "gw-0 ended" in failed[0], found.stdout
-        estate.bring_in("gw-0")
-        agents["gw-0"].wait_ready(cloud=True)
+
+    wait_for(says_how, "the agent to say how it gets back")
+    command = [BIN / "edge-agent", "doctor", "--json", "--config", estate.folder / "gw-0" / "edge.toml"]
+    found = subprocess.run(command, env={"PATH": "/usr/bin", **agent.settings}, capture_output=True, text=True)
+    failed = [each["text"] for each in json.loads(found.stdout) if each["verdict"] == "fail"]
+    assert found.returncode == 40 and "gw-0 ended" in failed[0], found.stdout
+    estate.bring_in("gw-0")
+    agent.wait_ready(cloud=True)

@@ -72,7 +72,7 @@ function Create() {
     queryFn: () => data(api.GET("/api/v1/gateways", { params: { query: { limit: 1000 } } })),
   });
   const create = useMutation({
-    mutationFn: (id: string) => data(api.POST("/api/v1/claims", { body: { gateway_id: id } })),
+    mutationFn: (id: string) => data(api.POST("/api/v1/claims", { body: { gateway_id: id, valid_s: 86_400 } })),
     onSuccess: (claim) => {
       show(claim);
       return client.invalidateQueries({ queryKey: ["claims"] });
