@@ -57,6 +57,8 @@ from contracts.crash_points import crash_points
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 
 def now_ms() -> int:
     """This machine's clock, ms UTC."""
@@ -66,6 +68,11 @@ def now_ms() -> int:
 def broker_address(settings: Settings) -> BrokerAddress:
     """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
     ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    if ca is None and not settings.mqtt_plain and settings.mqtt_host not in LOOPBACK:
+        raise ProgramError(
+            f"{settings.mqtt_host} is not this machine: LINLI_MQTT_TLS_CA is needed, or LINLI_MQTT_PLAIN=true "
+            "on a network that nobody else is on"
+        )
     try:
         client_id = certificate_name(cert) if cert else ""
         if ca:
@@ -191,7 +198,11 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity)))
+        app = build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity))
+        try:
+            server = web_server(app, settings.http_tls_cert, settings.http_tls_key)
+        except (OSError, ValueError) as error:
+            raise ProgramError(f"LINLI_HTTP_TLS_CERT: {error}") from error
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     database_tls_ca    with it: TLS to PostgreSQL, and never plain text
     ingest             own: ``serve`` takes frames itself; workers: only ``cloud-api ingest`` processes do
     ingest_share       name of the group of ingests of which each frame reaches one; "": there is one ingest
+    http_tls_cert      PEM, with its chain, and _key: https and nothing else; none: http, for loopback or behind a proxy
+    mqtt_plain         a broker off this machine may be spoken to in plain text; else it is refused
     http_port          0: any free one; for ``cloud-api ingest``: none
     telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
                        _username and _password for 1.x, each secret best from its _file
@@ -56,6 +58,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    http_tls_cert: Path | None = None
+    http_tls_key: Path | None = None
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
@@ -64,6 +68,7 @@ class Settings(BaseSettings):
     mqtt_tls_ca: Path | None = None
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
+    mqtt_plain: bool = False
     authority_cert: Path | None = None
     authority_key: Path | None = None
     certificate_valid_s: Annotated[int, Field(ge=10, le=31_536_000)] = 7_776_000
@@ -126,6 +131,13 @@ class Settings(BaseSettings):
             self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
         ):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
+
+    @model_validator(mode="after")
+    def https_is_whole(self) -> Self:
+        """A certificate is of use with its key. Raises SettingsError."""
+        if bool(self.http_tls_cert) is not bool(self.http_tls_key):
+            raise SettingsError("LINLI_HTTP_TLS_CERT and LINLI_HTTP_TLS_KEY go together")
         return self
 
     @model_validator(mode="after")

@@ -114,6 +114,8 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(settings.masked(), indent=2))
         return 0
     settings = _settings(options)
+    if settings.plain_text_fault:
+        raise SettingsError(settings.plain_text_fault)
     log_as_json(settings.log_level)
     _keep_memory_small()
     import uvloop  # only the running agent pays for it

@@ -68,8 +68,11 @@ def _cloud(settings: Settings, status: dict[str, Any] | None) -> list[Finding]:
     )  # fmt: skip
     if connected:
         findings.append(Finding("cloud MQTT", "ok", "the running agent is connected"))
-    if not ca:
-        then = "set LINLI_CLOUD_MQTT_TLS_CA, unless the cloud is on this machine"
+    if settings.plain_text_fault:
+        then = "the agent does not start like this"
+        findings.append(Finding("cloud TLS", "fail", settings.plain_text_fault, then))
+    elif not ca:
+        then = "right where the cloud is on this machine, or nobody else on its network"
         findings.append(Finding("cloud TLS", "warn", "is not used: everything goes in plain text", then))
     return findings
 
