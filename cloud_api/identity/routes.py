@@ -1,5 +1,6 @@
 """Routes of claims, provisioning and certificates."""
 
+import io
 import secrets
 from typing import Annotated
 
@@ -62,8 +63,10 @@ async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep
         secrets.token_bytes(BITS // 8),
     )  # fmt: skip
     link = claims.claim_link(parts.public_url or str(request.base_url), code)
-    picture = segno.make(link, error="m").svg_inline(scale=4)
-    return schema.NewClaim.model_validate({**_claim(row, now_ms), "code": code, "link": link, "qr_svg": picture})
+    picture = io.BytesIO()
+    segno.make(link, error="m").save(picture, kind="svg", scale=4, xmldecl=False, nl=False)
+    shown = {"code": code, "link": link, "qr_svg": picture.getvalue().decode()}
+    return schema.NewClaim.model_validate({**_claim(row, now_ms), **shown})
 
 
 @router.get("/claims", summary="Claims")

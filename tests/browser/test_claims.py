@@ -19,13 +19,15 @@ def test_a_claim_is_shown_once_and_taken_back(
     with clean_page(browser, running_system, width, locale) as page:
         page.goto(f"{running_system.base_url}/gateways")
         page.get_by_role("link", name="认领码" if chinese else "Claims").click()
-        page.get_by_role("textbox", name="给哪台网关" if chinese else "For which gateway").fill(gateway)
+        page.get_by_label("给哪台网关" if chinese else "For which gateway").first.fill(gateway)
         page.get_by_role("option").filter(has_text=gateway).click()
         page.get_by_role("button", name="生成" if chinese else "Make", exact=True).click()
         code = page.locator("[data-claim]")
         expect(code).to_be_visible()
         assert len(claim_secret(code.inner_text())) == 16
-        expect(page.get_by_role("img", name="二维码" if chinese else "QR code")).to_be_visible()
+        picture = page.get_by_role("img", name="二维码" if chinese else "QR code")
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0, "it can't be drawn"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
         page.get_by_role("button", name="我已记下" if chinese else "I have it").click()
         expect(code).to_have_count(0)
