@@ -2,7 +2,7 @@
 # Fills in a template of this folder from the environment and becomes Mosquitto. Containers, systemd and the tests all
 # start it in this way, so that all of them run the same files.
 #   PORT=... STORE=... mosquitto.sh TEMPLATE CONFIG
-# With WATCH="FILE..." it stays beside Mosquitto and sends it a SIGHUP within a second of a change of one of these files.
+# With WATCH="FILE..." it has Mosquitto read these files again when one changes (reloaded.sh).
 set -eu
 PATH="$PATH:/usr/sbin"
 awk '
@@ -17,17 +17,4 @@ awk '
   }
   print line $0
 }' "$1" >"$2"
-[ -n "${WATCH:-}" ] || exec mosquitto -c "$2"
-
-mosquitto -c "$2" &
-broker=$!
-trap 'kill -TERM $broker' TERM INT
-trap 'kill -HUP $broker' HUP
-seen=$(cksum $WATCH 2>&1 || true)
-while kill -0 $broker 2>/dev/null; do
-  sleep 1 & # in the background, so that a signal is taken at once
-  wait $! || true
-  now=$(cksum $WATCH 2>&1 || true)
-  [ "$now" = "$seen" ] || { seen=$now; kill -HUP $broker; }
-done
-wait $broker
+exec "$(dirname "$0")/reloaded.sh" mosquitto -c "$2"

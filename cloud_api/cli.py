@@ -1,9 +1,10 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, acl."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, authority, claim, access."""
 
 import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,26 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--replace", action="store_true", help="move aside what is there")
     restore.add_argument("--json", action="store_true", help="as one JSON object")
     restore.set_defaults(handler=_restore)
-    acl = verbs.add_parser("acl", parents=[common], help="the broker's access list for the registry's gateways")
-    acl.add_argument("--write", type=Path, metavar="FILE", help="replace this file instead of printing it")
-    acl.set_defaults(handler=_acl)
+    access = verbs.add_parser("access", parents=[common], help="write who may come in at the broker, before it starts")
+    access.set_defaults(handler=_access)
+    authority = verbs.add_parser("authority", help="certificates of an installation").add_subparsers(
+        metavar="VERB", required=True
+    )
+    create = authority.add_parser(
+        "create",
+        parents=[common],
+        help="make the authorities, and certificates of broker and programs; renew what ends",
+    )
+    create.add_argument("folder", type=Path, metavar="DIR", help="where they are, or are to be")
+    create.add_argument("hosts", nargs="+", metavar="HOST", help="name or address at which gateways reach the broker")
+    create.add_argument("--json", action="store_true", help="as one JSON object")
+    create.set_defaults(handler=_authority)
+    claim = verbs.add_parser("claim", help="let gateways in").add_subparsers(metavar="VERB", required=True)
+    new = claim.add_parser("create", parents=[common], help="a code by which one gateway gets its certificate")
+    new.add_argument("gateway", help="its id in the registry")
+    new.add_argument("--hours", type=float, default=24, help="for how long it holds; 24, a week at most")
+    new.add_argument("--json", action="store_true", help="as one JSON object")
+    new.set_defaults(handler=_claim)
     return parser
 
 
@@ -157,12 +175,53 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _acl(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import write_gateways_acl
+def _access(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.program import write_broker_access
 
-    text = _run(write_gateways_acl(settings, options.write))
-    if options.write is None:
-        print(text, end="")
+    written = _run(write_broker_access(settings))
+    print(f"{settings.broker_access}: {len(written.gateways)} gateways, {len(written.revoked)} revoked certificates")
+    return 0
+
+
+def _authority(options: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, datetime
+
+    from cloud_api.identity.making import AuthorityError, make_installation
+
+    try:
+        made = make_installation(options.folder, options.hosts, datetime.now(UTC))
+    except (AuthorityError, ValueError) as error:
+        sys.exit(f"cloud-api: {error}")
+    if options.json:
+        print(json.dumps({"made": made}))
+    else:
+        print("\n".join(made) or "everything is there and holds")
+        print(
+            f"keep {options.folder / 'authorities'} off this machine: it is needed to make certificates, not to serve"
+        )
+    return 0
+
+
+def _claim(options: argparse.Namespace, settings: Settings) -> int:
+    import segno
+
+    from cloud_api.program import claim
+
+    if not 1 / 60 <= options.hours <= 7 * 24:
+        sys.exit(f"cloud-api: --hours {options.hours:g}: from a minute to a week, 168")
+    made = _run(claim(settings, options.gateway, int(options.hours * 3600)))
+    if options.json:
+        print(json.dumps(made._asdict()))
+        return 0
+    segno.make(made.link or made.code, error="m").terminal(compact=True)
+    ends = time.strftime("%Y-%m-%d %H:%M", time.gmtime(made.expires_ms / 1000))
+    print(f"{made.code}\nfor {made.gateway_id}, until {ends} UTC, once; it is shown now and never again")
+    if made.link:
+        print(f"on the gateway: sudo edge-agent provision '{made.link}'")
+    else:
+        print(
+            f"on the gateway: sudo edge-agent provision https://THIS.CLOUD {made.code}   (LINLI_PUBLIC_URL is not set)"
+        )
     return 0
 
 

@@ -37,6 +37,7 @@ class Parts:
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
+    public_url     where people and gateways reach this cloud, for links; "": as a request came in
     identity       how gateways get their certificates; None without an authority
     """
 
@@ -56,6 +57,7 @@ class Parts:
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     before_metrics: Callable[[], Awaitable[None]] | None = None
+    public_url: str = ""
     identity: GatewayIdentity | None = None
 
 

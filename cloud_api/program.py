@@ -10,7 +10,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from cloud_api.backup import (
     save_database,
     save_files,
 )
-from cloud_api.broker_access import certificate_name, client_context, gateways_acl, write_file
+from cloud_api.broker_access import certificate_name, client_context
 from cloud_api.commands import CommandSender
 from cloud_api.desired import publish_desired
 from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
@@ -35,8 +35,9 @@ from cloud_api.durable import migrate as migrate_all
 from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
 from cloud_api.identity.authority import GatewayAuthority
-from cloud_api.identity.certificates import access
-from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access
+from cloud_api.identity.certificates import Access, access
+from cloud_api.identity.claims import CLI_ISSUER, NewClaim, claim_link, create_claim
+from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access, write_wanted
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
@@ -51,12 +52,14 @@ from cloud_api.survey import Survey
 from cloud_api.telemetry import keep_days
 from cloud_api.web_server import web_server
 from contracts import VERSION, topics
+from contracts.claim_code import BITS
 from contracts.crash_points import crash_points
 
 log = logging.getLogger(__name__)
 
 LIVE_BEHIND_FRAMES = 400
 """A live state that is further behind shows people what was, for a second or more."""
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def now_ms() -> int:
@@ -67,6 +70,11 @@ def now_ms() -> int:
 def broker_address(settings: Settings) -> BrokerAddress:
     """Where the broker is and who we are there. Raises ProgramError when our certificate can't be used."""
     ca, cert, key = settings.mqtt_tls_ca, settings.mqtt_tls_cert, settings.mqtt_tls_key
+    if ca is None and not settings.mqtt_plain and settings.mqtt_host not in LOOPBACK:
+        raise ProgramError(
+            f"{settings.mqtt_host} is not this machine: LINLI_MQTT_TLS_CA is needed, or LINLI_MQTT_PLAIN=true "
+            "on a network that nobody else is on"
+        )
     try:
         client_id = certificate_name(cert) if cert else ""
         if ca:
@@ -83,14 +91,31 @@ def broker_address(settings: Settings) -> BrokerAddress:
     )
 
 
-async def write_gateways_acl(settings: Settings, path: Path | None) -> str:
-    """The broker's access list for the registry's gateways; with a path, written there. Returns its text."""
+async def write_broker_access(settings: Settings) -> Access:
+    """Write once, before the broker starts, what ``serve`` keeps: who may come in. Raises ProgramError."""
+    identity = gateway_identity(settings)
+    if identity is None or settings.broker_access is None:
+        raise ProgramError("LINLI_BROKER_ACCESS, LINLI_AUTHORITY_CERT, _KEY and LINLI_GATEWAY_MQTT_CA are needed")
     async with registry.open_database(registry_database(settings), APPS):
-        allowed = await access(now_ms())
-    text = gateways_acl(allowed.gateways)
-    if path is not None:
-        write_file(path, text.encode())
-    return text
+        wanted = await access(now_ms())
+    write_wanted(identity.authority, settings.broker_access, wanted, now_ms())
+    return wanted
+
+
+async def claim(settings: Settings, gateway_id: str, valid_s: int) -> NewClaim:
+    """A claim for a gateway of the registry. Raises ProgramError."""
+    if gateway_identity(settings) is None:
+        raise ProgramError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA are needed")
+    async with registry.open_database(registry_database(settings), APPS):
+        try:
+            with registry.database_errors():
+                row, code = await create_claim(
+                    gateway_id, CLI_ISSUER, valid_s * 1000, now_ms(), lambda: f"claim-{secrets.token_hex(8)}",
+                    secrets.token_bytes(BITS // 8),
+                )  # fmt: skip
+        except registry.NotFound as error:
+            raise ProgramError(str(error)) from error
+    return NewClaim(row.id, row.gateway_id, row.expires_ms, code, claim_link(settings.public_url, code))
 
 
 def gateway_identity(settings: Settings) -> GatewayIdentity | None:
@@ -98,7 +123,7 @@ def gateway_identity(settings: Settings) -> GatewayIdentity | None:
     if not (settings.authority_cert and settings.authority_key and settings.gateway_mqtt_ca):
         return None
     try:
-        authority = GatewayAuthority.load(settings.authority_cert, settings.authority_key)
+        authority = GatewayAuthority.load(settings.authority_cert, settings.authority_key, settings.certificate_valid_s)
         broker_authority = settings.gateway_mqtt_ca.read_text()
     except (OSError, ValueError, TypeError) as error:
         raise ProgramError(f"the authority that signs for gateways: {error}") from error
@@ -184,7 +209,11 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity)))
+        app = build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity))
+        try:
+            server = web_server(app, settings.http_tls_cert, settings.http_tls_key)
+        except (OSError, ValueError) as error:
+            raise ProgramError(f"LINLI_HTTP_TLS_CERT: {error}") from error
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
@@ -196,13 +225,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(survey.run(), name="survey"),
                 tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
                 *(
-                    [
-                        tasks.create_task(
-                            keep_broker_access(identity, settings.broker_access, clock), name="broker access"
-                        )
-                    ]
-                    if identity and settings.broker_access
-                    else []
+                    tasks.create_task(work, name=name)
+                    for name, work in of_gateways(settings, stores, identity, session, clock)
                 ),
                 *(
                     tasks.create_task(run_projection(each, stores.durable.framelog, progress), name=each.name)
@@ -216,6 +240,20 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.live.hub.close()
             for task in background:
                 task.cancel()
+
+
+def of_gateways(
+    settings: Settings, stores: Stores, identity: GatewayIdentity | None, session: BrokerSession,
+    clock: Callable[[], int],
+) -> list[tuple[str, Coroutine[None, None, None]]]:  # fmt: skip
+    """What the cloud does about its gateways' certificates, by name; nothing without an authority."""
+    if identity is None:
+        return []
+    certificates_used = stores.presence.certificates
+    work = [("certificates", stores.renewals.run(identity, session.tell, certificates_used, clock))]
+    if settings.broker_access:
+        work.append(("broker access", keep_broker_access(identity, settings.broker_access, clock)))
+    return work
 
 
 async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
@@ -317,6 +355,7 @@ def build_parts(
         checks=checks,
         metrics=metrics,
         before_metrics=before_metrics,
+        public_url=settings.public_url,
         identity=identity,
         new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )

@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import device_registry as registry
 from cloud_api.charging import transaction_fault, transaction_said
 from cloud_api.commands import Commands
+from cloud_api.identity.renewals import Renewals
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
 from contracts.messages import (
+    CertificateWanted,
     ChargingTransaction,
     CommandProgress,
     DeviceSeen,
@@ -42,7 +44,7 @@ def devices_handler(
 
 
 def record_handlers(
-    commands: Commands, ledger: LedgerBook, quarantine: Quarantine
+    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, renewals: Renewals
 ) -> Mapping[type, Callable[..., Awaitable[None]]]:
     """Who keeps which other record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
 
@@ -79,6 +81,7 @@ def record_handlers(
         await quarantine.device_refused(gateway, refused)
 
     return {
+        CertificateWanted: renewals.wanted,
         Recovered: recovered,
         ChargingTransaction: charging_transaction,
         CommandProgress: command_progress,

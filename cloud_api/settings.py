@@ -34,17 +34,21 @@ class Settings(BaseSettings):
     database_tls_ca    with it: TLS to PostgreSQL, and never plain text
     ingest             own: ``serve`` takes frames itself; workers: only ``cloud-api ingest`` processes do
     ingest_share       name of the group of ingests of which each frame reaches one; "": there is one ingest
+    http_tls_cert      PEM, with its chain, and _key: https and nothing else; none: http, for loopback or behind a proxy
+    mqtt_plain         a broker off this machine may be spoken to in plain text; else it is refused
     http_port          0: any free one; for ``cloud-api ingest``: none
     telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
     authority_cert     PEM, with its chain, of the authority that signs for gateways, and _key; without them no claims
+    certificate_valid_s  how long a gateway's certificate holds; it is renewed after two thirds of that
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
-    broker_access      folder in which gateways.acl and gateways.crl are kept for the broker; none: not written
+    broker_access      folder in which is kept what the broker reads: who may come in; none: not written
     telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
     console    folder of the console's build
+    public_url where people and gateways reach this cloud, for links; "": as a request came in
     """
 
     model_config = SettingsConfigDict(
@@ -54,6 +58,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    http_tls_cert: Path | None = None
+    http_tls_key: Path | None = None
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
@@ -62,8 +68,10 @@ class Settings(BaseSettings):
     mqtt_tls_ca: Path | None = None
     mqtt_tls_cert: Path | None = None
     mqtt_tls_key: Path | None = None
+    mqtt_plain: bool = False
     authority_cert: Path | None = None
     authority_key: Path | None = None
+    certificate_valid_s: Annotated[int, Field(ge=10, le=31_536_000)] = 7_776_000
     gateway_mqtt_host: str = "127.0.0.1"
     gateway_mqtt_port: Port = 8883
     gateway_mqtt_ca: Path | None = None
@@ -86,6 +94,7 @@ class Settings(BaseSettings):
     adopt: Literal["auto", "wait"] = "wait"
     profile_signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+)?$")] = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # a named crash point, for tests: see contracts/crash_points.py
 
@@ -122,6 +131,13 @@ class Settings(BaseSettings):
             self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
         ):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
+
+    @model_validator(mode="after")
+    def https_is_whole(self) -> Self:
+        """A certificate is of use with its key. Raises SettingsError."""
+        if bool(self.http_tls_cert) is not bool(self.http_tls_key):
+            raise SettingsError("LINLI_HTTP_TLS_CERT and LINLI_HTTP_TLS_KEY go together")
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ import device_registry as registry
 from cloud_api.backup import restore_is_unfinished
 from cloud_api.commands import Commands
 from cloud_api.durable import Durable, open_durable, registry_database
+from cloud_api.identity.renewals import Renewals
 from cloud_api.ingest import GatewayPresence
 from cloud_api.live import Hub, LiveState
 from cloud_api.process import ProgramError, only_process
@@ -45,6 +46,7 @@ class Stores:
     refused: Counter  # samples, by the telemetry store
     records_refused: Counter  # records, by the book
     profile_key: Ed25519PrivateKey
+    renewals: Renewals
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -88,7 +90,8 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine)
+            renewals = Renewals()
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, renewals)
             inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
             records_refused = Counter("linli_book_refused_records", "Records the book can't keep", registry=None)
 
@@ -102,8 +105,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             except SigningKeyError as error:
                 raise ProgramError(f"the key that profiles are signed with: {error}") from error
             yield Stores(
-                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key
-            )
+                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key,
+                renewals,
+            )  # fmt: skip
 
 
 async def refuse_what_is_not_kept(telemetry: TelemetryStore, days: int) -> None:

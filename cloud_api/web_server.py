@@ -1,7 +1,9 @@
 """The HTTP server, as a part of a program that decides when it ends."""
 
 import contextlib
+import ssl
 from collections.abc import Generator
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -10,13 +12,19 @@ SHUTDOWN_S = 1
 """How long open requests may take when the program stops; streams never end by themselves."""
 
 
-def web_server(app: FastAPI) -> "WebServer":
-    """A server for this application; its listening socket is made before."""
-    return WebServer(
-        uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
-        )
-    )
+def web_server(app: FastAPI, cert: Path | None = None, key: Path | None = None) -> "WebServer":
+    """A server for this application; its listening socket is made before. cert, key: PEM, for https and nothing else.
+
+    Raises OSError, ssl.SSLError when they can't be used.
+    """
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S,
+        ssl_certfile=cert, ssl_keyfile=key,
+    )  # fmt: skip
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    return WebServer(config)
 
 
 class WebServer(uvicorn.Server):

@@ -176,6 +176,20 @@ class ChargingTransaction(Message, kw_only=True, tag="charging_transaction"):
     at_ms: int
 
 
+class CertificateWanted(Message, kw_only=True, tag="certificate_wanted"):
+    """Two thirds of the life of a gateway's certificate are over: it asks for the next one, for a new key.
+
+    request  PKCS#10 in DER, signed by the new key
+    serial   of the certificate in use, hexadecimal; proof: ECDSA with SHA-256 over ``request`` by that one's key, so that
+             nobody between gateway and cloud can ask in its name
+    """
+
+    request: bytes
+    serial: str
+    proof: bytes
+    at_ms: int
+
+
 Record = (
     DeviceSeen
     | CommandProgress
@@ -187,6 +201,7 @@ Record = (
     | Recovered
     | Discovered
     | ChargingTransaction
+    | CertificateWanted
 )
 
 
@@ -222,6 +237,7 @@ class GatewayState(Message, kw_only=True):
     outbox_hours_until_full: float | None = None  # at the present rate; None: it does not fill
     ask: bool = False  # the gateway wants a Welcome
     heartbeat_ms: int = 0  # how often it says so; 0: not said
+    certificate: str = ""  # serial of the certificate by which this session came in; "": not known
     unheard_ms: int = 0  # for how long it has waited for an answer that is late by now: it says, and hears nothing
     lanes: list[LaneState] = []
 
@@ -279,6 +295,14 @@ class Welcome(Message, kw_only=True):
     waited_ms: int = 0
     lanes: list[HeldLane] = []
     fenced: bool = False
+
+
+class CertificateIssued(Message, kw_only=True):
+    """The answer to CertificateWanted. serial: of the certificate that asked; reason: why there is none, a stable word."""
+
+    serial: str
+    certificate: str = ""  # PEM, with its chain
+    reason: str = ""
 
 
 class Precondition(Message, kw_only=True):

@@ -36,6 +36,11 @@ def welcome(gateway: str) -> str:
     return f"{ROOT}/{gateway}/down/welcome"
 
 
+def certificate(gateway: str) -> str:
+    """CertificateIssued, cloud to gateway (QoS 0: the gateway asks again)."""
+    return f"{ROOT}/{gateway}/down/certificate"
+
+
 def command(gateway: str) -> str:
     """Command, cloud to gateway (QoS 1, never retained)."""
     return f"{ROOT}/{gateway}/down/command"

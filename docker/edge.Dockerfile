@@ -20,7 +20,8 @@ RUN rm /opt/linli/bin/cloud-api /opt/linli/bin/simulate
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 linli \
  && useradd --uid 10001 --gid linli --home-dir /var/lib/linli --shell /usr/sbin/nologin linli \
- && install -d -o linli -g linli -m 0750 /var/lib/linli
+ && install -d -o linli -g linli -m 0750 /var/lib/linli \
+ && install -d -o linli -g linli -m 0700 /etc/linli
 COPY --from=build /opt/linli /opt/linli
 ENV PATH=/opt/linli/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 LINLI_DATA_DIR=/var/lib/linli
 USER 10001:10001

@@ -1,4 +1,4 @@
-"""`edge-agent`: run, provision, doctor, status, ledger, discover, decode, profile check."""
+"""`edge-agent`: run, provision, doctor, status, ledger, discover, site-access, decode, profile check."""
 
 import argparse
 import asyncio
@@ -61,13 +61,25 @@ def _parser() -> argparse.ArgumentParser:
     _config(doctor)
 
     provision = verbs.add_parser("provision", help="get this gateway its certificate for a claim")
-    provision.add_argument("address", help="the cloud, https://cloud.example, or the link of the claim's QR code")
+    provision.add_argument(
+        "address", metavar="ADDRESS", help="the cloud, https://cloud.example, or the link of the claim's QR code"
+    )
     provision.add_argument("code", nargs="?", default="", help="the claim's code, unless the link has it")
     provision.add_argument("--community", default="", help="where you are: a claim for another community is refused")
     provision.add_argument("--ca", type=Path, help="authority by which the cloud's web server is checked")
     provision.add_argument("--out", type=Path, default=Path("/etc/linli"), help="folder of the files; /etc/linli")
     provision.add_argument("--json", action="store_true", help="as one JSON object")
     provision.set_defaults(handler=_provision)
+
+    access = verbs.add_parser(
+        "site-access", help="write who may say what at the local broker, from the adopted devices"
+    )
+    access.add_argument("folder", type=Path, metavar="FOLDER", help="where passwords, site.acl and devices.acl are")
+    access.add_argument(
+        "--open", action="store_true", help="let in also who can't sign in, for devices without a password"
+    )
+    access.set_defaults(handler=_site_access)
+    _config(access)
 
     decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
     decode.add_argument(
@@ -103,6 +115,8 @@ def _run(options: argparse.Namespace) -> int:
         print(json.dumps(settings.masked(), indent=2))
         return 0
     settings = _settings(options)
+    if settings.plain_text_fault:
+        raise SettingsError(settings.plain_text_fault)
     log_as_json(settings.log_level)
     _keep_memory_small()
     import uvloop  # only the running agent pays for it
@@ -145,8 +159,8 @@ def _discover(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    """0: all is well or nearly so; 1: something fails."""
-    from edge_agent.doctor import Finding, examine
+    """0: all is well or nearly so; else by the first that fails, see ``doctor.finding.EXIT_CODES``."""
+    from edge_agent.doctor import Finding, examine, exit_code
 
     try:
         findings = examine(_settings(options))
@@ -159,31 +173,48 @@ def _doctor(options: argparse.Namespace) -> int:
             print(f"{finding.verdict:4}  {finding.check}: {finding.text}")
             if finding.then:
                 print(f"      -> {finding.then}")
-    return 1 if any(finding.verdict == "fail" for finding in findings) else 0
+    return exit_code(findings)
 
 
 def _provision(options: argparse.Namespace) -> int:
-    """0: the files are there; 1: one line says what is wrong, the next what to do."""
-    from edge_agent.provisioning import IdentityFiles, ProvisionFailed, provision
-    from edge_agent.provisioning.ceremony import CLOCK_OFF_MS
+    """0: the files are there; else one line says what is wrong, the next what to do: see ``provisioning.failures``."""
+    from edge_agent.provisioning import IdentityFiles
+    from edge_agent.provisioning.ceremony import CLOCK_OFF_MS, provision
+    from edge_agent.provisioning.failures import ProvisionFailed
 
     files = IdentityFiles(options.out)
     now_ms = time.time_ns() // 1_000_000
     try:
         done = provision(files, options.address, options.code, options.community, options.ca, now_ms)
     except ProvisionFailed as error:
-        print(f"edge-agent: {error}\n      -> {error.then}", file=sys.stderr)
-        return 1
+        if options.json:
+            print(json.dumps({"failed": error.word, "text": str(error), "then": error.failure.then}))
+        print(f"edge-agent: {error.word}: {error}\n      -> {error.failure.then}", file=sys.stderr)
+        return error.failure.exit_code
     if options.json:
         print(json.dumps({**done._asdict(), "settings": str(files.settings)}))
         return 0
     day = time.strftime("%Y-%m-%d", time.gmtime(done.ends_ms / 1000))
-    print(f"this is {done.gateway_id}; its certificate holds until {day}")
+    print(f"this is {done.gateway_id}; its certificate holds until {day}, and is renewed by itself before that")
+    if done.again:
+        print("this claim was used here before: nothing was changed")
     if abs(done.clock_off_ms) > CLOCK_OFF_MS:
         print(
             f"this machine's clock is {done.clock_off_ms / 1000:+,.0f} s off the cloud's: set up time synchronisation"
         )
     print(f"next: edge-agent doctor --config {files.settings}, then edge-agent run --config {files.settings}")
+    return 0
+
+
+def _site_access(options: argparse.Namespace) -> int:
+    """The broker reads devices.acl again at a SIGHUP, which its start script sends it when the file changes."""
+    from edge_agent.site_access import write_site_access
+
+    settings = _settings(options)
+    names = write_site_access(options.folder, Path(settings.data_dir), settings.profiles, options.open)
+    print(
+        f"{options.folder / 'devices.acl'}: {len(names)} devices of their own{', open for all others' if options.open else ''}"
+    )
     return 0
 
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from contracts import VERSION
 from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
-from contracts.messages import Command, DesiredState, Discovered, GatewayState
+from contracts.messages import CertificateWanted, Command, DesiredState, Discovered, GatewayState
 from contracts.mqtt_client import MqttClient
 from contracts.profile_signature import public_keys
 from edge_agent.applying import Applying
@@ -38,6 +38,7 @@ from edge_agent.outbox.salvage import finish_salvage, keep_hint, open_outbox
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
+from edge_agent.provisioning.renewal import Renewal
 from edge_agent.quota import Quota
 from edge_agent.settings import Settings
 from edge_agent.shut_door import ShutDoor, say_where
@@ -136,15 +137,10 @@ class Agent:
             self.discovery.catalogue.note,
         )
         self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
+        self.renewal = self._renewal(jitter()) if settings.identity_is_ours else None
         self.uplink = Uplink(
             settings.gateway_id,
-            CloudAddress(
-                settings.cloud_mqtt_host,
-                settings.cloud_mqtt_port,
-                settings.cloud_mqtt_username,
-                settings.cloud_mqtt_password,
-                self._tls if settings.cloud_mqtt_tls_ca else None,
-            ),
+            self._cloud_address(),
             self.window,
             self.writer,
             self.state,
@@ -167,7 +163,7 @@ class Agent:
             self.central.apply(self.applying.desired.charging)
         self.standing = Standing(
             settings, self.writer, self.intake, self.southbound, self.uplink, self.window, self.clock, self.now_ms,
-            self.applying, self.central,
+            self.applying, self.central, self.renewal.hindrance if self.renewal else lambda: "",
         )  # fmt: skip
 
     def on_committed(self, batch: Batch, frames: list[CommittedFrame]) -> None:
@@ -210,7 +206,31 @@ class Agent:
 
     def on_renewed(self) -> None:
         """The outbox was damaged and begun anew."""
-        self.uplink.renewed()
+        self.uplink.begin_anew("the outbox was begun anew")
+
+    def _cloud_address(self) -> CloudAddress:
+        settings = self.settings
+        address = CloudAddress(
+            settings.cloud_mqtt_host,
+            settings.cloud_mqtt_port,
+            settings.cloud_mqtt_username,
+            settings.cloud_mqtt_password,
+            self._tls if settings.cloud_mqtt_tls_ca else None,
+        )
+        if self.renewal is not None:
+            address = address._replace(let_in=self.renewal.session_begun, issued=self.renewal.answered)
+        return address
+
+    def _renewal(self, chance: random.Random) -> Renewal:
+        def ask(wanted: CertificateWanted) -> None:
+            self.writer.pending.urgent.append(wanted)
+            self.writer.wake(at_once=True)
+
+        return Renewal(
+            Path(self.settings.cloud_mqtt_tls_cert), self.settings.gateway_id, self.now_ms, chance, ask,
+            lambda: self.uplink.ingest_online, lambda: self.uplink.begin_anew("there is a new certificate"),
+            self.checkpoint,
+        )  # fmt: skip
 
     def _central_system(self, chance: random.Random) -> "Central":
         """The central system for charge points."""
@@ -258,6 +278,7 @@ class Agent:
             clock_error_ms=self.clock.error_ms,
             agent_version=VERSION,
             desired_version=self.applying.desired.version,
+            certificate=self.renewal.serial if self.renewal else "",
             outbox_bytes=self.outbox.held_bytes,
             outbox_bytes_max=self.settings.outbox_bytes_max,
             outbox_hours_until_full=self.standing.hours_until_full(),
@@ -281,6 +302,8 @@ class Agent:
                     tasks.create_task(self.uplink.run(), name="uplink")
                     tasks.create_task(self.discovery.run(), name="discovery")
                     tasks.create_task(self._keep_house(), name="keep house")
+                    if self.renewal is not None:
+                        tasks.create_task(self.renewal.run(), name="certificate")
                     if self.central is not None:
                         tasks.create_task(self.central.run(), name="charge points")
                     if health:
@@ -316,10 +339,10 @@ class Agent:
 
     def _tls(self) -> ssl.SSLContext:
         settings = self.settings
-        dates_count = self.clock.dates_count(self._wall_ms())
-        return client_context(
-            settings.cloud_mqtt_tls_ca, settings.cloud_mqtt_tls_cert, settings.cloud_mqtt_tls_key, dates_count
-        )
+        cert, key = settings.cloud_mqtt_tls_cert, settings.cloud_mqtt_tls_key
+        if self.renewal is not None:
+            cert = key = str(self.renewal.identity())
+        return client_context(settings.cloud_mqtt_tls_ca, cert, key, self.clock.dates_count(self._wall_ms()))
 
     def close(self) -> None:
         """Note where everything stands, close the outbox."""

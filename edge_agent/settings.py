@@ -10,6 +10,7 @@ import msgspec
 from contracts.topics import GATEWAY_ID
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SECRETS = frozenset({"cloud_mqtt_password", "local_mqtt_password"})
 
 
@@ -33,8 +34,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_password: str = ""
     cloud_mqtt_password_file: str = ""
     cloud_mqtt_tls_ca: str = ""  # with it: TLS, and never plain text
+    cloud_mqtt_plain: bool = False  # a broker off this machine may be spoken to in plain text; else it is refused
     cloud_mqtt_tls_cert: str = ""
-    cloud_mqtt_tls_key: str = ""
+    cloud_mqtt_tls_key: str = ""  # the same file as _cert, made by `edge-agent provision`: it is renewed before it ends
     profiles: str = ""  # a folder of further profiles
     profile_key_file: str = ""  # PEM of the keys, one or two, that profiles from the cloud are signed with
     ocpp_host: Annotated[str, msgspec.Meta(min_length=1)] = "0.0.0.0"  # where charge points connect
@@ -61,6 +63,21 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     health_port: Port = 0  # 0: a free one, written to agent.json
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     crash_at: str = ""  # tests only: see crash_points
+
+    @property
+    def plain_text_fault(self) -> str:
+        """Why the agent does not run with these: what it says would go off this machine in plain text. "" when not."""
+        if self.cloud_mqtt_tls_ca or self.cloud_mqtt_plain or self.cloud_mqtt_host in LOOPBACK:
+            return ""
+        return (
+            f"{self.cloud_mqtt_host} is not this machine: come in by a claim (edge-agent provision) or set "
+            "LINLI_CLOUD_MQTT_TLS_CA; LINLI_CLOUD_MQTT_PLAIN=true is for a network that nobody else is on"
+        )
+
+    @property
+    def identity_is_ours(self) -> bool:
+        """Key and certificate are one file, as `edge-agent provision` makes it: the agent renews it."""
+        return bool(self.cloud_mqtt_tls_cert) and self.cloud_mqtt_tls_cert == self.cloud_mqtt_tls_key
 
     def masked(self) -> dict[str, Any]:
         """What --print-config shows."""

@@ -49,6 +49,7 @@ class Standing:
         now_ms: Callable[[], int],
         applying: Applying,
         central: "Central | None" = None,
+        shut_out: Callable[[], str] = lambda: "",
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -60,6 +61,7 @@ class Standing:
         self._now_ms = now_ms
         self._applying = applying
         self._central = central
+        self._shut_out = shut_out
         self._fill = FillRate()
         self._oldest_unacked_ms: int | None = None
 
@@ -73,7 +75,7 @@ class Standing:
 
     def parts(self) -> dict[str, str]:
         """Each part and why it is not as it should be, "" when it is."""
-        cloud = "" if self._uplink.connected else self._uplink.failing or "not connected yet"
+        cloud = "" if self._uplink.connected else self._shut_out() or self._uplink.failing or "not connected yet"
         if self._uplink.fenced:
             cloud = "another instance of this gateway is alive; this one waits and keeps what it reads"
         elif not cloud and (lost := LOST.get(self._uplink.link)):

@@ -17,7 +17,7 @@ from cloud_api.broker_access import gateways_acl, write_file
 from tests.certificates import CloudCertificates
 
 BROKER_CONFIG = Path(__file__).parents[1] / "broker_config"
-Kind = Literal["nats-gateway", "nats-cloud", "mosquitto-gateway", "mosquitto-cloud"]
+Kind = Literal["nats-gateway", "nats-cloud", "nats-cloud-tls", "mosquitto-gateway", "mosquitto-cloud"]
 
 
 def free_port() -> int:
@@ -46,6 +46,8 @@ class Broker:
     service_port   mosquitto-cloud: where the cloud's own programs come in
     site_port      mosquitto-gateway: where devices come in that sign in
     certificates   mosquitto-cloud: what is in its $TLS folder
+    tls            the same as a folder that `cloud-api authority create` has made; with TLS
+    access         what the cloud keeps for it
     """
 
     def __init__(self, kind: Kind, folder: Path, port: int = 0, certificates: CloudCertificates | None = None) -> None:
@@ -57,7 +59,9 @@ class Broker:
         self.certificates = certificates
         self.access = folder / "access"
         self.prefix: list[str] = []  # what starts it: another clock
-        self.watches = False  # mosquitto-cloud: its start script reloads it when the access files change
+        self.tls: Path | None = None
+        self.site_open = False  # mosquitto-gateway: also devices that don't sign in
+        self.watches = False  # with TLS: it is reloaded when the access files change
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -74,10 +78,11 @@ class Broker:
     def _nats(self) -> tuple[list[str], dict[str, str]]:
         template = string.Template((BROKER_CONFIG / f"{self.kind}.conf").read_text())
         config = self.folder / "broker.conf"
-        config.write_text(
-            template.safe_substitute(NAME=f"{self.kind}-{self.port}", PORT=self.port, STORE=self.folder / "store")
-        )
-        return [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)], {}
+        places = {"STORE": self.folder / "store", "TLS": self.tls, "ACCESS": os.path.relpath(self.access, self.folder)}
+        config.write_text(template.safe_substitute(NAME=f"{self.kind}-{self.port}", PORT=self.port, **places))
+        command = [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)]
+        watch = {"WATCH": str(self.access / "gateways.conf")} if self.watches else {}
+        return [str(BROKER_CONFIG / "reloaded.sh"), *command] if self.watches else command, watch
 
     def _mosquitto(self) -> tuple[list[str], dict[str, str]]:
         self.access.mkdir(exist_ok=True)
@@ -94,16 +99,18 @@ class Broker:
                 shutil.copy(BROKER_CONFIG / "devices.acl", self.access)
             (self.access / "passwords").touch()
             environment |= {"PORT": str(self.port), "SITE_PORT": str(self.site_port), "SITE_HOST": "127.0.0.1"}
+            environment |= {"SITE_OPEN": str(self.site_open).lower()}
         else:
-            assert self.certificates is not None
             (self.access / "gateways.acl").touch()
+            if self.certificates is not None and not (self.access / "gateways.crl").exists():
+                (self.access / "gateways.crl").symlink_to(self.certificates.folder / "gateways.crl")
             environment |= {
-                "TLS": str(self.certificates.folder),
+                "TLS": str(self.tls or (self.certificates and self.certificates.folder)),
                 "GATEWAY_PORT": str(self.port),
                 "SERVICE_PORT": str(self.service_port),
             }
             if self.watches:
-                environment["WATCH"] = f"{self.access / 'gateways.acl'} {self.certificates.folder / 'gateways.crl'}"
+                environment["WATCH"] = f"{self.access / 'gateways.acl'} {self.access / 'gateways.crl'}"
         return [str(BROKER_CONFIG / "mosquitto.sh"), str(template), str(self.folder / "broker.conf")], environment
 
     def allow(self, *gateways: str) -> None:
@@ -144,10 +151,12 @@ class Broker:
 
 @contextmanager
 def running_broker(
-    kind: Kind, folder: Path, certificates: CloudCertificates | None = None, gateways: tuple[str, ...] = ()
-) -> Iterator[Broker]:
+    kind: Kind, folder: Path, certificates: CloudCertificates | None = None, gateways: tuple[str, ...] = (),
+    site_open: bool = False,
+) -> Iterator[Broker]:  # fmt: skip
     """A broker for the length of a test. gateways: who may come in at mosquitto-cloud."""
     broker = Broker(kind, folder, certificates=certificates)
+    broker.site_open = site_open
     if gateways:
         broker.allow(*gateways)
     broker.start()

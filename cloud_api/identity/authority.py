@@ -1,6 +1,6 @@
 """The authority that signs for gateways: reads what a gateway asks for, issues certificates, lists revoked ones.
 
-It is an intermediate: its own certificate is signed by a root whose key is kept offline (``deploy/secrets.sh``). It signs for
+It is an intermediate: its own certificate is signed by a root whose key is kept offline (``making``). It signs for
 gateways and for nobody else; the cloud's own programs have another authority.
 """
 
@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-VALID_DAYS = 90
+from cloud_api.broker_access.rights import CERTIFICATE_URN
+
+VALID_S = 90 * 86_400
 CLOCKS_DIFFER = timedelta(minutes=10)
 LIST_VALID = timedelta(days=30)
 REQUEST_BYTES_MAX = 8_192
@@ -29,17 +31,20 @@ class RequestRefused(ValueError):
         self.reason = reason
 
 
-def read_request(pem: str, gateway_id: str) -> ec.EllipticCurvePublicKey:
-    """The public key of a request for this gateway. Raises RequestRefused.
+def read_request(request_text: str | bytes, gateway_id: str) -> ec.EllipticCurvePublicKey:
+    """The public key of a request (PEM, or DER as bytes) for this gateway. Raises RequestRefused.
 
     The name in it counts nothing, but a request that names another gateway is a mistake, or worse.
     """
     try:
-        request = x509.load_pem_x509_csr(pem.encode())
+        if isinstance(request_text, bytes):
+            request = x509.load_der_x509_csr(request_text[:REQUEST_BYTES_MAX])
+        else:
+            request = x509.load_pem_x509_csr(request_text.encode())
         key, genuine = request.public_key(), request.is_signature_valid
         names = [str(each.value) for each in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        raise RequestRefused("request_unreadable", f"not a certificate request in PEM: {error}") from error
+        raise RequestRefused("request_unreadable", f"not a certificate request: {error}") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise RequestRefused("request_key_refused", "the key must be on the curve P-256")
     if not genuine:
@@ -56,44 +61,45 @@ def key_digest(key: ec.EllipticCurvePublicKey) -> str:
 
 
 class GatewayAuthority:
-    """An authority's certificate, the chain above it, and its key."""
+    """An authority's certificate, the chain above it, and its key. valid_s: the life of what it signs."""
 
-    def __init__(self, chain: list[x509.Certificate], key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(self, chain: list[x509.Certificate], key: ec.EllipticCurvePrivateKey, valid_s: int = VALID_S) -> None:
         if not chain:
             raise ValueError("there is no certificate")
         self._chain = chain
         self._key = key
+        self._valid = timedelta(seconds=valid_s)
         if chain[0].public_key() != key.public_key():
             raise ValueError("key and certificate do not belong together")
 
     @classmethod
-    def load(cls, cert: Path, key: Path) -> "GatewayAuthority":
+    def load(cls, cert: Path, key: Path, valid_s: int = VALID_S) -> "GatewayAuthority":
         """From PEM files; ``cert`` holds the authority's certificate first, then the chain. Raises OSError, ValueError."""
         loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
         if not isinstance(loaded, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{key}: not a key on an elliptic curve")
-        return cls(x509.load_pem_x509_certificates(cert.read_bytes()), loaded)
+        return cls(x509.load_pem_x509_certificates(cert.read_bytes()), loaded, valid_s)
 
     def issue(
         self, gateway_id: str, community_id: str, key: ec.EllipticCurvePublicKey, serial: int, now_ms: int
     ) -> x509.Certificate:
         """A client certificate: the gateway's id is its name, its community stands beside it as a URI."""
         now = _time(now_ms)
-        ends = min(now + timedelta(days=VALID_DAYS), self._chain[0].not_valid_after_utc)
+        ends = min(now + self._valid, self._chain[0].not_valid_after_utc)
+        about = f"urn:linli:community:{community_id}", f"{CERTIFICATE_URN}{serial_text(serial)}"
         return (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, gateway_id)]))
             .issuer_name(self._chain[0].subject)
             .public_key(key)
             .serial_number(serial)
-            .not_valid_before(now - CLOCKS_DIFFER)
+            .not_valid_before(now - min(CLOCKS_DIFFER, self._valid / 10))
             .not_valid_after(ends)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.KeyUsage(True, *[False] * 8), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
             .add_extension(
-                x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"urn:linli:community:{community_id}")]),
-                critical=False,
+                x509.SubjectAlternativeName([x509.UniformResourceIdentifier(each) for each in about]), critical=False
             )
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())

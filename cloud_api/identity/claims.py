@@ -10,14 +10,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import device_registry as registry
-from cloud_api.identity.authority import GatewayAuthority, RequestRefused, key_digest, read_request, serial_text
+from cloud_api.identity.authority import GatewayAuthority, RequestRefused, key_digest, read_request
+from cloud_api.identity.certificates import keep_certificate, withdraw_open
 from cloud_api.identity.models import CertificateRow, ClaimRow
+from cloud_api.identity.refusals import note_refusal
 from contracts.claim_code import ClaimCodeInvalid, claim_code, claim_secret
 from device_registry import NotFound, writing
 
 log = logging.getLogger(__name__)
+
+CLI_ISSUER = "cli"
+"""Who asked: somebody at the machine itself."""
 
 
 class ClaimState(StrEnum):
@@ -45,6 +51,21 @@ class ClaimRefused(Exception):
         super().__init__(message)
         self.reason = reason
         self.gateway_id = gateway_id
+
+
+class NewClaim(NamedTuple):
+    """A claim that was just made: its code is shown now and never again."""
+
+    id: str
+    gateway_id: str
+    expires_ms: int
+    code: str
+    link: str
+
+
+def claim_link(base_url: str, code: str) -> str:
+    """What a claim's QR code shows; the code is behind the #, which no server is sent. "" where no address is known."""
+    return f"{base_url.rstrip('/')}/provision#{code.replace('-', '')}" if base_url else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +98,6 @@ async def create_claim(
     return row, claim_code(secret)
 
 
-async def withdraw_open(gateway_id: str, now_ms: int) -> None:
-    """Take back what a gateway could still come in by. Call within a transaction."""
-    unused = ClaimRow.filter(gateway_id=gateway_id, used_ms__isnull=True, withdrawn_ms__isnull=True)
-    await unused.filter(expires_ms__gt=now_ms).update(withdrawn_ms=now_ms)
-
-
 async def withdraw_claim(claim_id: str, now_ms: int) -> ClaimRow:
     """Take a claim back; one that is used, withdrawn or expired stays as it is. Raises NotFound."""
     async with writing():
@@ -104,26 +119,31 @@ async def newest_claims(gateway_id: str, before: tuple[int, str] | None, limit: 
 
 
 async def provision(
-    authority: GatewayAuthority, code: str, request_pem: str, community_id: str, serial: int, now_ms: int
-) -> Provisioned:
-    """Turn a claim and a request into a certificate. Raises ClaimRefused; a refusal after the code was known is counted.
+    authority: GatewayAuthority, code: str, request_pem: str, community_id: str, serial: int, now_ms: int,
+    address: str = "",
+) -> Provisioned:  # fmt: skip
+    """Turn a claim and a request into a certificate. Raises ClaimRefused; each refusal is kept for people to see.
 
     community_id  where the installer means to be, "" if not said: a claim for another community is refused
+    address       from where it was asked
     """
     try:
         secret = claim_secret(code)
     except ClaimCodeInvalid as error:
         log.error("security: claim refused", extra={"reason": "claim_unknown", "gateway": ""})
+        async with writing():
+            await note_refusal("claim_unknown", "", "", address, now_ms)
         raise ClaimRefused("claim_unknown", str(error)) from error
     try:
         async with writing():
             return await _provision(authority, _digest(secret), request_pem, community_id, serial, now_ms)
     except ClaimRefused as error:
-        if error.gateway_id:
-            async with writing():
-                row = await ClaimRow.get(digest=_digest(secret))
+        async with writing():
+            row = await ClaimRow.get_or_none(digest=_digest(secret)) if error.gateway_id else None
+            if row is not None:
                 row.refused += 1
                 await row.save(update_fields=["refused"])
+            await note_refusal(error.reason, row.id if row else "", error.gateway_id, address, now_ms)
         log.error("security: claim refused", extra={"reason": error.reason, "gateway": error.gateway_id})
         raise
 
@@ -149,17 +169,7 @@ async def _provision(
         raise ClaimRefused("claim_used", "the claim has been used by another gateway or key", row.gateway_id)
     if state is not ClaimState.OPEN:
         raise ClaimRefused(f"claim_{state.value}", f"the claim is {state.value}; ask for a new one", row.gateway_id)
-    certificate = authority.issue(row.gateway_id, gateway.community_id, key, serial, now_ms)
-    kept = await CertificateRow.create(
-        serial=serial_text(certificate.serial_number),
-        gateway_id=row.gateway_id,
-        claim_id=row.id,
-        public_key=key_digest(key),
-        pem=authority.with_chain(certificate),
-        issued_ms=now_ms,
-        begins_ms=int(certificate.not_valid_before_utc.timestamp() * 1000),
-        ends_ms=int(certificate.not_valid_after_utc.timestamp() * 1000),
-    )
+    kept = await keep_certificate(authority, row.gateway_id, gateway.community_id, key, serial, now_ms, row.id)
     row.used_ms = now_ms
     await row.save(update_fields=["used_ms"])
     # Who has just come in with a claim is the gateway: certificates of the one before it end here.

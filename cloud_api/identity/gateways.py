@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from cloud_api.broker_access import gateways_acl, write_file
+from cloud_api.broker_access import write_access
 from cloud_api.identity.attempts import Attempts
 from cloud_api.identity.authority import GatewayAuthority
 from cloud_api.identity.certificates import Access, access, shut_out
@@ -62,9 +62,9 @@ class ShutOut:
 
 
 async def keep_broker_access(identity: GatewayIdentity, folder: Path, clock: Callable[[], int]) -> None:
-    """Keep ``gateways.acl`` and ``gateways.crl`` in ``folder`` as the registry says, until cancelled.
+    """Keep what the broker reads in ``folder`` as the registry says, until cancelled.
 
-    The broker's start script sends it a SIGHUP when one of them changes.
+    Whoever has started the broker sends it a SIGHUP when one of the files changes.
     """
     written: tuple[Access, int] | None = None
     while True:
@@ -73,15 +73,19 @@ async def keep_broker_access(identity: GatewayIdentity, folder: Path, clock: Cal
             now_ms = clock()
             wanted = await access(now_ms)
             if written is None or written[0] != wanted or now_ms - written[1] > LIST_AGAIN_MS:
-                revoked = identity.authority.revocation_list(wanted.revoked, now_ms // 1000, now_ms)
-                write_file(folder / "gateways.crl", revoked)
-                write_file(folder / "gateways.acl", gateways_acl(wanted.gateways).encode())
+                write_wanted(identity.authority, folder, wanted, now_ms)
                 written = wanted, now_ms
                 log.info("broker access", extra={"gateways": len(wanted.gateways), "revoked": len(wanted.revoked)})
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, OSError) as error:
             log.error("the broker's access list can't be written", extra={"error": str(error)})
         try:
             async with asyncio.timeout(LOOK_S):
                 await identity.changed.wait()
         except TimeoutError:
             pass
+
+
+def write_wanted(authority: GatewayAuthority, folder: Path, wanted: Access, now_ms: int) -> None:
+    """Write the broker's files. Raises OSError."""
+    revoked = authority.revocation_list(wanted.revoked, now_ms // 1000, now_ms)
+    write_access(folder, wanted.gateways, wanted.holding, revoked)

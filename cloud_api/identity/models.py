@@ -33,8 +33,9 @@ class CertificateRow(Model):
     """A certificate that was issued to a gateway.
 
     serial       hexadecimal, as OpenSSL prints it
-    claim_id     of a first certificate, the claim that it came of; null for one that replaced another
+    claim_id     of a first certificate, the claim that it came of; null for one that renews another
     public_key   SHA-256 of the key's DER form: the same key asking again is given the same certificate
+    first_used_ms  when its gateway has first said that it came in by it: then those that it replaces are revoked
     revoked_ms   null while it holds; reason: why it does not
     """
 
@@ -46,9 +47,25 @@ class CertificateRow(Model):
     issued_ms = fields.BigIntField()
     begins_ms = fields.BigIntField()
     ends_ms = fields.BigIntField()
+    first_used_ms = fields.BigIntField(null=True)
     revoked_ms = fields.BigIntField(null=True)
     reason = fields.CharField(max_length=200, default="")
 
     class Meta:
         table = "certificate"
         indexes = (Index(fields=("gateway_id", "issued_ms")),)
+
+
+class RefusalRow(Model):
+    """Somebody tried a claim in vain. claim_id, gateway_id: "" when the code is none; address: from where."""
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    at_ms = fields.BigIntField()
+    reason = fields.CharField(max_length=40)
+    claim_id = fields.CharField(max_length=40, default="")
+    gateway_id = fields.CharField(max_length=63, default="")
+    address = fields.CharField(max_length=64, default="")
+
+    class Meta:
+        table = "claim_refusal"
+        indexes = (Index(fields=("at_ms", "id")),)

@@ -1,5 +1,6 @@
 """Routes of claims, provisioning and certificates."""
 
+import io
 import secrets
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cloud_api.identity.certificates import certificates, revoke_certificates
 from cloud_api.identity.claims import ClaimRefused, claim_state
 from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.identity.models import CertificateRow, ClaimRow
+from cloud_api.identity.refusals import newest_refusals
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import ISSUER, PartsDep
 from cloud_api.problems import Problem, responses
@@ -60,9 +62,11 @@ async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep
         body.gateway_id, ISSUER, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
         secrets.token_bytes(BITS // 8),
     )  # fmt: skip
-    link = f"{str(request.base_url).rstrip('/')}/provision#{code.replace('-', '')}"
-    picture = segno.make(link, error="m").svg_inline(scale=4)
-    return schema.NewClaim.model_validate({**_claim(row, now_ms), "code": code, "link": link, "qr_svg": picture})
+    link = claims.claim_link(parts.public_url or str(request.base_url), code)
+    picture = io.BytesIO()
+    segno.make(link, error="m").save(picture, kind="svg", scale=4, xmldecl=False, nl=False)
+    shown = {"code": code, "link": link, "qr_svg": picture.getvalue().decode()}
+    return schema.NewClaim.model_validate({**_claim(row, now_ms), **shown})
 
 
 @router.get("/claims", summary="Claims")
@@ -102,8 +106,9 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
         )
     try:
         made = await claims.provision(
-            identity.authority, body.code, body.request, body.community_id, x509.random_serial_number(), now_ms
-        )
+            identity.authority, body.code, body.request, body.community_id, x509.random_serial_number(), now_ms,
+            address,
+        )  # fmt: skip
     except ClaimRefused as error:
         identity.attempts.failed(address, now_ms)
         identity.refused.labels(error.reason).inc()
@@ -117,7 +122,17 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
         mqtt_host=identity.mqtt_host,
         mqtt_port=identity.mqtt_port,
         now_ms=now_ms,
+        profile_key=parts.profile_key.decode(),
     )
+
+
+@router.get("/claims/refused", summary="Uses of claims that were refused")
+async def list_refused_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100) -> schema.RefusalPage:
+    """Newest first. One that was used before, is for another site or unknown may be somebody who should not have it."""
+    found = await newest_refusals(time_before(cursor), limit + 1)
+    rows, following = cut(found, limit, lambda row: (row.at_ms, row.id))
+    items = [schema.Refusal.model_validate(row, from_attributes=True) for row in rows]
+    return schema.RefusalPage(items=items, next_cursor=following)
 
 
 @router.get("/gateways/{gateway_id}/certificates", summary="A gateway's certificates", responses=responses("not_found"))

@@ -54,7 +54,8 @@ class ProvisionBody(BaseModel, extra="forbid"):
 
 
 class Provision(BaseModel):
-    """What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker."""
+    """What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker,
+    `profile_key` by what it knows the cloud's profiles."""
 
     gateway_id: str = Field(examples=["gw-liuyuan-1"])
     certificate: str = Field(examples=["-----BEGIN CERTIFICATE-----\n..."])
@@ -63,6 +64,24 @@ class Provision(BaseModel):
     mqtt_host: str = Field(examples=["cloud.example"])
     mqtt_port: int = Field(examples=[8883])
     now_ms: int = Field(examples=[1_790_000_000_000])
+    profile_key: str = Field(examples=["-----BEGIN PUBLIC KEY-----\n..."])
+
+
+class Refusal(BaseModel):
+    """Somebody tried a claim in vain. `claim_id` and `gateway_id` are empty when the code is of no claim."""
+
+    id: str = Field(examples=["refusal-9f3b0c2d4e5a6178"])
+    at_ms: int = Field(examples=[1_790_000_000_000])
+    reason: str = Field(examples=["claim_used"])
+    claim_id: str = Field(examples=["claim-9f3b0c2d4e5a6178"])
+    gateway_id: str = Field(examples=["gw-liuyuan-1"])
+    address: str = Field(examples=["192.0.2.17"])
+
+
+class RefusalPage(Page):
+    """A page of refused uses."""
+
+    items: list[Refusal]
 
 
 class Certificate(BaseModel):
@@ -70,9 +89,10 @@ class Certificate(BaseModel):
 
     serial: str = Field(examples=["4f2a9c"])
     gateway_id: str = Field(examples=["gw-liuyuan-1"])
-    claim_id: str | None = Field(examples=["claim-9f3b0c2d4e5a6178"])
+    claim_id: str | None = Field(description="null for one that renewed another", examples=["claim-9f3b0c2d4e5a6178"])
     issued_ms: int = Field(examples=[1_790_000_000_000])
     ends_ms: int = Field(examples=[1_797_776_000_000])
+    first_used_ms: int | None = Field(examples=[1_790_000_060_000])
     revoked_ms: int | None = Field(examples=[None])
     reason: str = Field(examples=[""])
 

@@ -157,6 +157,12 @@ class GatewayPresence:
             return "none"
         return "up_only" if self._states[gateway].unheard_ms else "both"
 
+    def certificates(self) -> dict[str, str]:
+        """Gateway -> serial of the certificate by which it says that it came in, of those that are there and say it."""
+        return {
+            gateway: state.certificate for gateway, state in self._states.items() if state.online and state.certificate
+        }
+
     def count_up_only(self) -> int:
         """Gateways that are heard and hear nothing."""
         return sum(self.link(gateway) == "up_only" for gateway in self._states)

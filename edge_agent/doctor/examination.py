@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from edge_agent.doctor.certificate import check_certificate
 from edge_agent.doctor.finding import Finding
 from edge_agent.doctor.gateway import (
     bytes_an_hour,
@@ -37,6 +38,8 @@ def examine(settings: Settings) -> list[Finding]:
     steady_ms = time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
     findings.append(check_clock(wall_ms, steady_ms, boot_id(), read_kept(data_dir)))
     findings.append(check_profiles(settings.profiles))
+    if settings.identity_is_ours:
+        findings.append(check_certificate(Path(settings.cloud_mqtt_tls_cert), settings.gateway_id, wall_ms))
     findings += check_broker(
         "local broker", settings.local_mqtt_host, settings.local_mqtt_port, f"{settings.gateway_id}-doctor",
         settings.local_mqtt_username, settings.local_mqtt_password,
@@ -65,8 +68,11 @@ def _cloud(settings: Settings, status: dict[str, Any] | None) -> list[Finding]:
     )  # fmt: skip
     if connected:
         findings.append(Finding("cloud MQTT", "ok", "the running agent is connected"))
-    if not ca:
-        then = "set LINLI_CLOUD_MQTT_TLS_CA, unless the cloud is on this machine"
+    if settings.plain_text_fault:
+        then = "the agent does not start like this"
+        findings.append(Finding("cloud TLS", "fail", settings.plain_text_fault, then))
+    elif not ca:
+        then = "right where the cloud is on this machine, or nobody else on its network"
         findings.append(Finding("cloud TLS", "warn", "is not used: everything goes in plain text", then))
     return findings
 

@@ -87,6 +87,21 @@ def tls_failure(what: str, host: str, error: OSError | ValueError) -> Finding:
     return Finding(check, "fail", f"no TLS with {host}: {text}", then)
 
 
+def _not_let_in(check: str, error: ssl.SSLError) -> Finding:
+    """With TLS 1.3 a broker's word on our certificate comes after the handshake."""
+    claim = "ask the property manager for a claim, then run edge-agent provision"
+    low = str(error).lower()
+    for word, text in (
+        ("revoked", "this gateway's certificate was revoked: it was shut out, or another came in by a newer claim"),
+        ("expired", "this gateway's certificate has ended by the broker's clock"),
+        ("unknown ca", "the broker does not know the authority of this gateway's certificate"),
+        ("bad certificate", "the broker does not take this gateway's certificate"),
+    ):
+        if word in low:
+            return Finding(check, "fail", text, claim)
+    return Finding(check, "fail", f"no answer to CONNECT: {error}", "look into the broker's log")
+
+
 def _mqtt(what: str, stream: socket.socket, client_id: str, username: str, password: str) -> Finding:
     check = f"{what} MQTT"
     parser = packets.Parser()
@@ -99,6 +114,8 @@ def _mqtt(what: str, stream: socket.socket, client_id: str, username: str, passw
                 then = "look into the broker's log: it has closed the connection, as it does with certificates it does not know"
                 return Finding(check, "fail", "the broker closed the connection instead of answering", then)
             answers = parser.feed(received)
+    except ssl.SSLError as error:
+        return _not_let_in(check, error)
     except (OSError, packets.ProtocolError) as error:
         return Finding(check, "fail", f"no answer to CONNECT: {error}", "is this the port of an MQTT broker?")
     answer = answers[0]

@@ -1,10 +1,10 @@
-"""How a gateway comes in: a claim, a key that is born here, a certificate request, a certificate.
+"""How a gateway comes in, and stays in: a claim, a key that is born here, a certificate, and the next one before it ends.
 
-`edge-agent provision` does it in this order and can be run again after whatever went wrong: the key stays, and the cloud gives
-the same key the same certificate.
+`edge-agent provision` (``ceremony``) can be run again after whatever went wrong: the key stays until all is there, and the
+cloud gives the same key the same certificate. ``renewal`` runs with the agent.
 """
 
-from edge_agent.provisioning.ceremony import Ceremony, ProvisionFailed, provision
 from edge_agent.provisioning.identity_files import IdentityFiles
+from edge_agent.provisioning.renewal import Renewal
 
-__all__ = ["Ceremony", "IdentityFiles", "ProvisionFailed", "provision"]
+__all__ = ["IdentityFiles", "Renewal"]

@@ -34,7 +34,7 @@ class Line:
         # (NATS makes a consumer on disk for every subscription with QoS 1: 300 gateways took a minute to come back.)
         await self.client.subscribe([
             (topics.ack(self.gateway), 0), (topics.command(self.gateway), 0), (topics.desired(self.gateway), 0),
-            (topics.welcome(self.gateway), 0), (topics.INGEST, 0),
+            (topics.welcome(self.gateway), 0), (topics.INGEST, 0), (topics.certificate(self.gateway), 0),
         ])  # fmt: skip
 
     async def say(self, topic: str, payload: bytes, wants_answer: bool = True, retain: bool = False) -> None:

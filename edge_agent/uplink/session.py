@@ -14,7 +14,7 @@ import aiomqtt
 import msgspec
 
 from contracts import topics
-from contracts.messages import Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
+from contracts.messages import CertificateIssued, Command, DesiredState, FrameAck, GatewayState, IngestState, Welcome
 from contracts.mqtt_client import MqttClient
 from edge_agent.outbox.framing import CommittedFrame
 from edge_agent.outbox.writer import OutboxWriter
@@ -35,17 +35,24 @@ UNCONFIRMED_MAX = 100
 
 
 class CloudAddress(NamedTuple):
-    """Where the cloud's broker is, and how to prove who we are. tls: makes the context of one session; None: no TLS."""
+    """Where the cloud's broker is, and how to prove who we are.
+
+    tls        makes the context of one session; None: no TLS
+    let_in     called when a session has begun: what ``tls`` has made was good
+    issued     called with the cloud's answer to a CertificateWanted
+    """
 
     host: str
     port: int
     username: str = ""
     password: str = ""
     tls: Callable[[], ssl.SSLContext] | None = None
+    let_in: Callable[[], None] = lambda: None
+    issued: Callable[[CertificateIssued], None] = lambda answer: None
 
 
 class Begun(Exception):
-    """The outbox was begun anew: the session begins anew too."""
+    """The session begins anew: the outbox was begun anew, or there is a new certificate."""
 
 
 class Uplink:
@@ -88,6 +95,7 @@ class Uplink:
         self._backoff_s_max = backoff_s_max
         self._mqtt = mqtt
         self._begun = asyncio.Event()
+        self._why_anew = ""
         self._hearing = Hearing()
         self._acks = AckNotes(writer)
         self.frames = FrameSender(gateway, window, writer, self._acks, monotonic_ms, checkpoint)
@@ -116,8 +124,9 @@ class Uplink:
         """These frames are on disk now."""
         self.frames.committed(frames)
 
-    def renewed(self) -> None:
-        """The outbox was begun anew: what the window knows is of the old one."""
+    def begin_anew(self, why: str) -> None:
+        """End the session and begin another: the outbox was begun anew, or we prove who we are by something new."""
+        self._why_anew = why
         self._begun.set()
 
     async def run(self) -> None:
@@ -175,6 +184,7 @@ class Uplink:
             self._hearing.connected()
             self.failing = ""
             self.sessions += 1
+            self._cloud.let_in()
             log.info("cloud connected", extra={"session": session})
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -194,7 +204,7 @@ class Uplink:
 
     async def _begin_anew(self) -> None:
         await self._begun.wait()
-        raise Begun("the outbox was begun anew")
+        raise Begun(self._why_anew)
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
@@ -213,6 +223,8 @@ class Uplink:
                     log.error("a command is retained, which commands never are; it is not carried out")
                 elif topic == topics.command(self.gateway):
                     self._on_command(msgspec.msgpack.decode(payload, type=Command))
+                elif topic == topics.certificate(self.gateway):
+                    self._cloud.issued(msgspec.msgpack.decode(payload, type=CertificateIssued))
                 elif topic == topics.desired(self.gateway):
                     self._on_desired(msgspec.msgpack.decode(payload, type=DesiredState), payload)
                 elif topic == topics.INGEST:

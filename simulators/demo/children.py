@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 STOP_S = 6.0
 LOG_BYTES_MAX = 20_000_000
 BACKOFF_S = (0.1, 0.3, 1.0, 3.0)
+CHANGES_S = 0.1
 STEADY_S = 10.0
 """A child that ran so long starts the back-off anew."""
 
@@ -22,12 +23,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ChildSpec(NamedTuple):
-    """One program. ready: returns whether it is; asked again until it is."""
+    """One program. ready: returns whether it is; asked again until it is. reads_again: files at whose change it gets a SIGHUP."""
 
     name: str
     command: Sequence[str]
     settings: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]]
+    reads_again: Sequence[Path] = ()
 
 
 class Child:
@@ -49,12 +51,14 @@ class Child:
         while True:
             began = asyncio.get_running_loop().time()
             process = await self._start()
+            watching = asyncio.create_task(_tell_of_changes(process, self.spec.reads_again))
             try:
                 code = await process.wait()
             except asyncio.CancelledError:
                 await _stop(process)
                 raise
             finally:
+                watching.cancel()
                 self.pid = None
             attempt = 0 if asyncio.get_running_loop().time() - began > STEADY_S else attempt + 1
             log.warning("%s ended with %s and is started again", self.spec.name, code)
@@ -82,6 +86,20 @@ class Child:
         """Return when the program is ready."""
         while not (self.pid and await self.spec.ready()):
             await asyncio.sleep(0.05)
+
+
+async def _tell_of_changes(process: asyncio.subprocess.Process, files: Sequence[Path]) -> None:
+    seen = _marks(files)
+    while files:
+        await asyncio.sleep(CHANGES_S)
+        if (now := _marks(files)) != seen:
+            seen = now
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGHUP)
+
+
+def _marks(files: Sequence[Path]) -> list[tuple[int, int]]:
+    return [(at.st_ino, at.st_mtime_ns) for at in (file.stat() for file in files if file.exists())]
 
 
 def _die_with_parent() -> None:

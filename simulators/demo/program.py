@@ -17,6 +17,7 @@ import httpx
 
 from simulators.communities import CHARGE_POINT_PREFIX, CHARGE_POINTS, CHARGE_POINTS_GATEWAY, GATEWAYS
 from simulators.demo.children import Child, ChildSpec
+from simulators.demo.identities import Identities
 from simulators.demo.seed import seed_registry, wait_for_devices
 from simulators.demo.settings import DemoError, DemoSettings, read_settings
 
@@ -62,6 +63,7 @@ class Demo:
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
+        self._identities = Identities(settings.data_dir, self._url)
         # Devices and gateways find their brokers by themselves; this is the order of starting, backwards of stopping.
         self._children = [
             Child(spec, logs, environment, self._write_down)
@@ -80,10 +82,14 @@ class Demo:
         port = settings.mqtt_port if cloud else settings.site_mqtt_ports[number]
         folder = settings.data_dir / place / "broker"
         (folder / "store").mkdir(parents=True, exist_ok=True)
-        template = (BROKER_CONFIG / f"nats-{'cloud' if cloud else 'gateway'}.conf").read_text(encoding="utf-8")
+        template = (BROKER_CONFIG / f"nats-{'cloud-tls' if cloud else 'gateway'}.conf").read_text(encoding="utf-8")
         config = folder / "broker.conf"
-        config.write_text(string.Template(template).substitute(NAME=place, PORT=port, STORE=folder / "store"))
-        return ChildSpec(f"{place}-broker", [str(BIN / "nats-server"), "-c", str(config)], {}, lambda: _listens(port))
+        access = self._identities.access
+        within = os.path.relpath(access.parent, folder)  # NATS includes only what is seen from its file
+        places = {"STORE": folder / "store", "TLS": self._identities.tls, "ACCESS": within}
+        config.write_text(string.Template(template).substitute(NAME=place, PORT=port, **places))
+        command = [str(BIN / "nats-server"), "-c", str(config)]
+        return ChildSpec(f"{place}-broker", command, {}, lambda: _listens(port), (access,) if cloud else ())
 
     def _cloud(self) -> ChildSpec:
         settings = self._settings
@@ -95,6 +101,7 @@ class Demo:
                 "LINLI_HTTP_PORT": str(settings.http_port),
                 "LINLI_MQTT_PORT": str(settings.mqtt_port),
                 "LINLI_ADOPT": "auto",
+                **self._identities.cloud_settings(settings.mqtt_port),
             },
             lambda: _answers(f"{self._url}/readyz"),
         )
@@ -108,13 +115,11 @@ class Demo:
             specs.append(
                 ChildSpec(
                     f"{gateway.id}-agent",
-                    [str(BIN / "edge-agent"), "run"],
+                    [str(BIN / "edge-agent"), "run", "--config", str(self._identities.settings_of(gateway.id))],
                     {
-                        "LINLI_GATEWAY_ID": gateway.id,
                         "LINLI_DATA_DIR": str(folder),
                         "LINLI_LOCAL_MQTT_PORT": str(self._settings.site_mqtt_ports[number]),
                         "LINLI_CLOUD_MQTT_PORT": str(self._settings.mqtt_port),
-                        "LINLI_PROFILE_KEY_FILE": str(self._settings.data_dir / "cloud" / "profile_key.pem"),
                         **(ocpp if gateway.id == CHARGE_POINTS_GATEWAY else {}),
                     },
                     _agent_ready(folder),
@@ -155,6 +160,7 @@ class Demo:
             "url": self._url,
             "http_port": settings.http_port,
             "mqtt_port": settings.mqtt_port,
+            "mqtt_tls": self._identities.shown(),
             "site_mqtt_ports": {g.id: port for g, port in zip(GATEWAYS, settings.site_mqtt_ports, strict=True)},
             "ocpp_port": settings.ocpp_port,
             "gateways": [gateway.id for gateway in GATEWAYS],
@@ -193,13 +199,24 @@ class Demo:
         try:
             async with asyncio.timeout(READY_S_MAX):
                 *programs, devices, charge_points = self._children
+                await self._identities.of_the_cloud()
+                agents = [child for child in programs if child.spec.name.endswith("-agent")]
+                missing = self._identities.missing([gateway.id for gateway in GATEWAYS])
                 for child in programs:
+                    if missing and child in agents:
+                        continue  # they begin with what their claims bring
                     running.append(asyncio.create_task(child.run(), name=child.spec.name))
                     if child.spec.name.endswith("broker"):
                         await child.wait_ready()
                 for child in programs:
-                    await child.wait_ready()
+                    if not (missing and child in agents):
+                        await child.wait_ready()
                 await seed_registry(self._url, self._charge_point_password)
+                if missing:
+                    await self._identities.of_gateways(missing)
+                    running += [asyncio.create_task(child.run(), name=child.spec.name) for child in agents]
+                    for child in agents:
+                        await child.wait_ready()
                 # Only now: a broker keeps nothing for an agent that has never been there.
                 for child in (devices, charge_points):
                     running.append(asyncio.create_task(child.run(), name=child.spec.name))

@@ -29,6 +29,7 @@ def distant_site(folder: Path, **agent: str) -> Iterator[tuple[Site, Namespace, 
             stack.callback(relay.stop)
         site.agent.prefix = namespace.prefix
         site.agent.settings |= {
+            "LINLI_CLOUD_MQTT_PLAIN": "true",
             "LINLI_CLOUD_MQTT_HOST": namespace.near, "LINLI_CLOUD_MQTT_PORT": str(relays[0].port),
             "LINLI_LOCAL_MQTT_HOST": namespace.near, "LINLI_LOCAL_MQTT_PORT": str(relays[1].port),
             "LINLI_HEALTH_HOST": namespace.far,

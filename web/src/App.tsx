@@ -1,6 +1,7 @@
 import { ActionIcon, Anchor, AppShell, Button, Container, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { lazy, Suspense, useEffect } from "react";
 import { Link, Route, Routes, useLocation, useNavigationType } from "react-router";
+import { ClaimsPage } from "./claims/ClaimsPage";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
 import { GatewayPage } from "./gateways/GatewayPage";
@@ -60,6 +61,7 @@ export function App() {
               <Route path="/devices/:id" element={<DevicePage />} />
               <Route path="/gateways" element={<GatewaysPage />} />
               <Route path="/gateways/:id" element={<GatewayPage />} />
+              <Route path="/claims" element={<ClaimsPage />} />
               <Route path="/profiles" element={<ProfilesPage />} />
               <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
             </Routes>

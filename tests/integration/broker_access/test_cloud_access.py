@@ -4,10 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from cloud_api.broker_access import gateways_acl
 from contracts import topics
@@ -15,30 +13,8 @@ from contracts.messages import DESIRED_BYTES_MAX
 from tests.brokers import Broker, running_broker
 from tests.certificates import CloudCertificates
 from tests.integration.broker_access.client import Client, connack, context
+from tests.integration.broker_access.rights import GATEWAYS, SERVICES, assert_held
 from tests.processes import wait_for
-
-GATEWAYS = ("gw-a", "gw-a2", "gw-b")  # one's name begins with another's
-SERVICES = ("cloud-api", "ingest-1", "ingest-2")
-ASYNCAPI: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text())
-
-
-def rights() -> dict[str, tuple[set[str], set[str]]]:
-    """Topic -> (who may write, who may read), by the document of the contract and not by the list under test."""
-    found: dict[str, tuple[set[str], set[str]]] = {}
-    for operation in ASYNCAPI["operations"].values():
-        address = ASYNCAPI["channels"][operation["channel"]["$ref"].rpartition("/")[2]]["address"]
-        for gateway in GATEWAYS:
-            writers, readers = {gateway}, set(SERVICES)
-            if operation["action"] == "receive":
-                writers, readers = readers, writers
-            if "{gateway}" not in address:
-                readers = {*GATEWAYS, *SERVICES}  # a living ingest contradicts the late will of an earlier one
-            found[address.replace("{gateway}", gateway)] = writers, readers
-    for gateway in GATEWAYS:
-        for below in ("other", "up/other", "up/bulk/more", "down/ack/more"):
-            found[f"{topics.ROOT}/{gateway}/{below}"] = set(), set()
-    # `up/+` lets the cloud hear of a lane that is not there yet; no gateway may use one.
-    return {**found, "elsewhere": (set(), set()), f"{topics.ROOT}/gw-nobody/state": (set(), set())}
 
 
 @pytest.fixture
@@ -65,31 +41,12 @@ def service(broker: Broker, name: str) -> Client:
 
 
 def test_everybody_may_write_and_read_just_what_the_contract_says(broker: Broker) -> None:
-    expected = rights()
     outsiders = ("gw-stranger",)  # a true certificate, but not in the list
     with ExitStack() as stack:
         clients = {name: stack.enter_context(gateway(broker, name)) for name in (*GATEWAYS, *outsiders)}
         strangers = ("health", "not-in-the-list")
         clients |= {name: stack.enter_context(service(broker, name)) for name in (*SERVICES, *strangers)}
-        for client in clients.values():
-            client.subscribe("#", *expected)
-        for name, client in clients.items():
-            for topic in expected:
-                client.publish(topic, name)
-        # What the broker forwards to a reader comes in its order: with this, all that comes has come.
-        for name in GATEWAYS:
-            clients["cloud-api"].publish(topics.command(name), "end")
-        clients["gw-a"].publish(topics.state("gw-a"), "end")
-        for name in (*GATEWAYS, *SERVICES):
-            wait_for(lambda name=name: clients[name].heard[-1:] and clients[name].heard[-1][1] == "end", name)  # type: ignore[misc]
-        for name, client in clients.items():
-            heard = {(topic, payload) for topic, payload in client.heard if payload != "end"}
-            assert heard == {
-                (topic, writer)
-                for topic, (writers, readers) in expected.items()
-                if name in readers
-                for writer in writers
-            }, name
+        assert_held(clients)
 
 
 def test_the_brokers_own_figures_are_for_the_cloud_only(broker: Broker) -> None:

@@ -86,6 +86,14 @@ class NativeService:
             ).returncode
         assert code == 0, self.log()
 
+    def run_instead(self, *command: str) -> None:
+        """`docker compose run --rm`: its program and environment with another command."""
+        words = [self._here(word) if word.startswith("/") else word for word in command]
+        done = subprocess.run(
+            [self.command[0], *words], env=self._environment(), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def start(self) -> None:
         """Start it, and wait until its health check says that it is well."""
         with (self._folder / "log").open("ab") as log:
@@ -131,17 +139,14 @@ class NativeService:
 class NativeCompose:
     """Every service of both profiles, by name."""
 
-    def __init__(self, folder: Path, gateway: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.secrets, self.site = folder / "secrets", folder / "site"
-        self.gateway = gateway
         self._secrets_script("cloud", self.secrets, "localhost")
-        self._secrets_script("gateway", self.secrets, gateway, self.site)
         self._secrets_script("site", self.site)
         self.ports = {port: str(free_port()) for port in PORTS}
         document = compose(
-            LINLI_SECRETS=str(self.secrets), LINLI_SITE=str(self.site), LINLI_GATEWAY_ID=gateway,
-            LINLI_CLOUD_MQTT_HOST="localhost",
+            LINLI_SECRETS=str(self.secrets), LINLI_SITE=str(self.site), LINLI_CLOUD_MQTT_HOST="localhost",
         )  # fmt: skip
         self.services: dict[str, NativeService] = {}
         self.postgres = Postgres(Path(tempfile.mkdtemp(prefix="linli-postgres-")))
@@ -160,7 +165,9 @@ class NativeCompose:
             self.services[name] = NativeService(name, {**service, "given_secrets": files}, folder, self.ports)
 
     def _secrets_script(self, *arguments: str | Path) -> None:
-        subprocess.run([REPOSITORY / "deploy" / "secrets.sh", *map(str, arguments)], check=True, capture_output=True)
+        environment = {**real_environment(), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        script = [REPOSITORY / "deploy" / "secrets.sh", *map(str, arguments)]
+        subprocess.run(script, env=environment, check=True, capture_output=True)
 
     def start_postgres(self) -> None:
         """As its image would: a cluster with the account, its password and an empty database."""

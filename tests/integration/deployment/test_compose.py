@@ -93,7 +93,15 @@ def test_every_setting_is_one_of_the_program(name: str) -> None:
 
 def test_a_gateway_knows_pushed_profiles_by_the_key_that_the_cloud_signs_with() -> None:
     assert SERVICES["cloud-api"]["environment"]["LINLI_PROFILE_SIGNING_KEY"] == "/run/secrets/profile_signing_key"
-    assert SERVICES["edge-agent"]["environment"]["LINLI_PROFILE_KEY_FILE"] == "/run/secrets/profile_key"
+    assert SERVICES["edge-agent"]["command"] == ["run", "--config", "/etc/linli/edge.toml"], (
+        "there the public half is named"
+    )
+
+
+def test_the_agent_can_write_where_its_identity_is() -> None:
+    assert "edge-identity:/etc/linli" in SERVICES["edge-agent"]["volumes"]
+    image = stages(REPOSITORY / "docker" / "edge.Dockerfile")[-1]
+    assert "install -d -o linli -g linli -m 0700 /etc/linli" in " ".join(each.text for each in image.instructions)
 
 
 def test_every_declared_thing_is_used() -> None:

@@ -73,9 +73,10 @@ def test_every_setting_of_the_agent_is_one() -> None:
     unit = next(unit for unit in UNITS if unit.stem == "linli-edge-agent")
     for name in re.findall(r"LINLI_(\w+)=", "\n".join(value for key, value in lines(unit) if key == "Environment")):
         assert name.lower() in Settings.__struct_fields__
-    given = {value.split(":")[0] for key, value in lines(unit) if key == "LoadCredential"}
-    assert set(re.findall(r"%d/([\w.-]+)", unit.read_text())) == given
-    assert "LINLI_PROFILE_KEY_FILE=%d/profile_key.pem" in unit.read_text(), "pushed profiles would be refused"
+    said = dict(lines(unit))
+    state = f"%S/{said['StateDirectory']}/"
+    assert said["ExecStart"].endswith(f" run --config {state}identity/edge.toml"), "the agent must be able to renew it"
+    assert said["StateDirectoryMode"] == "0700" and "LoadCredential" not in said
 
 
 def test_the_broker_s_unit_sets_all_that_its_template_needs() -> None:

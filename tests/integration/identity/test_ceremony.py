@@ -1,4 +1,4 @@
-"""From a claim to a gateway that runs, and out again: the real programs, Mosquitto as production starts it."""
+"""From a claim to a gateway that runs, and out again: the real programs, on both brokers."""
 
 import json
 import stat
@@ -16,64 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from contracts.claim_code import claim_code
-from tests.brokers import Broker, free_port, running_broker
+from tests.brokers import free_port, running_broker
 from tests.certificates import CloudCertificates
 from tests.devices import ForeignClient, reading
-from tests.processes import BIN, CloudApi, EdgeAgent, tls_settings, wait_for
-
-NAMES = {"name": {"zh": "测试", "en": "Test"}}
-
-
-class Estate:
-    """A cloud that takes gateways in, and its broker."""
-
-    def __init__(self, folder: Path, certificates: CloudCertificates) -> None:
-        self.folder = folder
-        self.certificates = certificates
-        self.broker = Broker("mosquitto-cloud", folder / "broker", certificates=certificates)
-        self.broker.watches = True
-        self.broker.access.mkdir(parents=True)
-        self.cloud = CloudApi(
-            folder / "cloud",
-            self.broker.service_port,
-            **tls_settings("MQTT", certificates, certificates.services.issue("cloud-api")),
-            LINLI_AUTHORITY_CERT=str(certificates.gateways.file),
-            LINLI_AUTHORITY_KEY=str(certificates.gateways.write_key()),
-            LINLI_GATEWAY_MQTT_CA=str(certificates.broker_ca),
-            LINLI_GATEWAY_MQTT_HOST="127.0.0.1",
-            LINLI_GATEWAY_MQTT_PORT=str(self.broker.port),
-            LINLI_BROKER_ACCESS=str(self.broker.access),
-        )
-
-    def claim(self, gateway: str, **more: object) -> dict[str, Any]:
-        """A new claim for a gateway of the community that there is."""
-        assert self.cloud.send("PUT", f"gateways/{gateway}", {"community_id": "liuyuan", **NAMES})[0] == 200
-        status, claim = self.cloud.send("POST", "claims", {"gateway_id": gateway, **more})
-        assert status == 201, claim
-        return dict(claim)
-
-    def provision(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`edge-agent provision` as an installer types it."""
-        command = [str(BIN / "edge-agent"), "provision", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+from tests.integration.identity.estate import NAMES, Estate, agent_of, provision, running_estate
+from tests.processes import BIN, CloudApi, wait_for
 
 
-@pytest.fixture(scope="module")
-def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    folder = tmp_path_factory.mktemp("estate")
-    estate = Estate(folder, CloudCertificates(folder / "tls"))
-    # The broker reads the list of revoked ones where the cloud writes it.
-    crl = estate.certificates.folder / "gateways.crl"
-    (estate.broker.access / "gateways.crl").write_bytes(crl.read_bytes())
-    crl.unlink()
-    crl.symlink_to(estate.broker.access / "gateways.crl")
-    with ExitStack() as stack:
-        stack.callback(estate.broker.stop)
-        estate.broker.start()
-        stack.callback(lambda: estate.cloud.stop() if estate.cloud.alive else None)
-        estate.cloud.start()
-        estate.cloud.wait_ready()
-        assert estate.cloud.send("PUT", "communities/liuyuan", NAMES)[0] == 200
+@pytest.fixture(scope="module", params=["nats-cloud-tls", "mosquitto-cloud"])
+def estate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    with running_estate(tmp_path_factory.mktemp("estate"), request.param) as estate:
         yield estate
 
 
@@ -87,8 +39,8 @@ def request_for(name: str = "", key: Any = None) -> str:
 def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Estate, tmp_path: Path) -> None:
     claim = estate.claim("gw-liuyuan-1")
     assert claim["qr_svg"].startswith("<svg") and claim["code"].replace("-", "") in claim["link"]
-    out = tmp_path / "linli"
-    done = estate.provision(claim["link"], "--community", "liuyuan", "--out", str(out))
+    out = tmp_path / "gw-liuyuan-1"
+    done = provision(claim["link"], "--community", "liuyuan", "--out", str(out))
     assert done.returncode == 0, done.stderr
     assert "this is gw-liuyuan-1" in done.stdout
     assert {stat.S_IMODE(file.stat().st_mode) for file in out.iterdir()} == {0o600}
@@ -99,10 +51,7 @@ def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Est
 
     # What was written is all that the agent needs.
     with running_broker("nats-gateway", tmp_path / "local") as local, ExitStack() as stack:
-        agent = EdgeAgent("gw-liuyuan-1", tmp_path / "edge", local.port, 0)
-        agent._arguments += ["--config", str(out / "edge.toml")]
-        for name in ("LINLI_CLOUD_MQTT_PORT", "LINLI_GATEWAY_ID"):
-            del agent.settings[name]
+        agent = agent_of(out, tmp_path / "edge", local.port)
         stack.callback(lambda: agent.stop() if agent.alive else None)
         agent.start()
         agent.wait_ready(cloud=True)
@@ -122,14 +71,32 @@ def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Est
 
         # Found again: a new claim lets it in, with what it has kept.
         again = estate.claim("gw-liuyuan-1")
-        (out / "gateway.key").unlink()
         settings = (out / "edge.toml").read_text()
         (out / "edge.toml").write_text(settings + "heartbeat_s = 0.4\n")
-        assert estate.provision(estate.cloud.url, again["code"], "--out", str(out)).returncode == 0
+        assert provision(estate.cloud.url, again["code"], "--out", str(out)).returncode == 0
         assert sorted((out / "edge.toml").read_text().splitlines()) == sorted(
             [*settings.splitlines(), "heartbeat_s = 0.4"]
         )
         wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] > stored, "what it had kept", 30)
+
+
+def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -> None:
+    if estate.broker.kind != "nats-cloud-tls":
+        return  # has nothing to do with the broker
+    assert estate.cloud.send("PUT", "gateways/gw-cli", {"community_id": "liuyuan", **NAMES})[0] == 200
+    command = [str(BIN / "cloud-api"), "claim", "create", "gw-cli"]
+    settings = {"PATH": "/usr/bin", **estate.cloud.settings, "LINLI_PUBLIC_URL": estate.cloud.url}
+    shown = subprocess.run(command, env=settings, capture_output=True, text=True, check=True).stdout
+    assert "\u2588" in shown and f"edge-agent provision '{estate.cloud.url}/provision#" in shown
+    made = json.loads(subprocess.run([*command, "--json"], env=settings, capture_output=True, check=True).stdout)
+    newest, before = estate.cloud.get("claims", gateway="gw-cli")["items"]
+    assert (newest["id"], newest["state"], newest["issuer"]) == (made["id"], "open", "cli")
+    assert before["state"] == "withdrawn", "there is one open claim at a time"
+    assert provision(made["link"], "--out", str(tmp_path / "gw-cli")).returncode == 0
+    again = provision(made["link"], "--out", str(tmp_path / "gw-cli"))
+    assert again.returncode == 0 and "nothing was changed" in again.stdout
+    other = provision(made["link"], "--out", str(tmp_path / "other"))
+    assert (other.returncode, "claim_used" in other.stderr) == (31, True)
 
 
 def test_of_a_thousand_with_one_claim_one_wins(estate: Estate) -> None:
@@ -204,6 +171,15 @@ def test_each_refusal_has_its_own_reason_and_is_counted(patient_cloud: CloudApi)
     assert (status, answer["type"].rpartition("/")[2]) == (409, "claim_used")
     lines = [json.loads(line) for line in cloud.log().splitlines() if "security: claim refused" in line]
     assert len(lines) == 9
+    shown = cloud.get("claims/refused")["items"]
+    assert [each["reason"] for each in shown[-6:]] == [reason for reason, _ in reversed(tries)]
+    assert shown[0] == shown[0] | {
+        "reason": "claim_used",
+        "claim_id": newer["id"],
+        "gateway_id": "gw-a",
+        "address": "127.0.0.1",
+    }
+    assert 'linli_claims_refused_total{reason="claim_used"} 1.0' in cloud.metrics()
     assert claim["code"] not in cloud.log() and newer["code"] not in cloud.log()
     status, answer = cloud.send("POST", "provision", {"code": claim_code(bytes(16)), "request": request_for()})
     assert answer["type"].rpartition("/")[2] == "claim_unknown"

@@ -4,11 +4,13 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from cloud_api.identity.making import make_installation
 from tests.brokers import free_port
 from tests.processes import CloudApi, EdgeAgent, Program, get_json, wait_for
 
@@ -41,7 +43,12 @@ def programs(folder: Path) -> Iterator[tuple[str, str]]:
     """Both programs, with no broker at all: they serve their metrics nevertheless. Yields the two addresses."""
     nobody = free_port()
     edge = EdgeAgent("gw-metrics-1", folder / "edge", nobody, nobody)
-    cloud = CloudApi(folder / "cloud", nobody)
+    make_installation(folder / "installation", ["127.0.0.1"], datetime.now(UTC))
+    authority, broker = folder / "installation" / "gateways" / "authority", folder / "installation" / "broker"
+    cloud = CloudApi(
+        folder / "cloud", nobody, LINLI_AUTHORITY_CERT=f"{authority}.pem", LINLI_AUTHORITY_KEY=f"{authority}.key",
+        LINLI_GATEWAY_MQTT_CA=str(broker / "services-ca.pem"),
+    )  # fmt: skip
     started: list[Program] = [edge, cloud]
     try:
         for program in started:

@@ -13,7 +13,7 @@ from contracts import messages, topics
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "docs" / "asyncapi.yaml").read_text())
 DIRECT = (
     messages.GatewayState, messages.IngestState, messages.FrameAck, messages.Welcome, messages.Command,
-    messages.DesiredState,
+    messages.CertificateIssued, messages.DesiredState,
 )  # fmt: skip
 RECORDS = get_args(messages.Record)
 
@@ -32,6 +32,7 @@ def test_every_topic_is_there() -> None:
         topics.state(gateway),
         topics.ack(gateway),
         topics.welcome(gateway),
+        topics.certificate(gateway),
         topics.command(gateway),
         topics.desired(gateway),
         topics.INGEST,

@@ -155,7 +155,7 @@ def test_a_command_in_the_pages_exists_with_its_options(command: str) -> None:
         assert option in text, f"{command}: {program} {verb} has no {option}"
     usage = " ".join(text.partition("\n\n")[0].split())
     positional = [word for word in rest if not word.startswith("--")]
-    wanted = re.findall(r"(?<![\w\[-])(DIR|FILE|\{[a-z,]+\})", usage)
+    wanted = re.findall(r"(?<![\w\[-])(DIR|FILE|VERB|ADDRESS|\{[a-z,]+\})", usage)
     if positional and wanted and wanted[0].startswith("{"):
         assert positional[0] in wanted[0].strip("{}").split(",")
     assert bool(positional) <= bool(wanted), f"{command}: {program} {verb} takes no argument"

@@ -25,6 +25,10 @@ export type Finding = Schemas["Finding"];
 export type Bin = Schemas["Bin"];
 export type SiteCharging = Schemas["SiteCharging"];
 export type SiteChargingBody = Schemas["SiteChargingBody"];
+export type Claim = Schemas["Claim"];
+export type NewClaim = Schemas["NewClaim"];
+export type Refusal = Schemas["Refusal"];
+export type Certificate = Schemas["Certificate"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 

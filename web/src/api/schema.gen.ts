@@ -768,6 +768,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/claims/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Uses of claims that were refused
+         * @description Newest first. One that was used before, is for another site or unknown may be somebody who should not have it.
+         */
+        get: operations["list_refused_claims"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/gateways/{gateway_id}/certificates": {
         parameters: {
             query?: never;
@@ -1068,6 +1088,7 @@ export interface components {
             gateway_id: string;
             /**
              * Claim Id
+             * @description null for one that renewed another
              * @example claim-9f3b0c2d4e5a6178
              */
             claim_id: string | null;
@@ -1081,6 +1102,11 @@ export interface components {
              * @example 1797776000000
              */
             ends_ms: number;
+            /**
+             * First Used Ms
+             * @example 1790000060000
+             */
+            first_used_ms: number | null;
             /**
              * Revoked Ms
              * @example null
@@ -2683,7 +2709,8 @@ export interface components {
         };
         /**
          * Provision
-         * @description What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker.
+         * @description What the gateway needs to come in. `certificate` with its chain; `broker_authority` is by whom it checks the broker,
+         *     `profile_key` by what it knows the cloud's profiles.
          */
         Provision: {
             /**
@@ -2723,6 +2750,12 @@ export interface components {
              * @example 1790000000000
              */
             now_ms: number;
+            /**
+             * Profile Key
+             * @example -----BEGIN PUBLIC KEY-----
+             *     ...
+             */
+            profile_key: string;
         };
         /**
          * ProvisionBody
@@ -2831,6 +2864,56 @@ export interface components {
              * @example 0
              */
             still: number;
+        };
+        /**
+         * Refusal
+         * @description Somebody tried a claim in vain. `claim_id` and `gateway_id` are empty when the code is of no claim.
+         */
+        Refusal: {
+            /**
+             * Id
+             * @example refusal-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+            /**
+             * Reason
+             * @example claim_used
+             */
+            reason: string;
+            /**
+             * Claim Id
+             * @example claim-9f3b0c2d4e5a6178
+             */
+            claim_id: string;
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Address
+             * @example 192.0.2.17
+             */
+            address: string;
+        };
+        /**
+         * RefusalPage
+         * @description A page of refused uses.
+         */
+        RefusalPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Refusal"][];
         };
         /**
          * RefusedMessage
@@ -5005,6 +5088,40 @@ export interface operations {
             };
             /** @description too_many_attempts: Too many attempts have failed */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_refused_claims: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RefusalPage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

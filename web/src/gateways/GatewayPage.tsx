@@ -2,6 +2,7 @@ import { Alert, Anchor, Breadcrumbs, Card, Grid, Group, Stack, Text, Title } fro
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "react-router";
 import { api, data, type Gateway } from "../api/client";
+import { CertificatesCard } from "../claims/CertificatesCard";
 import { SiteChargingCard } from "../charging/SiteChargingCard";
 import { useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
@@ -76,10 +77,9 @@ export function GatewayPage() {
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Stack gap="md">
             <SiteChargingCard gateway={id} />
-            <Stack gap="md">
             <DiscoveriesCard gateway={id} nowMs={nowMs} />
             <QuarantineCard gateway={id} nowMs={nowMs} />
-          </Stack>
+            <CertificatesCard gateway={id} nowMs={nowMs} />
           </Stack>
         </Grid.Col>
       </Grid>

@@ -46,7 +46,10 @@ export function GatewaysPage() {
             ...(community ? [<Anchor key={community} component={Link} to={`/communities/${community}`} size="sm">{nameOf(community)}</Anchor>] : []),
           ]}
         </Breadcrumbs>
-        <Title order={1} size="h2">{texts.gateways.title}</Title>
+        <Group justify="space-between" align="baseline">
+          <Title order={1} size="h2">{texts.gateways.title}</Title>
+          <Anchor component={Link} to="/claims">{texts.claims.title}</Anchor>
+        </Group>
       </div>
       {items.length === 0 && <Empty text={texts.gateways.none} next={texts.gateways.noneNext} />}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing={{ base: 8, sm: "sm" }}>
