@@ -80,8 +80,14 @@ async def access(now_ms: int) -> Access:
     while page := await registry.gateways(last, 1000):
         ids += [gateway.id for gateway in page if gateway.id not in shut]
         last = page[-1].id
-    rows = await CertificateRow.filter(revoked_ms__isnull=False, ends_ms__gt=now_ms).order_by("serial")
-    holding = await CertificateRow.filter(revoked_ms__isnull=True, ends_ms__gt=now_ms).order_by("serial")
+    rows = CertificateRow.filter(ends_ms__gt=now_ms).order_by("serial")
     known = set(ids)
-    by = [(row.serial, row.gateway_id) for row in holding if row.gateway_id in known]
-    return Access(ids, by, [(row.serial, row.revoked_ms or now_ms) for row in rows])
+    holding: list[tuple[str, str]] = []
+    revoked: list[tuple[str, int]] = []
+    # Without their PEM: this is asked every few seconds.
+    for serial, gateway_id, revoked_ms in await rows.values_list("serial", "gateway_id", "revoked_ms"):
+        if revoked_ms is not None:
+            revoked.append((serial, revoked_ms))
+        elif gateway_id in known:
+            holding.append((serial, gateway_id))
+    return Access(ids, holding, revoked)

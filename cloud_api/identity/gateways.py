@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 2.0
 """Another process may have changed it."""
+PACE_S = 0.1
+"""Many who come in together are written together."""
 LIST_AGAIN_MS = 86_400_000
 
 
@@ -73,11 +75,12 @@ async def keep_broker_access(identity: GatewayIdentity, folder: Path, clock: Cal
             now_ms = clock()
             wanted = await access(now_ms)
             if written is None or written[0] != wanted or now_ms - written[1] > LIST_AGAIN_MS:
-                write_wanted(identity.authority, folder, wanted, now_ms)
+                await asyncio.to_thread(write_wanted, identity.authority, folder, wanted, now_ms)
                 written = wanted, now_ms
                 log.info("broker access", extra={"gateways": len(wanted.gateways), "revoked": len(wanted.revoked)})
         except (*UNAVAILABLE, OSError) as error:
             log.error("the broker's access list can't be written", extra={"error": str(error)})
+        await asyncio.sleep(PACE_S)
         try:
             async with asyncio.timeout(LOOK_S):
                 await identity.changed.wait()
