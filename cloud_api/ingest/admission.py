@@ -6,7 +6,7 @@ them are committed, or after a while. Who has stayed needs none: its frames neve
 
 from contracts.messages import GatewayState
 
-AT_ONCE = 64
+AT_ONCE = 32
 AT_ONCE_BEHIND = 8
 """While the live state is behind: enough that nobody waits for ever."""
 FRAMES = 16
