@@ -6,11 +6,11 @@ them are committed, or after a while. Who has stayed needs none: its frames neve
 
 from contracts.messages import GatewayState
 
-AT_ONCE = 64
+AT_ONCE = 48
 AT_ONCE_BEHIND = 8
 """While the live state is behind: enough that nobody waits for ever."""
-FRAMES = 16
-"""So many frames of a longer backlog are waited for; what follows goes at the pace of acknowledgements."""
+FRAMES = 4
+"""So many frames are waited for, which is an agent's first window: what follows goes at the pace of acknowledgements."""
 HELD_MS_MAX = 2_000
 """No place is held for longer: what was answered may be lost, or another worker has the frames."""
 

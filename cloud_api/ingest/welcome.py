@@ -29,7 +29,7 @@ ANSWERED_MAX = 50
 """Gateways answered at once: the newest frame of each of their lanes is in memory meanwhile."""
 LOOK_S = 0.1
 """So often who waits is looked at, for places that time has freed."""
-UNANSWERED_S = 0.2
+UNANSWERED_S = 0.5
 """A pause after answers that could not be given."""
 
 
@@ -152,8 +152,10 @@ class Welcomes:
             except ValueRefused:  # of one of them, and the others are not to wait for it
                 for gateway, question in some.items():
                     await self._answer_one(gateway, question)
-            except Exception as error:  # noqa: BLE001  whatever the database says: they are not answered, and ask again
+            except Exception as error:  # noqa: BLE001  whatever the database says: they are answered later
                 log.error("gateways can't be answered", extra={"gateways": len(some), "error": str(error)})
+                for gateway in some.keys() - self._asking.keys() - self._waiting.keys():
+                    self.asked(gateway, some[gateway])
                 await asyncio.sleep(UNANSWERED_S)
             if not some:
                 with contextlib.suppress(TimeoutError):

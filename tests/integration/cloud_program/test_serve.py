@@ -64,7 +64,7 @@ def test_without_a_broker_it_serves_and_says_what_is_not_ready(tmp_path: Path) -
         status, body = fetch(port, "/readyz")
         assert (status, body["ready"], body["parts"]["ingest"]) == (503, False, "the broker is not there")
         assert {name for name, state in body["parts"].items() if state == "ready"} == {
-            "registry", "frame_log", "telemetry", "live", "quality", "book",
+            "disk", "registry", "frame_log", "telemetry", "live", "quality", "book",
         }  # fmt: skip
         assert fetch(port, "/api/v1/devices") == (200, {"items": [], "next_cursor": None})
 

@@ -1,7 +1,7 @@
 """When many ask at once: who has frames to send waits for a place, who has none is answered at once, all are in the end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -9,11 +9,13 @@ import msgspec
 from cloud_api import ledger
 from cloud_api.database import SqliteDatabase
 from cloud_api.framelog import SqliteFrameLog
+from cloud_api.framelog.coverage import Coverage, StreamKey
 from cloud_api.ingest.admission import AT_ONCE, AT_ONCE_BEHIND, HELD_MS_MAX
 from cloud_api.ingest.welcome import Question, Welcomes
 from cloud_api.ledger import LedgerBook
 from contracts import topics
 from contracts.messages import GatewayState, LaneState, Welcome
+from device_registry import DatabaseUnavailable
 
 BUSY, IDLE = 300, 200
 
@@ -77,6 +79,47 @@ def test_a_thousand_questions_and_a_few_places(tmp_path: Path) -> None:
             now_ms += HELD_MS_MAX
             await asyncio.sleep(0.05)
         assert welcomes.waiting == 0
+        answering.cancel()
+        await framelog.close()
+        await drops.close()
+
+    asyncio.run(scenario())
+
+
+def test_while_the_database_is_away_nobody_is_forgotten(tmp_path: Path) -> None:
+    """A gateway repeats its question more and more seldom: it is answered as soon as that can be."""
+    answered: list[str] = []
+    away = True
+
+    async def publish(topic: str, payload: bytes) -> bool:
+        answered.append(topics.gateway_of(topic))
+        return True
+
+    async def is_behind() -> bool:
+        return False
+
+    class AwayForAWhile(SqliteFrameLog):
+        async def coverage(self, keys: Collection[StreamKey]) -> dict[StreamKey, Coverage]:
+            if away:
+                raise DatabaseUnavailable("away")
+            return await super().coverage(keys)
+
+    async def scenario() -> None:
+        nonlocal away
+        framelog, drops = AwayForAWhile(tmp_path / "log.sqlite"), SqliteDatabase(tmp_path / "l.sqlite", ledger.SCHEMA)
+        welcomes = Welcomes(
+            framelog, LedgerBook(drops), lambda: 5_000, lambda gateway, instance: False, publish, is_behind
+        )
+        welcomes.asked("busy", question(3))
+        welcomes.asked("idle", question(0))
+        answering = asyncio.create_task(welcomes.run())
+        await asyncio.sleep(0.3)
+        assert not answered
+        away = False
+        async with asyncio.timeout(10):
+            while len(answered) < 2:
+                await asyncio.sleep(0.01)
+        assert sorted(answered) == ["busy", "idle"]
         answering.cancel()
         await framelog.close()
         await drops.close()
