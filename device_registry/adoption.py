@@ -9,7 +9,7 @@ from device_registry.desired import write_desired
 from device_registry.errors import NotFound
 from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
-from device_registry.models import Device, Facility, Gateway, Profile, Sighting
+from device_registry.models import Device, Facility, FormerSource, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
 
 PLACED_MAX = 1_000
@@ -37,8 +37,10 @@ async def devices_seen(gateway_id: str, sightings: Sequence[DeviceSeen], now_ms:
     All in one transaction, and the desired state, which names every device, is written once.
 
     sightings  have no ``sighting_fault``
-    adopt      a new device is part of the community at once; else it waits as ``pending``
-    Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``.
+    adopt      a new device is part of the community at once; else it waits as ``pending``. One that speaks where another was
+               moved away waits always: it may be the old one still
+    Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``. A late sighting
+    of a device that has been moved since says nothing new: it returns none.
     """
     async with writing():
         gateway = await Gateway.get_or_none(id=gateway_id)
@@ -84,8 +86,14 @@ async def adopt_device(device_id: str, now_ms: int) -> Device:
 
 async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
     """Asks and writes per batch, not per device: a gateway's first day names all it has at once. Within a transaction."""
-    rows = await Device.filter(gateway_id=gateway.id, external_id__in={seen.device for seen in sightings})
-    known = {row.external_id: row for row in rows}
+    sources = {seen.device for seen in sightings}
+    known = {row.external_id: row for row in await Device.filter(gateway_id=gateway.id, external_id__in=sources)}
+    former: dict[str, list[int]] = {}  # external id -> when a device was moved away from there
+    moved_away = FormerSource.filter(gateway_id=gateway.id, external_id__in=sources).order_by("to_ms")
+    for external_id, to_ms in await moved_away.values_list("external_id", "to_ms"):
+        former.setdefault(external_id, []).append(to_ms)
+    since = {name: times[-1] for name, times in former.items()} | {name: row.since_ms for name, row in known.items()}
+    sightings = [seen for seen in sightings if seen.at_ms >= since.get(seen.device, 0)]
     facilities = {
         kind: await _facility_of_kind(gateway.community_id, kind, now_ms)
         for kind in sorted({seen.kind for seen in sightings})
@@ -100,7 +108,7 @@ async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: i
         row = known.get(seen.device)
         if row is None:
             row = known[seen.device] = born[seen.device] = _new_device(
-                gateway, facilities[seen.kind], seen, now_ms, adopt
+                gateway, facilities[seen.kind], seen, former.get(seen.device, []), now_ms, adopt
             )
         elif seen.at_ms > row.seen_ms:  # else a repetition, or older than what is known
             _follow(row, facilities[seen.kind], seen)
@@ -125,10 +133,14 @@ def _follow(row: Device, facility: Facility, seen: DeviceSeen) -> None:
         row.name_zh, row.name_en = device_name(seen.kind, seen.device, seen.name)
 
 
-def _new_device(gateway: Gateway, facility: Facility, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device:
+def _new_device(
+    gateway: Gateway, facility: Facility, seen: DeviceSeen, former: Sequence[int], now_ms: int, adopt: bool
+) -> Device:
+    """former: when devices were moved away from this source, ascending."""
     name = device_name(seen.kind, seen.device, seen.name)
+    adopt = adopt and not former
     return Device(
-        id=id_of(gateway.id, seen.device),
+        id=id_of(gateway.id, seen.device, len(former)),
         community_id=gateway.community_id,
         facility_id=facility.id,
         gateway_id=gateway.id,
@@ -143,6 +155,7 @@ def _new_device(gateway: Gateway, facility: Facility, seen: DeviceSeen, now_ms: 
         first_seen_ms=seen.at_ms,
         seen_ms=seen.at_ms,
         adopted_ms=now_ms if adopt else None,
+        since_ms=former[-1] if former else 0,
     )
 
 

@@ -85,6 +85,7 @@ class Applying:
         before, bound_before = self.now, set(self.now.profiles.bound)
         if desired.profiles != list(before.taken.values()) or before.refused:
             self.now = await self._compiled(desired)
+        self._intake.forget(_devices(self.desired) - _devices(desired))
         self.desired = desired
         pending = self._writer.pending
         if self.now.taken != before.taken:
@@ -145,3 +146,7 @@ class Applying:
             return _Travelled.decode(self._writer.outbox.document("profiles") or b"\x90")
         except (msgspec.DecodeError, ValueError):
             return []
+
+
+def _devices(desired: DesiredState) -> set[str]:
+    return {device.device for device in desired.devices}

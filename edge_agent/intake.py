@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from contracts.messages import DeviceSeen, Recovered, Refused
 from contracts.vocabulary import URGENT
@@ -196,6 +196,14 @@ class Intake:
                 at_ms=now_ms,
             )
         )
+
+    def forget(self, devices: Iterable[str]) -> None:
+        """These were taken elsewhere. Whatever speaks under one of their ids from now on is told of as new."""
+        batch = self._writer.pending
+        for device in devices:
+            if self.devices.pop(device, None) is not None:
+                batch.forgotten.append(device)
+                batch.seen = [seen for seen in batch.seen if seen.device != device]
 
     def refuse(self, topic: str, payload: bytes, reason: str, detail: str) -> None:
         """Quarantine what did not come through the local broker. It is told of and not kept: it was refused for good."""

@@ -152,6 +152,17 @@ export const en = {
   profile: "Profile",
   externalId: "Device id",
   facility: "Facility",
+  moving: {
+    title: "Gateway",
+    move: "Move to another gateway",
+    text: "The device keeps its name and its history. What its old gateway says of it from then on is no longer its own.",
+    externalId: "Its id at the new gateway",
+    at: "Moved at (empty: now)",
+    replace: "A device that was adopted at the new place is this one: it goes",
+    moved: "Moved.",
+    cancel: "Cancel",
+    until: (time: string) => `until ${time}:`,
+  },
   discoveries: {
     title: "Topics that nobody reads",
     text: "Something speaks on the gateway's local broker, and no profile knows its topic. A profile that fits reads it once it is adopted, also what was said before.",

@@ -145,6 +145,17 @@ export const zh: Texts = {
   profile: "设备模型",
   externalId: "设备编号",
   facility: "设施",
+  moving: {
+    title: "网关归属",
+    move: "移到另一个网关",
+    text: "设备保留名称和历史。此后原网关再报告的数据不再属于它。",
+    externalId: "在新网关上的编号",
+    at: "移动时间（不填则为现在）",
+    replace: "新位置上已采纳的设备就是它：删去那一台",
+    moved: "已移动。",
+    cancel: "取消",
+    until: (time) => `至 ${time}：`,
+  },
   discoveries: {
     title: "无人读取的主题",
     text: "网关的本地消息代理上有主题在发消息，但没有设备配置认得它。采纳后由合适的配置读取，之前的消息也会补读。",
