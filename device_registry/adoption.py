@@ -6,7 +6,7 @@ from contracts.messages import DeviceSeen
 from contracts.vocabulary import KINDS
 from device_registry.database import writing
 from device_registry.desired import write_desired
-from device_registry.errors import NotFound
+from device_registry.errors import Conflict, NotFound
 from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
 from device_registry.models import Device, Facility, FormerSource, Gateway, Profile, Sighting
@@ -14,6 +14,8 @@ from device_registry.names import FACILITY_NAMES, device_name
 
 PLACED_MAX = 1_000
 """Sightings that are placed at once: a query names each of them, and databases bound that."""
+DEVICES_MAX = 20_000
+"""Of one gateway, and sightings of one that nobody has registered. Its own agent has a limit of half as many."""
 
 
 def sighting_fault(seen: DeviceSeen) -> str:
@@ -39,6 +41,7 @@ async def devices_seen(gateway_id: str, sightings: Sequence[DeviceSeen], now_ms:
     sightings  have no ``sighting_fault``
     adopt      a new device is part of the community at once; else it waits as ``pending``. One that speaks where another was
                moved away waits always: it may be the old one still
+    Raises Conflict when the gateway has too many devices.
     Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``. A late sighting
     of a device that has been moved since says nothing new: it returns none.
     """
@@ -114,6 +117,8 @@ async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: i
             _follow(row, facilities[seen.kind], seen)
             if seen.device not in born:
                 changed[seen.device] = row
+    if born and await Device.filter(gateway_id=gateway.id).count() + len(born) > DEVICES_MAX:
+        raise Conflict(f"gateway {gateway.id!r} would have more than {DEVICES_MAX} devices")
     await Device.bulk_create(born.values())
     for row in changed.values():
         await row.save()
@@ -179,6 +184,10 @@ async def _keep_waiting(gateway_id: str, seen: DeviceSeen) -> None:
     row = await Sighting.get_or_none(gateway_id=gateway_id, external_id=seen.device)
     if row is not None and row.seen_ms >= seen.at_ms:
         return
+    if row is None and await Sighting.filter(gateway_id=gateway_id).count() >= DEVICES_MAX:
+        raise Conflict(
+            f"gateway {gateway_id!r}, which nobody has registered, has told of {DEVICES_MAX} devices already"
+        )
     row = row or Sighting(gateway_id=gateway_id, external_id=seen.device)
     row.profile, row.profile_version, row.kind = seen.profile, seen.profile_version, seen.kind
     row.verbs, row.name, row.seen_ms = list(seen.verbs), seen.name[:200], seen.at_ms

@@ -153,7 +153,8 @@ async def adopt_discovery(
             seen = DeviceSeen(
                 device=external_id, profile=reads.profile, profile_version=reads.version, kind=reads.kind, at_ms=now_ms
             )
-            (row,) = await place_all(gateway, [seen], now_ms, adopt=True)
+            await place_all(gateway, [seen], now_ms, adopt=True)
+            row = await Device.get(gateway_id=gateway_id, external_id=external_id)
         elif row.profile != reads.profile:
             raise Conflict(f"device {external_id!r} is read by {row.profile!r} already")
         elif topic not in row.topics and len(row.topics) >= BOUND_MAX:

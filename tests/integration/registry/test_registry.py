@@ -11,8 +11,8 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
 import device_registry as registry
 from cloud_api.records import APPS
-from contracts.messages import DeviceSeen, Discovered, Proposal, Reported
-from device_registry import DeviceFilter, Name, Where
+from contracts.messages import DesiredCharging, DeviceSeen, Discovered, Proposal, Reported
+from device_registry import DeviceFilter, Name, Where, adoption
 from tests.postgres import Postgres
 from tests.unsigned import unsigned
 
@@ -301,6 +301,37 @@ def test_a_moved_device_is_itself_and_its_old_id_is_anothers(database: Where) ->
         assert another.id == registry.device_id("gw-willow-1", "70b3d5", 1) != one.id
         events = [("gw-willow-1", "70b3d5", NOW + 1), ("gw-willow-1", "70b3d5", NOW + 2)]
         assert list((await registry.devices_at(events)).values()) == [one.id, another.id]
+
+    with_registry(database, work)
+
+
+def test_a_gateway_has_a_bounded_number_of_devices(database: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(adoption, "DEVICES_MAX", 2)
+        await registry.devices_seen("gw-willow-1", [seen("a"), seen("b")], NOW, adopt=True)  # nobody knows it yet
+        with pytest.raises(registry.Conflict, match="told of 2 devices"):
+            await registry.device_seen("gw-willow-1", seen("c"), NOW, adopt=True)
+        await set_up()
+        with pytest.raises(registry.Conflict, match="more than 2 devices"):
+            await registry.device_seen("gw-willow-1", seen("c"), NOW, adopt=True)
+        assert await registry.device_seen("gw-willow-1", seen("b", NOW + 1), NOW, adopt=True) is not None
+        assert len(await registry.devices(DeviceFilter())) == 2
+
+    with_registry(database, work)
+
+
+def test_two_who_change_a_sites_charging_at_once_lose_nothing(database: Where) -> None:
+    async def work() -> None:
+        await set_up()
+        counted = []
+
+        def more(before: DesiredCharging | None) -> DesiredCharging:
+            counted.append(before.fuse_a if before else 0)
+            return DesiredCharging(fuse_a=counted[-1] + 1)
+
+        await asyncio.gather(*(registry.put_site_charging("gw-willow-1", more, NOW) for _ in range(5)))
+        charging = await registry.site_charging("gw-willow-1")
+        assert charging is not None and (charging.fuse_a, counted) == (5, [0, 1, 2, 3, 4])
 
     with_registry(database, work)
 
