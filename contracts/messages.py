@@ -366,9 +366,13 @@ class DesiredCharging(Message, kw_only=True):
 
 
 class DesiredState(Message, kw_only=True):
-    """The one versioned document a gateway applies. Applying it never touches the outbox."""
+    """The one versioned document a gateway applies. Applying it never touches the outbox.
+
+    away  device -> since when it is another gateway's, ms UTC: what speaks under its id now is told of as new
+    """
 
     version: int
     devices: list[DesiredDevice] = []
     profiles: list[DesiredProfile] = []
     charging: DesiredCharging | None = None
+    away: dict[str, int] = {}

@@ -94,7 +94,7 @@ class Applying:
         before, bound_before = self.now, set(self.now.profiles.bound)
         if desired.profiles != list(before.taken.values()) or before.refused:
             self.now = await self._compiled(desired)
-        self._intake.forget(_devices(self.desired) - _devices(desired))
+        self._intake.forget([device for device, _ in desired.away.items() - self.desired.away.items()])
         self.desired = desired
         pending = self._writer.pending
         if self.now.taken != before.taken:
@@ -155,7 +155,3 @@ class Applying:
             return _Travelled.decode(self._writer.outbox.document("profiles") or b"\x90")
         except (msgspec.DecodeError, ValueError):
             return []
-
-
-def _devices(desired: DesiredState) -> set[str]:
-    return {device.device for device in desired.devices}

@@ -293,6 +293,7 @@ def test_a_moved_device_is_itself_and_its_old_id_is_anothers(database: Where) ->
         desired = dict(await registry.desired_states({}, unsigned))
         devices = {gateway: [each.device for each in document.devices] for gateway, document in desired.items()}
         assert devices == {"gw-willow-1": [], "gw-willow-2": ["70b3d5"]}
+        assert desired["gw-willow-1"].away == {"70b3d5": NOW + 2} and desired["gw-willow-2"].away == {}
 
         late = await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=9), NOW, adopt=True)
         assert late is None and (await registry.device(one.id)).profile_version == 2
