@@ -70,7 +70,7 @@ def build_app(parts: Parts) -> FastAPI:
         profiles_routes.router,
         quality_routes.router,
         identity_routes.router,
-        live_router(parts.live, lambda source: parts.quality.doubts(source), _sources, parts.clock),
+        live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(health.health_router(parts.checks, parts.metrics, parts.before_metrics))
@@ -104,10 +104,9 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-async def _sources(where: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """The sources that the live stream's filters mean, each with its device id."""
-    rows = await registry.devices(registry.DeviceFilter(**where))
-    return {(row.gateway_id, row.external_id): row.id for row in rows}
+async def _sources(where: Mapping[str, str]) -> dict[str, list[registry.SourceSpan]]:
+    """The devices that the live stream's filters mean, each with its sources."""
+    return await registry.sources_of_all(await registry.devices(registry.DeviceFilter(**where)))
 
 
 def _operation_id(route: APIRoute) -> str:

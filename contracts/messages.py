@@ -364,12 +364,16 @@ class DesiredToken(Message, kw_only=True):
 
 
 class DesiredChargePoint(Message, kw_only=True):
-    """A charge point that may connect. password_hash: scrypt, see docs/ocpp.md; "" lets it in without (profile 0)."""
+    """A charge point that may connect. password_hash: scrypt, see docs/ocpp.md; "" lets it in without (profile 0).
+
+    phase  of the site, 1 to 3, that one with one phase is wired to; 0: not known, so it counts on all three
+    """
 
     charge_point: str
     password_hash: str = ""
     current_max_a: float = 32
     phases: int = 3
+    phase: int = 0
 
 
 class DesiredCharging(Message, kw_only=True):
@@ -378,19 +382,27 @@ class DesiredCharging(Message, kw_only=True):
     fuse_a          the site's fuse, A a phase, that all chargers together stay below
     fail_safe_a     what a charger may draw on its own when it has lost its link, A a phase; room is kept for it
     free_for_all    whoever comes may charge: tokens that are not known are accepted
+    firmware_url    where charge points fetch their firmware when they are told to; "": nowhere
+    diagnostics_url where they put their diagnostics when they are told to; "": nowhere
     """
 
     fuse_a: float
     fail_safe_a: float = 6
     free_for_all: bool = False
+    firmware_url: str = ""
+    diagnostics_url: str = ""
     charge_points: list[DesiredChargePoint] = []
     tokens: list[DesiredToken] = []
 
 
 class DesiredState(Message, kw_only=True):
-    """The one versioned document a gateway applies. Applying it never touches the outbox."""
+    """The one versioned document a gateway applies. Applying it never touches the outbox.
+
+    away  device -> since when it is another gateway's, ms UTC: what speaks under its id now is told of as new
+    """
 
     version: int
     devices: list[DesiredDevice] = []
     profiles: list[DesiredProfile] = []
     charging: DesiredCharging | None = None
+    away: dict[str, int] = {}

@@ -10,8 +10,17 @@ from device_registry.adoption import adopt_device, device_seen, devices_seen, si
 from device_registry.charging import put_site_charging, site_charging
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
 from device_registry.desired import Sign, desired_states, desired_versions, reported
-from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
-from device_registry.discoveries import adopt_discovery, discovered, discoveries, discovery_fault, dismiss
+from device_registry.devices import DeviceFilter, change_device, device, devices
+from device_registry.discoveries import (
+    Reads,
+    adopt_discovery,
+    discovered,
+    discoveries,
+    discovery,
+    discovery_fault,
+    dismiss,
+    release,
+)
 from device_registry.errors import (
     SESSION_LOST,
     UNAVAILABLE,
@@ -25,6 +34,7 @@ from device_registry.errors import (
 )
 from device_registry.ids import device_id
 from device_registry.models import Community, Device, Discovery, Facility, Gateway, ProfileVersion, Recovery
+from device_registry.moves import move_device
 from device_registry.names import Name
 from device_registry.places import (
     communities,
@@ -47,6 +57,7 @@ from device_registry.profiles import (
     recoveries,
     refused_profiles,
 )
+from device_registry.sources import SourceSpan, devices_at, sources_of, sources_of_all
 
 __all__ = [
     "APPS",
@@ -65,9 +76,11 @@ __all__ = [
     "NotFound",
     "PostgresAddress",
     "ProfileVersion",
+    "Reads",
     "Recovery",
     "RegistryError",
     "Sign",
+    "SourceSpan",
     "ValueRefused",
     "Where",
     "add_profile",
@@ -88,6 +101,7 @@ __all__ = [
     "devices_seen",
     "discovered",
     "discoveries",
+    "discovery",
     "discovery_fault",
     "dismiss",
     "facilities",
@@ -95,6 +109,7 @@ __all__ = [
     "gateway",
     "gateways",
     "migrate",
+    "move_device",
     "open_database",
     "profile_places",
     "profile_versions",
@@ -106,8 +121,11 @@ __all__ = [
     "recovered",
     "recoveries",
     "refused_profiles",
+    "release",
     "reported",
     "sighting_fault",
     "site_charging",
+    "sources_of",
+    "sources_of_all",
     "writing",
 ]

@@ -7,16 +7,18 @@ from contracts.messages import DeviceSeen
 from contracts.vocabulary import KINDS
 from device_registry.database import writing
 from device_registry.desired import write_desired
-from device_registry.errors import DesiredTooLarge, NotFound
+from device_registry.errors import Conflict, DesiredTooLarge, NotFound
 from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
-from device_registry.models import Device, Facility, Gateway, Profile, Sighting
+from device_registry.models import Device, Facility, FormerSource, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
 
 log = logging.getLogger(__name__)
 
 PLACED_MAX = 1_000
 """Sightings that are placed at once: a query names each of them, and databases bound that."""
+DEVICES_MAX = 20_000
+"""Of one gateway, and sightings of one that nobody has registered. Its own agent has a limit of half as many."""
 
 
 def sighting_fault(seen: DeviceSeen) -> str:
@@ -40,8 +42,11 @@ async def devices_seen(gateway_id: str, sightings: Sequence[DeviceSeen], now_ms:
     All in one transaction, and the desired state, which names every device, is written once.
 
     sightings  have no ``sighting_fault``
-    adopt      a new device is part of the community at once; else it waits as ``pending``
-    Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``.
+    adopt      a new device is part of the community at once; else it waits as ``pending``. One that speaks where another was
+               moved away waits always: it may be the old one still
+    Raises Conflict when the gateway has too many devices.
+    Returns the devices, or none when the gateway is not known: the sightings then wait for ``put_gateway``. A late sighting
+    of a device that has been moved since says nothing new: it returns none.
     """
     async with writing():
         gateway = await Gateway.get_or_none(id=gateway_id)
@@ -87,8 +92,14 @@ async def adopt_device(device_id: str, now_ms: int) -> Device:
 
 async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: int, adopt: bool) -> list[Device]:
     """Asks and writes per batch, not per device: a gateway's first day names all it has at once. Within a transaction."""
-    rows = await Device.filter(gateway_id=gateway.id, external_id__in={seen.device for seen in sightings})
-    known = {row.external_id: row for row in rows}
+    sources = {seen.device for seen in sightings}
+    known = {row.external_id: row for row in await Device.filter(gateway_id=gateway.id, external_id__in=sources)}
+    former: dict[str, list[int]] = {}  # external id -> when a device was moved away from there
+    moved_away = FormerSource.filter(gateway_id=gateway.id, external_id__in=sources).order_by("to_ms")
+    for external_id, to_ms in await moved_away.values_list("external_id", "to_ms"):
+        former.setdefault(external_id, []).append(to_ms)
+    since = {name: times[-1] for name, times in former.items()} | {name: row.since_ms for name, row in known.items()}
+    sightings = [seen for seen in sightings if seen.at_ms >= since.get(seen.device, 0)]
     facilities = {
         kind: await _facility_of_kind(gateway.community_id, kind, now_ms)
         for kind in sorted({seen.kind for seen in sightings})
@@ -103,12 +114,14 @@ async def place_all(gateway: Gateway, sightings: Sequence[DeviceSeen], now_ms: i
         row = known.get(seen.device)
         if row is None:
             row = known[seen.device] = born[seen.device] = _new_device(
-                gateway, facilities[seen.kind], seen, now_ms, adopt
+                gateway, facilities[seen.kind], seen, former.get(seen.device, []), now_ms, adopt
             )
         elif seen.at_ms > row.seen_ms:  # else a repetition, or older than what is known
             _follow(row, facilities[seen.kind], seen)
             if seen.device not in born:
                 changed[seen.device] = row
+    if born and await Device.filter(gateway_id=gateway.id).count() + len(born) > DEVICES_MAX:
+        raise Conflict(f"gateway {gateway.id!r} would have more than {DEVICES_MAX} devices")
     await Device.bulk_create(born.values())
     for row in changed.values():
         await row.save()
@@ -139,10 +152,14 @@ def _follow(row: Device, facility: Facility, seen: DeviceSeen) -> None:
         row.name_zh, row.name_en = device_name(seen.kind, seen.device, seen.name)
 
 
-def _new_device(gateway: Gateway, facility: Facility, seen: DeviceSeen, now_ms: int, adopt: bool) -> Device:
+def _new_device(
+    gateway: Gateway, facility: Facility, seen: DeviceSeen, former: Sequence[int], now_ms: int, adopt: bool
+) -> Device:
+    """former: when devices were moved away from this source, ascending."""
     name = device_name(seen.kind, seen.device, seen.name)
+    adopt = adopt and not former
     return Device(
-        id=id_of(gateway.id, seen.device),
+        id=id_of(gateway.id, seen.device, len(former)),
         community_id=gateway.community_id,
         facility_id=facility.id,
         gateway_id=gateway.id,
@@ -157,6 +174,7 @@ def _new_device(gateway: Gateway, facility: Facility, seen: DeviceSeen, now_ms: 
         first_seen_ms=seen.at_ms,
         seen_ms=seen.at_ms,
         adopted_ms=now_ms if adopt else None,
+        since_ms=former[-1] if former else 0,
     )
 
 
@@ -180,6 +198,10 @@ async def _keep_waiting(gateway_id: str, seen: DeviceSeen) -> None:
     row = await Sighting.get_or_none(gateway_id=gateway_id, external_id=seen.device)
     if row is not None and row.seen_ms >= seen.at_ms:
         return
+    if row is None and await Sighting.filter(gateway_id=gateway_id).count() >= DEVICES_MAX:
+        raise Conflict(
+            f"gateway {gateway_id!r}, which nobody has registered, has told of {DEVICES_MAX} devices already"
+        )
     row = row or Sighting(gateway_id=gateway_id, external_id=seen.device)
     row.profile, row.profile_version, row.kind = seen.profile, seen.profile_version, seen.kind
     row.verbs, row.name, row.seen_ms = list(seen.verbs), seen.name[:200], seen.at_ms

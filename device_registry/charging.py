@@ -1,5 +1,7 @@
 """How a gateway's site charges: kept here, given to the gateway with its desired state."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from contracts.messages import DesiredCharging
@@ -16,11 +18,18 @@ async def site_charging(gateway_id: str) -> DesiredCharging | None:
     return msgspec.convert(row.charging, DesiredCharging) if row is not None else None
 
 
-async def put_site_charging(gateway_id: str, charging: DesiredCharging, now_ms: int) -> None:
-    """Set it; the gateway's desired state grows a version when that changes something. Raises NotFound (gateway)."""
+async def put_site_charging(
+    gateway_id: str, change: Callable[[DesiredCharging | None], DesiredCharging], now_ms: int
+) -> DesiredCharging:
+    """Set it to what ``change`` makes of what it is; the gateway's desired state grows a version when that is another.
+
+    Nobody else changes it meanwhile. Raises NotFound (gateway), and what ``change`` raises: then nothing is changed.
+    """
     async with writing():
-        await gateway(gateway_id)
+        before = await site_charging(gateway_id)
         row = await SiteCharging.get_or_none(gateway_id=gateway_id) or SiteCharging(gateway_id=gateway_id)
+        charging = change(before)
         row.charging, row.changed_ms = msgspec.to_builtins(charging), now_ms
         await row.save()
         await write_desired(gateway_id, now_ms)
+        return charging

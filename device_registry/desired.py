@@ -1,6 +1,6 @@
 """The desired state: one versioned document a gateway, made from its adopted devices and its site's charging."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -13,8 +13,9 @@ from contracts.messages import (
     Reported,
 )
 from device_registry.errors import DesiredTooLarge
-from device_registry.models import Desired, Device, Gateway, ProfileVersion, SiteCharging
+from device_registry.models import Desired, Device, FormerSource, Gateway, ProfileVersion, SiteCharging
 
+AWAY_MAX = 1_000
 Sign = Callable[[str, int, bytes], DesiredProfile]
 """(profile id, version, document) -> the profile as it travels."""
 
@@ -79,7 +80,15 @@ async def _document(row: Desired, sign: Sign) -> DesiredState:
         kept = await ProfileVersion.get(profile=name, version=number)
         profiles.append(sign(name, number, kept.document.encode()))
     charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
-    return DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging)
+    away = await _away(row.gateway_id, {device.device for device in devices})
+    return DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging, away=away)
+
+
+async def _away(gateway_id: str, here: Collection[str]) -> dict[str, int]:
+    """External id -> when its device was moved away, of the last AWAY_MAX whose place no adopted device has taken since."""
+    former = FormerSource.filter(gateway_id=gateway_id).order_by("-to_ms").limit(AWAY_MAX)
+    moves = [move for move in await former.values_list("external_id", "to_ms") if move[0] not in here]
+    return dict(reversed(moves))  # of several moves the last
 
 
 async def desired_versions(gateway_ids: list[str]) -> dict[str, int]:

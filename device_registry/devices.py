@@ -1,6 +1,5 @@
 """Devices: find them, name them, move them to another facility."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from tortoise.expressions import Q
@@ -49,14 +48,6 @@ async def devices(where: DeviceFilter, after: str = "", limit: int | None = None
         q = where.q
         rows = rows.filter(Q(id=q) | Q(name_zh__icontains=q) | Q(name_en__icontains=q) | Q(external_id__icontains=q))
     return await (rows.limit(limit) if limit is not None else rows)
-
-
-async def devices_at(sources: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(gateway, external id) -> device id, for those of the sources that are in the registry."""
-    gateways = {gateway for gateway, _ in sources}
-    rows = await Device.filter(gateway_id__in=list(gateways), external_id__in=[external for _, external in sources])
-    known = {(row.gateway_id, row.external_id): row.id for row in rows}
-    return {source: known[source] for source in sources if source in known}
 
 
 async def change_device(

@@ -1,7 +1,7 @@
 """What gateways hear that no profile reads: kept bounded, shown to people, and bound to a device or dismissed."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,7 +11,6 @@ from device_registry.adoption import place_all
 from device_registry.database import writing
 from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
-from device_registry.ids import device_id as id_of
 from device_registry.models import Device, Discovery, Gateway
 from device_registry.names import Name
 
@@ -24,6 +23,14 @@ TEXT_LENGTH_MAX = 200
 PROPOSALS_MAX = 3
 VALUES_MAX = 32
 HEAD_BYTES_MAX = 256
+
+
+class Reads(NamedTuple):
+    """A profile, and which of its versions reads what kind of device."""
+
+    profile: str
+    version: int
+    kind: str
 
 
 def discovery_fault(found: Discovered) -> str:
@@ -86,6 +93,11 @@ async def discoveries(
     return [row for row in rows if after is None or (row.at_ms, row.id) < after][:limit]
 
 
+async def discovery(gateway_id: str, topic: str) -> Discovery:
+    """One of them. Raises NotFound."""
+    return await _told_of(gateway_id, topic)
+
+
 async def dismiss(gateway_id: str, topic: str) -> Discovery:
     """Do not show this topic any more. May be repeated. Raises NotFound, Conflict when a device is bound to it."""
     async with writing():
@@ -97,39 +109,53 @@ async def dismiss(gateway_id: str, topic: str) -> Discovery:
         return row
 
 
+async def release(gateway_id: str, topic: str, now_ms: int) -> Discovery:
+    """Take back what was decided: a topic that was bound is bound no longer, one that was dismissed is shown again.
+
+    Its device stays, with what was read. May be repeated. Raises NotFound.
+    """
+    async with writing():
+        found = await _told_of(gateway_id, topic)
+        row = await Device.get_or_none(id=found.device_id)
+        if row is not None and topic in row.topics:
+            row.topics = [each for each in row.topics if each != topic]
+            await row.save(update_fields=["topics"])
+            await write_desired(gateway_id, now_ms)
+        found.status, found.device_id = "open", ""
+        await found.save(update_fields=["status", "device_id"])
+        return found
+
+
 async def adopt_discovery(
     gateway_id: str,
     topic: str,
-    profile: str,
+    reads: Reads,
     external_id: str,
     now_ms: int,
     name: Name | None = None,
     parameters: Mapping[str, float] | None = None,
 ) -> Device:
-    """Bind a topic to a device, which is made or adopted with it: a proposed profile reads it from then on.
+    """Bind a topic to a device, which is made or adopted with it: this profile reads it from then on.
 
+    reads        proposed by the gateway, or chosen by a person
     external_id  what the gateway is to call the device
-    May be repeated. Raises NotFound, and Conflict: nobody proposed this profile, the topic is a pattern of many or bound
-    already, the device is read by another profile or has too many topics.
+    May be repeated. Raises NotFound, and Conflict: the topic is a pattern of many, dismissed, or bound already; the device
+    is read by another profile, is of another kind, or has too many topics.
     """
     async with writing():
         found = await _told_of(gateway_id, topic)
         gateway = await Gateway.get(id=gateway_id)
-        device_id = id_of(gateway_id, external_id)
-        if found.status == "adopted" and found.device_id != device_id:
-            raise Conflict(f"topic {topic!r} is read as device {found.device_id!r}")
+        row = await Device.get_or_none(gateway_id=gateway_id, external_id=external_id)
+        await _refuse_bound(found, row)
         if "+" in topic or "#" in topic:
             raise Conflict(f"{topic!r} stands for many topics, one device can't be all of them; write a profile for it")
-        proposal = _proposed(found, profile)
-        row = await Device.get_or_none(gateway_id=gateway_id, external_id=external_id)
         if row is None:
             seen = DeviceSeen(
-                device=external_id, profile=profile, profile_version=proposal["profile_version"],
-                kind=proposal["kind"], at_ms=found.at_ms,
-            )  # fmt: skip
+                device=external_id, profile=reads.profile, profile_version=reads.version, kind=reads.kind, at_ms=now_ms
+            )
             await place_all(gateway, [seen], now_ms, adopt=True)
-            row = await Device.get(id=device_id)
-        elif row.profile != profile:
+            row = await Device.get(gateway_id=gateway_id, external_id=external_id)
+        elif row.profile != reads.profile:
             raise Conflict(f"device {external_id!r} is read by {row.profile!r} already")
         elif topic not in row.topics and len(row.topics) >= BOUND_MAX:
             raise Conflict(f"device {external_id!r} has {BOUND_MAX} topics already")
@@ -147,11 +173,14 @@ async def adopt_discovery(
         return row
 
 
-def _proposed(found: Discovery, profile: str) -> dict[str, Any]:
-    for proposal in found.proposals:
-        if proposal["profile"] == profile:
-            return dict(proposal)
-    raise Conflict(f"profile {profile!r} is not proposed for topic {found.topic!r}: nobody has seen what it would read")
+async def _refuse_bound(found: Discovery, wanted: Device | None) -> None:
+    """Raises Conflict when somebody else has decided on this topic meanwhile."""
+    if found.status == "dismissed":
+        raise Conflict(f"topic {found.topic!r} was dismissed; release it first")
+    rows = await Device.filter(gateway_id=found.gateway_id).values_list("id", "topics")
+    for device_id, topics in rows:  # also those whose discovery was forgotten since
+        if found.topic in topics and (wanted is None or device_id != wanted.id):
+            raise Conflict(f"topic {found.topic!r} is read as device {device_id!r}")
 
 
 async def _told_of(gateway_id: str, topic: str) -> Discovery:

@@ -4,12 +4,14 @@ from base64 import b32encode
 from hashlib import blake2b
 
 
-def device_id(gateway_id: str, external_id: str) -> str:
+def device_id(gateway_id: str, external_id: str, before: int = 0) -> str:
     """The id of the device first seen at this source: always the same, so a rebuild gives the same ids.
 
-    "dev-" and 16 lower-case base32 characters of BLAKE2b over ``gateway/external id``.
+    before  how many devices were moved away from this source
+    "dev-" and 16 lower-case base32 characters of BLAKE2b over ``gateway/external id`` (and NUL, ``before`` if any).
     """
-    digest = blake2b(f"{gateway_id}/{external_id}".encode(), digest_size=10).digest()
+    place = f"{gateway_id}/{external_id}" + (f"\0{before}" if before else "")
+    digest = blake2b(place.encode(), digest_size=10).digest()
     return "dev-" + b32encode(digest).decode().lower()
 
 

@@ -85,6 +85,7 @@ class Device(Named):
     seen_ms   at_ms of the newest sighting that was applied
     place_id  of a charger: the parking place (a device) at which a car stands to be charged; "" when none is known
     topics    list[str]: discovered topics on which its profile reads it beside the profile's own
+    since_ms  event time from which on what its source says is the device's; 0: from the beginning
     """
 
     id = fields.CharField(max_length=20, primary_key=True)
@@ -113,11 +114,30 @@ class Device(Named):
     adopted_ms = fields.BigIntField(null=True)
     place_id = fields.CharField(max_length=20, default="", db_default="")
     topics: Any = fields.JSONField(default=list, db_default=[])  # list[str]
+    since_ms = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
         table = "device"
         unique_together = (("gateway", "external_id"),)
         indexes = (Index(fields=("community_id", "kind")),)
+
+
+class FormerSource(Model):
+    """A source that a device had before it was moved, and from when to when (event time).
+
+    What a gateway called ``external_id`` within ``from_ms <= t < to_ms`` was this device. Spans of one source never overlap.
+    """
+
+    id = fields.IntField(primary_key=True)
+    device_id = fields.CharField(max_length=20, db_index=True)
+    gateway_id = fields.CharField(max_length=63)
+    external_id = fields.CharField(max_length=128)
+    from_ms = fields.BigIntField()
+    to_ms = fields.BigIntField()
+
+    class Meta:
+        table = "former_source"
+        indexes = (Index(fields=("gateway_id", "external_id")),)
 
 
 class Desired(Model):

@@ -1,6 +1,7 @@
 """Puts the desired state to use: profiles are swapped between two messages, and what they can read now is read."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 APPLY_S_MAX = 20.0
 """Compiling and trying the examples of all profiles of one document; what takes longer is refused."""
+LOOK_S = 10.0
+"""So often it is seen whether a profile that was too slow has rested enough."""
 _Travelled = msgspec.msgpack.Decoder(list[DesiredProfile])
 
 
@@ -53,6 +56,7 @@ class Applying:
         self._applied = applied
         self._wanted: tuple[DesiredState, bytes] | None = None
         self._some = asyncio.Event()
+        self.look_s = LOOK_S
         self.desired = self._kept_state()
         """What is in use."""
         self.now = Applied({}, {}, own)
@@ -75,16 +79,22 @@ class Applying:
         """Apply documents until cancelled."""
         await self._read_again()  # the agent may have died before, or come with better profiles
         while True:
-            await self._some.wait()
+            rested = self.now.profiles.guard.resting().keys()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.look_s):
+                    await self._some.wait()
             self._some.clear()
             wanted, self._wanted = self._wanted, None
             if wanted is not None:
                 await self._apply(*wanted)
+            if rested - self.now.profiles.guard.resting().keys():
+                await self._read_again()  # what came while it rested
 
     async def _apply(self, desired: DesiredState, document: bytes) -> None:
         before, bound_before = self.now, set(self.now.profiles.bound)
         if desired.profiles != list(before.taken.values()) or before.refused:
             self.now = await self._compiled(desired)
+        self._intake.forget([device for device, _ in desired.away.items() - self.desired.away.items()])
         self.desired = desired
         pending = self._writer.pending
         if self.now.taken != before.taken:

@@ -1,4 +1,4 @@
-"""`edge-agent`: run, provision, doctor, status, ledger, discover, site-access, decode, profile check."""
+"""`edge-agent`: run, provision, doctor, status, ledger, discover, quarantine, site-access, decode, profile check."""
 
 import argparse
 import asyncio
@@ -17,6 +17,7 @@ from edge_agent.outbox.file import OutboxNewer
 from edge_agent.profiles import SHIPPED, ProfileError, ProfileSet, Undecodable
 from edge_agent.profiles.faults import check_files
 from edge_agent.profiles.lines import sample_lines
+from edge_agent.quarantine import in_json, quarantine_lines, read_quarantine
 from edge_agent.settings import Settings, SettingsError, load_settings
 from edge_agent.status import NoAgent, ledger_of, read_status, status_lines
 
@@ -54,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     discover.add_argument("--watch", type=float, metavar="SECONDS", help="again and again, so often")
     discover.set_defaults(handler=_discover)
     _config(discover)
+
+    quarantine = verbs.add_parser("quarantine", help="refused messages that are kept for another try, and why")
+    quarantine.add_argument("--json", action="store_true", help="as one JSON array, with the whole payloads")
+    quarantine.set_defaults(handler=_quarantine)
+    _config(quarantine)
 
     doctor = verbs.add_parser("doctor", help="check the site: a line a check, and what to do next")
     doctor.add_argument("--json", action="store_true", help="as one JSON array")
@@ -156,6 +162,12 @@ def _discover(options: argparse.Namespace) -> int:
         if not options.watch:
             return 0
         time.sleep(max(0.1, options.watch))
+
+
+def _quarantine(options: argparse.Namespace) -> int:
+    kept = read_quarantine(Path(_settings(options).data_dir))
+    print(json.dumps([in_json(each) for each in kept]) if options.json else "\n".join(quarantine_lines(kept)))
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

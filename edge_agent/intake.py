@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from contracts.messages import DeviceSeen, Recovered, Refused
 from contracts.vocabulary import URGENT
@@ -20,6 +20,8 @@ FOLDS_MAX = 1_000
 """Different (topic, reason) pairs that are remembered; a flood of more is folded under one name."""
 RAW_BYTES_MAX = 16_384
 """A refused message that is longer is not kept."""
+DEVICES_MAX = 10_000
+"""Of one gateway; what speaks of more is refused. Each stands in memory, in the outbox and in the desired state."""
 UNREAD = ("topic_unknown", "no_profile")
 """Why a message is offered to discovery: no profile reads it at all."""
 
@@ -117,6 +119,10 @@ class Intake:
                 if error.reason in UNREAD:
                     self._unread(publish.topic, publish.payload, now_ms)
             return
+        if self._is_beyond(decoded):
+            beyond = Undecodable("too_many_devices", f"{DEVICES_MAX} at most", decoded[0].profile)
+            self._refuse(publish, beyond, now_ms, batch)
+            return
         self._take_in(decoded, now_ms, batch)
         for part in decoded:
             if part.verbs:
@@ -124,6 +130,10 @@ class Intake:
             if self._is_followed:
                 about = {"topic": publish.topic, "device": part.device, "commit": batch.number}
                 log.debug("message decoded", extra=about)
+
+    def _is_beyond(self, decoded: tuple[Decoded, ...]) -> bool:
+        """Whether this would be a device too many."""
+        return len(self.devices) >= DEVICES_MAX and any(part.device not in self.devices for part in decoded)
 
     def _take_in(self, decoded: tuple[Decoded, ...], now_ms: int, batch: Batch) -> None:
         for part in decoded:
@@ -154,6 +164,8 @@ class Intake:
             try:
                 decoded = self.profiles.decode(message.topic, message.payload, message.at_ms)
             except Undecodable:
+                decoded = ()
+            if not decoded or self._is_beyond(decoded):
                 still[message.topic] = still.get(message.topic, 0) + 1
                 continue
             self._take_in(decoded, now_ms, batch)
@@ -196,6 +208,14 @@ class Intake:
                 at_ms=now_ms,
             )
         )
+
+    def forget(self, devices: Iterable[str]) -> None:
+        """These were taken elsewhere. Whatever speaks under one of their ids from now on is told of as new."""
+        batch = self._writer.pending
+        for device in devices:
+            if self.devices.pop(device, None) is not None:
+                batch.forgotten.append(device)
+                batch.seen = [seen for seen in batch.seen if seen.device != device]
 
     def refuse(self, topic: str, payload: bytes, reason: str, detail: str) -> None:
         """Quarantine what did not come through the local broker. It is told of and not kept: it was refused for good."""

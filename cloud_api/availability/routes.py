@@ -1,5 +1,6 @@
 """The route that residents use: what is free, how old that word is, and how sure."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -67,13 +68,14 @@ async def get_availability(
     if any(row.place_id for row in rows):
         where = registry.DeviceFilter(community=community, kind="parking", status="adopted")
         bays = {row.id: row for row in await registry.devices(where)}
+    sources = await registry.sources_of_all([*rows, *bays.values()])
     places = []
     for row in rows:
-        if _is_no_place(row, parts):
+        if _is_no_place(kind, sources[row.id], parts):
             continue
-        decision = _decide(row, parts, now_ms)
+        decision = _decide(kind, sources[row.id], parts, now_ms)
         if row.place_id in bays:
-            decision = joined(decision, _decide(bays[row.place_id], parts, now_ms))
+            decision = joined(decision, _decide("parking", sources[row.place_id], parts, now_ms))
         places.append(
             Place(
                 device_id=row.id,
@@ -90,19 +92,17 @@ async def get_availability(
     return Availability(community_id=community, kind=kind, as_of_ms=now_ms, counts=counts, places=places)
 
 
-def _is_no_place(row: registry.Device, parts: Parts) -> bool:
+def _is_no_place(kind: str, sources: Sequence[registry.SourceSpan], parts: Parts) -> bool:
     """A barrier stands at a car park; a charge point speaks for itself too, beside its connectors: neither is a place."""
-    state = parts.live.state((row.gateway_id, row.external_id))
-    others = {"parking": {"barrier_state"}, "charging": {"firmware_version", "error_code"}}[row.kind]
-    return DECIDING[row.kind] not in state and not others.isdisjoint(state)
+    state = parts.live.state_of(sources)
+    others = {"parking": {"barrier_state"}, "charging": {"firmware_version", "error_code"}}[kind]
+    return DECIDING[kind] not in state and not others.isdisjoint(state)
 
 
-def _decide(row: registry.Device, parts: Parts, now_ms: int) -> Decision:
-    source = (row.gateway_id, row.external_id)
-    latest = {
-        name: Latest(seen.value, seen.observed_ms, seen.quality) for name, seen in parts.live.state(source).items()
-    }
-    found = parts.quality.findings(source, now_ms)
+def _decide(kind: str, sources: Sequence[registry.SourceSpan], parts: Parts, now_ms: int) -> Decision:
+    state = parts.live.state_of(sources)
+    latest = {name: Latest(seen.value, seen.observed_ms, seen.quality) for name, seen in state.items()}
+    found = parts.quality.findings_of(sources, now_ms)
     late = any(finding.check == "late" for finding in found)
-    doubt = "late" if late else parts.quality.doubts(source).get(DECIDING[row.kind], "")
-    return decide(row.kind, latest, now_ms, doubt)
+    doubt = "late" if late else parts.quality.doubts_of(sources).get(DECIDING[kind], "")
+    return decide(kind, latest, now_ms, doubt)

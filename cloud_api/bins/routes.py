@@ -1,5 +1,7 @@
 """Routes of bins: how full each is and when it will be, and when it was emptied."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -10,7 +12,7 @@ from cloud_api.names import BilingualName
 from cloud_api.pages import Cursor, Limit, Page, cut, id_after
 from cloud_api.parts import PartsDep
 from cloud_api.problems import responses
-from cloud_api.telemetry import Source, TelemetryStore
+from cloud_api.telemetry import TelemetryStore, steps_of
 from contracts.vocabulary import DAY_MS, HOUR_MS, METRICS
 
 router = APIRouter(tags=["bins"])
@@ -63,20 +65,20 @@ async def list_bins(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, co
     where = registry.DeviceFilter(community=community, kind="waste", status="adopted")
     found = await registry.devices(where, id_after(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.id,))
+    sources = await registry.sources_of_all(rows)
     now_ms = parts.clock()
-    return BinPage(items=[await _bin(row, parts, now_ms) for row in rows], next_cursor=following)
+    return BinPage(items=[await _bin(row, sources[row.id], parts, now_ms) for row in rows], next_cursor=following)
 
 
-async def _bin(row: registry.Device, parts: PartsDep, now_ms: int) -> Bin:
-    source = (row.gateway_id, row.external_id)
-    state = parts.live.state(source)
+async def _bin(row: registry.Device, sources: Sequence[registry.SourceSpan], parts: PartsDep, now_ms: int) -> Bin:
+    state = parts.live.state_of(sources)
     fresh = {
         name: seen.value
         for name, seen in state.items()
         if seen.value is not None and now_ms - seen.observed_ms <= METRICS[name].stale_after_ms
     }
-    doubts = parts.quality.doubts(source)
-    fills = await _fills(parts.telemetry, source, row.parameters, now_ms - LOOK_BACK_MS, now_ms + STEP_MS)
+    doubts = parts.quality.doubts_of(sources)
+    fills = await _fills(parts.telemetry, sources, row.parameters, now_ms - LOOK_BACK_MS, now_ms + STEP_MS)
     name = "fill_level" if "fill_level" in state else "fill_distance"
     percent = None
     if name in fresh and name not in doubts:
@@ -104,17 +106,22 @@ async def get_emptyings(device_id: str, parts: PartsDep, start_ms: Time = None, 
     row = await registry.device(device_id)
     asked = span(METRICS["fill_level"], start_ms, end_ms, None, None, parts.clock())
     start = max(asked.start_ms, asked.end_ms - STEPS_MAX * STEP_MS)
-    fills = await _fills(parts.telemetry, (row.gateway_id, row.external_id), row.parameters, start, asked.end_ms)
+    sources = await registry.sources_of(row)
+    fills = await _fills(parts.telemetry, sources, row.parameters, start, asked.end_ms)
     return Emptyings(items=[Emptied(**each._asdict()) for each in emptyings(fills)])
 
 
 async def _fills(
-    store: TelemetryStore, source: Source, parameters: dict[str, float], start_ms: int, end_ms: int
+    store: TelemetryStore,
+    sources: Sequence[registry.SourceSpan],
+    parameters: dict[str, float],
+    start_ms: int,
+    end_ms: int,
 ) -> list[Fill]:
     """The level, half hour by half hour (the last word of each); [] where it can't be known."""
-    points = await store.steps(source, "fill_level", start_ms, end_ms, STEP_MS, "last", STEPS_MAX)
+    points = await steps_of(store, sources, "fill_level", start_ms, end_ms, STEP_MS, "last", STEPS_MAX)
     levels = [(point.t_ms, point.value) for point in points]
     if not levels:
-        points = await store.steps(source, "fill_distance", start_ms, end_ms, STEP_MS, "last", STEPS_MAX)
+        points = await steps_of(store, sources, "fill_distance", start_ms, end_ms, STEP_MS, "last", STEPS_MAX)
         levels = [(point.t_ms, level(float(point.value), parameters)) for point in points if point.value is not None]
     return [Fill(t_ms, float(percent)) for t_ms, percent in levels if percent is not None]

@@ -1,5 +1,6 @@
 """Routes of charging sessions and transactions."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -18,7 +19,7 @@ from cloud_api.devices.readings import TIME_MS_MAX, Time, span
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
-from cloud_api.telemetry import Source, TelemetryStore
+from cloud_api.telemetry import TelemetryStore, series_of
 from contracts.vocabulary import DAY_MS, METRICS
 
 router = APIRouter(tags=["charging"])
@@ -53,13 +54,13 @@ async def get_sessions(
     asked = span(STATUS, start_ms, end_ms, None, None, now_ms)
     if asked.end_ms - asked.start_ms > SPAN_MS_MAX:
         raise Problem("range_invalid", "at most 31 days at once")
-    source = (row.gateway_id, row.external_id)
-    if await transactions.has_transactions(*source):
-        rows = await transactions.newest(None, source, asked.start_ms, asked.end_ms, None, newest)
+    sources = await registry.sources_of(row)
+    if await transactions.has_transactions(sources):
+        rows = await transactions.newest(None, sources, asked.start_ms, asked.end_ms, None, newest)
         return ChargingSessions(items=[_session(row.id, one) for one in reversed(rows)])
     since_ms = max(0, asked.start_ms - LOOK_BACK_MS)
-    statuses = await _said(parts.telemetry, source, STATUS.name, since_ms, asked.end_ms)
-    register = await _said(parts.telemetry, source, REGISTER.name, since_ms, asked.end_ms)
+    statuses = await _said(parts.telemetry, sources, STATUS.name, since_ms, asked.end_ms)
+    register = await _said(parts.telemetry, sources, REGISTER.name, since_ms, asked.end_ms)
     found = [
         session
         for session in sessions_of(statuses, register, min(now_ms, asked.end_ms))
@@ -80,8 +81,10 @@ async def get_sessions(
     )
 
 
-async def _said(store: TelemetryStore, source: Source, metric: str, start_ms: int, end_ms: int) -> list[Said]:
-    points = await store.series(source, metric, start_ms, end_ms, SAMPLES_MAX + 1)
+async def _said(
+    store: TelemetryStore, sources: Sequence[registry.SourceSpan], metric: str, start_ms: int, end_ms: int
+) -> list[Said]:
+    points = await series_of(store, sources, metric, start_ms, end_ms, SAMPLES_MAX + 1)
     if len(points) > SAMPLES_MAX:
         raise Problem("range_invalid", f"more than {SAMPLES_MAX} samples of {metric}: ask for a shorter time")
     return [Said(point.t_ms, point.value) for point in points if isinstance(point.value, str | int | float)]
@@ -104,21 +107,21 @@ async def list_transactions(
     start, end = start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms
     if start >= end:
         raise Problem("range_invalid", f"start_ms {start} must lie before end_ms {end}")
-    gateways, source = None, None
+    gateways, sources = None, None
     if community:
         await registry.community(community)
         gateways = [row.id for row in await registry.gateways("", GATEWAYS_MAX, community)]
     if device:
         row = await registry.device(device)
-        source = (row.gateway_id, row.external_id)
+        sources = await registry.sources_of(row)
     place = decode_cursor(cursor, int, int)
     before = (int(place[0]), int(place[1])) if place else None
-    found = await transactions.newest(gateways, source, start, end, before, limit + 1)
+    found = await transactions.newest(gateways, sources, start, end, before, limit + 1)
     page, following = cut(found, limit, lambda one: (one.started_ms, one.id))
-    ids = await registry.devices_at([(one.gateway_id, one.external_id) for one in page])
-    return ChargingTransactionPage(
-        items=[_transaction(one, ids.get((one.gateway_id, one.external_id))) for one in page], next_cursor=following
-    )
+    begins = [(one.gateway_id, one.external_id, one.started_ms) for one in page]
+    ids = await registry.devices_at(begins)
+    items = [_transaction(one, ids.get(begin)) for one, begin in zip(page, begins, strict=True)]
+    return ChargingTransactionPage(items=items, next_cursor=following)
 
 
 def _transaction(row: TransactionRow, device_id: str | None) -> ChargingTransaction:

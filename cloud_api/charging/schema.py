@@ -69,6 +69,7 @@ class ChargePointBody(BaseModel, extra="forbid"):
     password: Annotated[str, Field(pattern=r"^([!-~]{16,40})?$", examples=["a-long-password-1"])] | None = None
     current_max_a: Annotated[float, Field(ge=6, le=500, description="A a phase")] = 32
     phases: Literal[1, 3] = 3
+    phase: Literal[0, 1, 2, 3] = Field(0, description="The site's phase of one with one phase; 0: not known")
 
 
 class TokenBody(BaseModel, extra="forbid"):
@@ -80,12 +81,18 @@ class TokenBody(BaseModel, extra="forbid"):
     blocked: bool = False
 
 
+Address = Annotated[str, Field(max_length=512, pattern=r"^((https?|ftps?|sftp)://[!-~]+)?$", examples=[""])]
+"""Where charge points fetch or put something; "" for nowhere."""
+
+
 class SiteChargingBody(BaseModel, extra="forbid"):
     """How a gateway's site charges. The whole of it: what is left out of the lists is gone."""
 
     fuse_a: Annotated[float, Field(gt=0, le=10_000, description="The site's fuse, A a phase")]
     fail_safe_a: Annotated[float, Field(ge=0, le=500, description="What a charger may draw without its link")] = 6
     free_for_all: bool = False
+    firmware_url: Address = ""
+    diagnostics_url: Address = ""
     charge_points: Annotated[list[ChargePointBody], Field(max_length=500)] = []
     tokens: Annotated[list[TokenBody], Field(max_length=5_000)] = []
 
@@ -97,6 +104,7 @@ class ChargePoint(BaseModel):
     password_set: bool
     current_max_a: float
     phases: int
+    phase: int
 
 
 class Token(BaseModel):
@@ -116,5 +124,7 @@ class SiteCharging(BaseModel):
     fuse_a: float
     fail_safe_a: float
     free_for_all: bool
+    firmware_url: str = Field(description="Where charge points fetch their firmware when they are told to")
+    diagnostics_url: str = Field(description="Where charge points put their diagnostics when they are told to")
     charge_points: list[ChargePoint]
     tokens: list[Token]

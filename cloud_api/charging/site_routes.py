@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter
 
@@ -29,14 +29,26 @@ async def get_site_charging(gateway_id: str) -> SiteCharging:
 )
 async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: PartsDep) -> SiteCharging:
     """The whole of it, as it shall be; it reaches the gateway with its desired state. May be repeated."""
-    before = await registry.site_charging(gateway_id) or DesiredCharging(fuse_a=0)
-    hashes = {point.charge_point: point.password_hash for point in before.charge_points}
+    _refuse_twice("charge_point", (point.charge_point for point in body.charge_points))
+    _refuse_twice("token", (token.name for token in body.tokens))
+    await registry.gateway(gateway_id)
+    # Hashing takes its time: it is done before anybody else is kept from writing.
+    hashes = {point.charge_point: await _hash(point.password) for point in body.charge_points if point.password}
+    charging = await registry.put_site_charging(
+        gateway_id, lambda before: _merged(body, hashes, before or DesiredCharging(fuse_a=0)), parts.clock()
+    )
+    return _in_json(gateway_id, charging)
+
+
+def _merged(body: SiteChargingBody, hashes: Mapping[str, str], before: DesiredCharging) -> DesiredCharging:
+    """What was asked for, with the secrets that stay. Raises Problem body_invalid."""
+    known = {point.charge_point: point.password_hash for point in before.charge_points}
     tags = {token.name: token.id_tag for token in before.tokens}
     for token in body.tokens:
         if token.id_tag is None and token.name not in tags:
             raise Problem("body_invalid", f"the token {token.name!r} is new: it needs an id_tag")
     for point in body.charge_points:
-        if point.password is None and point.charge_point not in hashes:
+        if point.password is None and point.charge_point not in known:
             raise Problem(
                 "body_invalid", f'the charge point {point.charge_point!r} is new: it needs a password, or "" for none'
             )
@@ -44,12 +56,17 @@ async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: Part
         fuse_a=body.fuse_a,
         fail_safe_a=body.fail_safe_a,
         free_for_all=body.free_for_all,
+        firmware_url=body.firmware_url,
+        diagnostics_url=body.diagnostics_url,
         charge_points=[
             DesiredChargePoint(
                 charge_point=point.charge_point,
-                password_hash=await _hash(point.password, hashes.get(point.charge_point, "")),
+                password_hash=known[point.charge_point]
+                if point.password is None
+                else hashes.get(point.charge_point, ""),
                 current_max_a=point.current_max_a,
                 phases=point.phases,
+                phase=point.phase,
             )
             for point in body.charge_points
         ],
@@ -63,17 +80,12 @@ async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: Part
             for token in body.tokens
         ],
     )
-    _refuse_twice("charge_point", (point.charge_point for point in charging.charge_points))
-    _refuse_twice("token", (token.name for token in charging.tokens))
     _refuse_twice("id_tag", (token.id_tag.casefold() for token in charging.tokens))
-    await registry.put_site_charging(gateway_id, charging, parts.clock())
-    return _in_json(gateway_id, charging)
+    return charging
 
 
-async def _hash(password: str | None, before: str) -> str:
-    if password is None:
-        return before
-    return await asyncio.to_thread(hashed, password.encode(), secrets.token_bytes(SALT_BYTES)) if password else ""
+async def _hash(password: str) -> str:
+    return await asyncio.to_thread(hashed, password.encode(), secrets.token_bytes(SALT_BYTES))
 
 
 def _refuse_twice(what: str, names: Iterable[str]) -> None:
@@ -93,12 +105,15 @@ def _in_json(gateway_id: str, charging: DesiredCharging | None) -> SiteCharging:
         fuse_a=site.fuse_a,
         fail_safe_a=site.fail_safe_a,
         free_for_all=site.free_for_all,
+        firmware_url=site.firmware_url,
+        diagnostics_url=site.diagnostics_url,
         charge_points=[
             ChargePoint(
                 charge_point=point.charge_point,
                 password_set=bool(point.password_hash),
                 current_max_a=point.current_max_a,
                 phases=point.phases,
+                phase=point.phase,
             )
             for point in site.charge_points
         ],

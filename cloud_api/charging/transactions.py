@@ -7,7 +7,7 @@ from tortoise.expressions import Q
 
 from cloud_api.charging.models import TransactionRow
 from contracts.messages import ChargingTransaction
-from device_registry import writing
+from device_registry import SourceSpan, writing
 
 TIME_MS_MAX = 4_102_444_800_000  # the year 2100
 WH_MAX = 1e12
@@ -42,7 +42,7 @@ async def transaction_said(gateway_id: str, said: ChargingTransaction) -> None:
 
 async def newest(
     gateway_ids: Sequence[str] | None,
-    source: tuple[str, str] | None,
+    sources: Sequence[SourceSpan] | None,
     start_ms: int,
     end_ms: int,
     before: tuple[int, int] | None,
@@ -50,19 +50,33 @@ async def newest(
 ) -> list[TransactionRow]:
     """Those that overlap ``start_ms <= t < end_ms``, newest begin first.
 
-    gateway_ids  of these alone; None: of all.   source  of this (gateway, connector) alone
+    gateway_ids  of these alone; None: of all
+    sources      of the connector that had these sources alone: a transaction belongs to where it began
     before       begin and id of the last one of the page before
     """
     rows = TransactionRow.filter(Q(ended_ms=0) | Q(ended_ms__gte=start_ms), started_ms__lt=end_ms)
     if gateway_ids is not None:
         rows = rows.filter(gateway_id__in=list(gateway_ids))
-    if source is not None:
-        rows = rows.filter(gateway_id=source[0], external_id=source[1])
+    if sources is not None:
+        rows = rows.filter(_began_at(sources))
     if before is not None:
         rows = rows.filter(Q(started_ms__lt=before[0]) | Q(started_ms=before[0], id__lt=before[1]))
     return await rows.order_by("-started_ms", "-id").limit(limit)
 
 
-async def has_transactions(gateway_id: str, external_id: str) -> bool:
-    """Whether this connector has ever said a transaction: then its sessions are those."""
-    return await TransactionRow.filter(gateway_id=gateway_id, external_id=external_id).exists()
+async def has_transactions(sources: Sequence[SourceSpan]) -> bool:
+    """Whether the connector with these sources has ever said a transaction: then its sessions are those."""
+    return await TransactionRow.filter(_began_at(sources)).exists()
+
+
+def _began_at(sources: Sequence[SourceSpan]) -> Q:
+    spans = [
+        Q(
+            gateway_id=span.gateway_id,
+            external_id=span.external_id,
+            started_ms__gte=span.from_ms,
+            started_ms__lt=span.to_ms,
+        )
+        for span in sources
+    ]
+    return Q(*spans, join_type="OR")

@@ -83,6 +83,8 @@ class Commands:
         asked = msgspec.json.encode([device.id, body.model_dump()], order="deterministic")
         digest = blake2b(asked, digest_size=16).hexdigest()
         seen = self._latest(device.gateway_id, device.external_id, verb.effect.metric)
+        if seen is not None and seen.observed_ms < device.since_ms:
+            seen = None  # another device's, which was there before
         row, new = await records.insert(
             {
                 "id": self._new_id(),

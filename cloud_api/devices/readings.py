@@ -1,5 +1,6 @@
 """Routes of what devices say: their state now, and the history of one metric."""
 
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query
@@ -10,7 +11,7 @@ from cloud_api.live.json import metrics_in_json
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
-from cloud_api.telemetry import Aggregate, Source, TelemetryStore
+from cloud_api.telemetry import Aggregate, TelemetryStore, series_of, steps_of
 from cloud_api.telemetry import Point as StoredPoint
 from contracts.vocabulary import DAY_MS, METRICS, Metric
 
@@ -62,8 +63,8 @@ async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     `stale` values are older than their metric's limit and say nothing about the present.
     """
     row = await registry.device(device_id)
-    source = (row.gateway_id, row.external_id)
-    metrics = metrics_in_json(parts.live.state(source), parts.clock(), parts.quality.doubts(source))
+    sources = await registry.sources_of(row)
+    metrics = metrics_in_json(parts.live.state_of(sources), parts.clock(), parts.quality.doubts_of(sources))
     return DeviceState.model_validate({"device_id": row.id, "metrics": metrics})
 
 
@@ -95,7 +96,7 @@ async def get_telemetry(
     asked = span(known, start_ms, end_ms, step_ms, aggregate, parts.clock())
     place = decode_cursor(cursor, int, int)
     after = (int(place[0]), int(place[1])) if place else None
-    found = await _points(parts.telemetry, (row.gateway_id, row.external_id), metric, asked, limit + 1, after)
+    found = await _points(parts.telemetry, await registry.sources_of(row), metric, asked, limit + 1, after)
     page, following = cut(found, limit, lambda point: (point.t_ms, point.place))
     return Telemetry(
         device_id=row.id,
@@ -110,9 +111,14 @@ async def get_telemetry(
 
 
 async def _points(
-    store: TelemetryStore, source: Source, metric: str, asked: Span, limit: int, after: tuple[int, int] | None
+    store: TelemetryStore,
+    sources: Sequence[registry.SourceSpan],
+    metric: str,
+    asked: Span,
+    limit: int,
+    after: tuple[int, int] | None,
 ) -> list[StoredPoint]:
     if asked.step_ms is None or asked.aggregate is None:
-        return await store.series(source, metric, asked.start_ms, asked.end_ms, limit, after)
+        return await series_of(store, sources, metric, asked.start_ms, asked.end_ms, limit, after)
     start_ms = asked.start_ms if after is None else after[0] + asked.step_ms
-    return await store.steps(source, metric, start_ms, asked.end_ms, asked.step_ms, asked.aggregate, limit)
+    return await steps_of(store, sources, metric, start_ms, asked.end_ms, asked.step_ms, asked.aggregate, limit)

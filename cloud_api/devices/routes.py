@@ -72,7 +72,7 @@ async def get_device(device_id: str) -> schema.Device:
 
 @router.patch(
     "/devices/{device_id}",
-    summary="Rename or move a device",
+    summary="Change a device",
     responses=responses("not_found", "conflict", "body_invalid"),
 )
 async def change_device(device_id: str, body: schema.DeviceChange, parts: PartsDep) -> schema.Device:
@@ -86,3 +86,36 @@ async def change_device(device_id: str, body: schema.DeviceChange, parts: PartsD
 async def adopt_device(device_id: str, parts: PartsDep) -> schema.Device:
     """Make a pending device part of its community. May be repeated."""
     return in_json(await registry.adopt_device(device_id, parts.clock()))
+
+
+@router.post(
+    "/devices/{device_id}/move",
+    summary="Move a device to another gateway",
+    responses=responses("not_found", "conflict", "body_invalid"),
+)
+async def move_device(device_id: str, body: schema.Move, parts: PartsDep) -> schema.Device:
+    """It keeps its id, its name and its history. The gateway must be of the same community. May be repeated.
+
+    A device that waits to be adopted at the new place is taken for this one and goes. A charge point's access is moved in
+    its site's charging settings.
+    """
+    row = await registry.move_device(
+        device_id, body.gateway_id, parts.clock(), body.external_id or "", body.at_ms, body.replace
+    )
+    return in_json(row)
+
+
+@router.get("/devices/{device_id}/sources", summary="Where a device was", responses=responses("not_found"))
+async def get_sources(device_id: str) -> schema.DeviceSources:
+    """The gateways that read it, and until when."""
+    spans = await registry.sources_of(await registry.device(device_id))
+    items = [
+        schema.DeviceSource(
+            gateway_id=span.gateway_id,
+            external_id=span.external_id,
+            from_ms=span.from_ms,
+            to_ms=None if span is spans[-1] else span.to_ms,
+        )
+        for span in spans
+    ]
+    return schema.DeviceSources(items=items)

@@ -52,6 +52,38 @@ class DeviceChange(BaseModel, extra="forbid"):
     )
 
 
+class Move(BaseModel, extra="forbid"):
+    """Where a device was taken.
+
+    `external_id` is what the new gateway calls it, left out when it is the same. `at_ms` is when it was moved, now if left
+    out: what the old gateway says of it with an earlier event time is its history, however late it comes. `replace`: the
+    adopted device at the new place is this one, seen there since; it goes.
+    """
+
+    gateway_id: str = Field(min_length=1, max_length=63, examples=["gw-liuyuan-2"])
+    external_id: str | None = Field(None, pattern=r"^[^\x00-\x1f]{1,128}$", examples=["70b3d52dd6000a07"])
+    at_ms: int | None = Field(None, ge=0, lt=2**63, examples=[1_790_000_000_000])
+    replace: bool = False
+
+
+class DeviceSource(BaseModel):
+    """Where a device's readings come from: what this gateway says of this id with an event time `from_ms <= t < to_ms`.
+
+    `from_ms` is 0 from the beginning, `to_ms` null where it is now.
+    """
+
+    gateway_id: str = Field(examples=["gw-liuyuan-1"])
+    external_id: str = Field(examples=["70b3d52dd6000a07"])
+    from_ms: int = Field(examples=[0])
+    to_ms: int | None = Field(examples=[1_790_000_000_000])
+
+
+class DeviceSources(BaseModel):
+    """All sources that a device has had, the oldest first, the present one last."""
+
+    items: list[DeviceSource]
+
+
 class MetricState(BaseModel):
     """The latest value of a metric by event time.
 

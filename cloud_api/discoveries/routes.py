@@ -11,6 +11,7 @@ from cloud_api.discoveries import schema
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
 from cloud_api.problems import responses
+from cloud_api.profiles.checking import shipped
 
 router = APIRouter(tags=["discovery"])
 
@@ -58,13 +59,29 @@ async def list_discoveries(
 async def adopt_discovery(gateway_id: str, body: schema.Adoption, parts: PartsDep) -> Device:
     """Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
 
-    The profile must be one of those proposed. May be repeated.
+    The profile may be one that nobody proposed, as long as the gateway has it: shipped, or pushed to it. May be repeated.
     """
     name = body.name.plain() if body.name else None
+    reads = await _reads(gateway_id, body.topic, body.profile)
     row = await registry.adopt_discovery(
-        gateway_id, body.topic, body.profile, body.device, parts.clock(), name, body.parameters
+        gateway_id, body.topic, reads, body.device, parts.clock(), name, body.parameters
     )
     return device_in_json(row)
+
+
+async def _reads(gateway_id: str, topic: str, profile: str) -> registry.Reads:
+    """The version of the profile that the gateway has. Raises NotFound (gateway, topic), Conflict (it has not)."""
+    for proposal in (await registry.discovery(gateway_id, topic)).proposals:
+        if proposal["profile"] == profile:
+            return registry.Reads(profile, proposal["profile_version"], proposal["kind"])
+    pushed, _ = await registry.profile_places()
+    if version := pushed.get(profile, {}).get(gateway_id):
+        kinds = {row.version: row.kind for row in await registry.profile_versions(profile)}
+        return registry.Reads(profile, version, kinds[version])
+    if profile in shipped():
+        header = shipped()[profile].profile
+        return registry.Reads(profile, header.version, header.kind)
+    raise registry.Conflict(f"gateway {gateway_id!r} has no profile {profile!r}: push it there first")
 
 
 @router.post(
@@ -72,6 +89,16 @@ async def adopt_discovery(gateway_id: str, body: schema.Adoption, parts: PartsDe
     summary="Dismiss what was discovered",
     responses=responses("not_found", "conflict", "body_invalid"),
 )
-async def dismiss_discovery(gateway_id: str, body: schema.Dismissal) -> schema.Discovery:
+async def dismiss_discovery(gateway_id: str, body: schema.Decided) -> schema.Discovery:
     """Show this topic no longer, however often it speaks. May be repeated."""
     return _in_json(await registry.dismiss(gateway_id, body.topic))
+
+
+@router.post(
+    "/gateways/{gateway_id}/discoveries/release",
+    summary="Undo an adoption or a dismissal",
+    responses=responses("not_found", "body_invalid"),
+)
+async def release_discovery(gateway_id: str, body: schema.Decided, parts: PartsDep) -> schema.Discovery:
+    """The topic is open again. Its device stays, with its history; it is no longer read on this topic. May be repeated."""
+    return _in_json(await registry.release(gateway_id, body.topic, parts.clock()))

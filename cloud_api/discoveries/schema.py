@@ -47,7 +47,7 @@ class DiscoveryPage(Page):
 
 
 class Adoption(BaseModel, extra="forbid"):
-    """Which of the proposed profiles is to read the topic, and what the gateway is to call the device."""
+    """Which profile is to read the topic, proposed or not, and what the gateway is to call the device."""
 
     topic: Topic
     profile: str = Field(min_length=1, max_length=120, examples=["zigbee2mqtt/plug"])
@@ -56,7 +56,7 @@ class Adoption(BaseModel, extra="forbid"):
     parameters: Parameters | None = None
 
 
-class Dismissal(BaseModel, extra="forbid"):
-    """A topic that nobody wants to be asked about."""
+class Decided(BaseModel, extra="forbid"):
+    """A topic to decide on."""
 
     topic: Topic

@@ -1,7 +1,7 @@
 """`GET live`: server-sent events. A snapshot first, then what changes; Last-Event-ID resumes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -10,18 +10,21 @@ from fastapi.responses import StreamingResponse
 
 from cloud_api.live.hub import Event, Source
 from cloud_api.live.json import metrics_in_json
+from cloud_api.live.latest import LiveValue
 from cloud_api.live.state import LiveState
 from cloud_api.names import KindOfFacility
+from device_registry import SourceSpan
 
 SNAPSHOT_DEVICES = 200
 HEARTBEAT_S = 15.0
 DEVICES_REFRESH_S = 2.0
 
-Find = Callable[[Mapping[str, str]], Awaitable[Mapping[Source, str]]]
-"""Filters of the query (as for devices) -> the sources they mean, each with its device id."""
+Spans = Sequence[SourceSpan]
+Find = Callable[[Mapping[str, str]], Awaitable[Mapping[str, Spans]]]
+"""Filters of the query (as for devices) -> the devices they mean, each with its sources."""
 
-Doubts = Callable[[Source], Mapping[str, str]]
-"""Source -> metric -> why its value is not believed."""
+Doubts = Callable[[Spans], Mapping[str, str]]
+"""A device's sources -> metric -> why its value is not believed."""
 
 
 class Watch:
@@ -35,11 +38,12 @@ class Watch:
         self._find = find
         self._where = where
         self._clock = clock
-        self._devices: Mapping[Source, str] = {}
+        self._devices: Mapping[str, Spans] = {}
+        self._at: dict[Source, list[str]] = {}  # which devices have, or had, this source
 
     async def events(self, last_id: str) -> AsyncIterator[bytes]:
         """The stream's bytes, for as long as it is read."""
-        self._devices = await self._find(self._where)
+        await self._look_up()
         subscription, resumed = self._live.hub.subscribe(self._wanted, last_id)
         refresh = asyncio.create_task(self._refresh())
         try:
@@ -70,41 +74,55 @@ class Watch:
     async def _refresh(self) -> None:
         while True:
             await asyncio.sleep(DEVICES_REFRESH_S)
-            self._devices = await self._find(self._where)
+            await self._look_up()
+
+    async def _look_up(self) -> None:
+        self._devices = await self._find(self._where)
+        self._at = {}
+        for device, spans in self._devices.items():
+            for span in spans:
+                self._at.setdefault(span.source, []).append(device)
 
     def _wanted(self, event: Event) -> bool:
         # A state is looked at when it is written: its device may be adopted a moment after its first value.
         if event.kind == "command":
-            return event.data["device_id"] in self._devices.values()
+            return event.data["device_id"] in self._devices
         if event.kind == "gateway":
             return not self._where.get("device")
         if self._where.get("device"):
-            return event.source in self._devices  # it is there already: what all others say is not kept waiting for it
+            return event.source in self._at  # it is there already: what all others say is not kept waiting for it
         return True
 
-    def _snapshot(self, sources: list[Source]) -> list[bytes]:
+    def _snapshot(self, ids: list[str]) -> list[bytes]:
         now_ms = self._clock()
         chunks = []
-        for at in range(0, max(1, len(sources)), SNAPSHOT_DEVICES):
+        for at in range(0, max(1, len(ids)), SNAPSHOT_DEVICES):
             devices = [
-                {
-                    "device_id": self._devices[source],
-                    "metrics": metrics_in_json(self._live.state(source), now_ms, self._doubts(source)),
-                }
-                for source in sources[at : at + SNAPSHOT_DEVICES]
+                self._in_json(device, self._live.state_of(self._devices[device]), now_ms)
+                for device in ids[at : at + SNAPSHOT_DEVICES]
             ]
             chunks.append(_frame("snapshot", self._live.hub.last_id, {"now_ms": now_ms, "devices": devices}))
         return chunks
 
+    def _in_json(self, device: str, metrics: Mapping[str, LiveValue], now_ms: int) -> dict[str, Any]:
+        return {"device_id": device, "metrics": metrics_in_json(metrics, now_ms, self._doubts(self._devices[device]))}
+
     def _in_bytes(self, event: Event) -> bytes:
-        data: Mapping[str, Any] = event.data
-        if event.source is not None:
-            device = self._devices.get(event.source)
-            if device is None:
-                return b""
-            metrics = metrics_in_json(event.metrics, self._clock(), self._doubts(event.source))
-            data = {"device_id": device, "metrics": metrics}
-        return _frame(event.kind, self._live.hub.id_of(event), data)
+        number = self._live.hub.id_of(event)
+        if event.source is None:
+            return _frame(event.kind, number, event.data)
+        return b"".join(
+            _frame(event.kind, number, self._in_json(device, metrics, self._clock()))
+            for device in self._at.get(event.source, ())
+            if (metrics := self._news(event, self._devices[device]))
+        )
+
+    def _news(self, event: Event, spans: Spans) -> Mapping[str, LiveValue]:
+        """What of this is the device's present: not what comes late from where it was, nor another's who is there now."""
+        if len(spans) == 1 and spans[0].is_whole:
+            return event.metrics
+        state = self._live.state_of(spans)
+        return {metric: value for metric, value in event.metrics.items() if state.get(metric) == value}
 
 
 def _frame(kind: str, number: str, data: Mapping[str, Any]) -> bytes:

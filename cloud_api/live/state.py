@@ -11,6 +11,7 @@ from cloud_api.live.hub import Hub, Source
 from cloud_api.live.latest import LiveValue, latest_of_all, newer
 from cloud_api.projections.runner import OpenFrame
 from cloud_api.sqlite_thread import SqliteThread
+from device_registry import SourceSpan
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
@@ -46,6 +47,20 @@ class LiveState:
     def state(self, source: Source) -> Mapping[str, LiveValue]:
         """The latest value of every metric of this source; empty when nothing was heard of it."""
         return self._latest.get(source, {})
+
+    def state_of(self, spans: Sequence[SourceSpan]) -> Mapping[str, LiveValue]:
+        """The latest value of every metric of a device that had these sources, the oldest first.
+
+        Of an old source only its latest values are known: what it said within its span is hidden by what came after it.
+        """
+        if len(spans) == 1 and spans[0].is_whole:
+            return self.state(spans[0].source)
+        return {
+            metric: value
+            for span in spans  # a later span's word is newer
+            for metric, value in self.state(span.source).items()
+            if span.holds(value.observed_ms)
+        }
 
     def latest(self, gateway: str, device: str, metric: str) -> LiveValue | None:
         """The latest value of one metric."""

@@ -16,6 +16,7 @@ from cloud_api.sqlite_thread import SqliteThread
 from contracts.columns import Group
 from contracts.reading import Value
 from contracts.vocabulary import METRICS_BY_NUMBER
+from device_registry import SourceSpan
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (one INTEGER PRIMARY KEY CHECK (one = 1), position INTEGER NOT NULL);
@@ -56,6 +57,10 @@ def _gather(past: dict[Source, _Past], gateway: str, devices: Sequence[str], gro
                     samples[metric] = [(t_ms, value)]
 
 
+def _doubted(found: Sequence[Finding]) -> dict[str, str]:
+    return {each.metric: each.check for each in found if each.check in DOUBTED}
+
+
 class QualityTracks:
     """See ``Projection``. Of each frame it takes each device's newest sample of each metric: enough to judge the present.
 
@@ -85,13 +90,33 @@ class QualityTracks:
         return self._tracks.get(source)
 
     def findings(self, source: Source, now_ms: int) -> list[Finding]:
-        """What is wrong with this device now, as far as it can be seen."""
+        """What is wrong with what this source says now, as far as it can be seen."""
         tracks = self.tracks(source)
         return findings(tracks, now_ms) if tracks is not None else []
 
     def doubts(self, source: Source) -> Mapping[str, str]:
         """metric -> why its newest value is not to be believed, as of the last samples."""
         return self._doubts.get(source, {})
+
+    def findings_of(self, spans: Sequence[SourceSpan], now_ms: int) -> list[Finding]:
+        """What is wrong now with a device that had these sources, the oldest first."""
+        if len(spans) == 1 and spans[0].is_whole:
+            return self.findings(spans[0].source, now_ms)
+        return findings(self._past_of(spans), now_ms)
+
+    def doubts_of(self, spans: Sequence[SourceSpan]) -> Mapping[str, str]:
+        """See ``doubts``, of a device that had these sources, the oldest first."""
+        if len(spans) == 1 and spans[0].is_whole:
+            return self.doubts(spans[0].source)
+        past = self._past_of(spans)
+        return _doubted(findings(past, past.heard_ms[-1])) if past.heard_ms else {}
+
+    def _past_of(self, spans: Sequence[SourceSpan]) -> DeviceTracks:
+        past = DeviceTracks()
+        for span in spans:
+            if (tracks := self.tracks(span.source)) is not None:
+                past = past.followed_by(tracks.within(span.from_ms, span.to_ms))
+        return past
 
     async def cursor(self) -> int:
         """See ``Projection.cursor``."""
@@ -130,8 +155,7 @@ class QualityTracks:
 
     def _judge(self, source: Source) -> None:
         tracks = self._tracks[source]
-        found = findings(tracks, tracks.heard_ms[-1])
-        doubts = {each.metric: each.check for each in found if each.check in DOUBTED}
+        doubts = _doubted(findings(tracks, tracks.heard_ms[-1]))
         if doubts:
             self._doubts[source] = doubts
         else:

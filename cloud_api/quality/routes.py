@@ -46,6 +46,7 @@ async def list_findings(
     where = registry.DeviceFilter(community=community, kind=kind or "", device=device, status="adopted")
     found = await registry.devices(where, id_after(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.id,))
+    sources = await registry.sources_of_all(rows)
     now_ms = parts.clock()
     items = [
         Finding(
@@ -56,6 +57,6 @@ async def list_findings(
             detail=each.detail,
         )
         for row in rows
-        for each in parts.quality.findings((row.gateway_id, row.external_id), now_ms)
+        for each in parts.quality.findings_of(sources[row.id], now_ms)
     ]
     return FindingPage(items=items, next_cursor=following)

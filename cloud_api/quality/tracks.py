@@ -73,6 +73,12 @@ class Track(msgspec.Struct):
             self.hours.append(Hour(hour, low, high, samples))
             del self.hours[:-HOURS_MAX]
 
+    def within(self, from_ms: int, to_ms: int) -> "Track":
+        """The part of it with from_ms <= t < to_ms; an hour that is not wholly in there is left out."""
+        points = [point for point in self.points if from_ms <= point[0] < to_ms]
+        hours = [each for each in self.hours if from_ms <= each.hour * HOUR_MS and (each.hour + 1) * HOUR_MS <= to_ms]
+        return Track(points, hours, min(self.newest_ms, to_ms - 1) if points else 0)
+
     @property
     def value(self) -> Value:
         """The newest value."""
@@ -104,6 +110,25 @@ class DeviceTracks(msgspec.Struct):
         if track is None:
             track = self.metrics[metric] = Track()
         track.take(samples)
+
+    def within(self, from_ms: int, to_ms: int) -> "DeviceTracks":
+        """The part of it with from_ms <= t < to_ms."""
+        return DeviceTracks(
+            {metric: track.within(from_ms, to_ms) for metric, track in self.metrics.items()},
+            [t_ms for t_ms in self.heard_ms if from_ms <= t_ms < to_ms],
+        )
+
+    def followed_by(self, later: "DeviceTracks") -> "DeviceTracks":
+        """Both as one past; all of ``later`` is later."""
+        metrics = dict(self.metrics)
+        for metric, track in later.metrics.items():
+            before = metrics.get(metric, Track())
+            metrics[metric] = Track(
+                (before.points + track.points)[-POINTS_MAX:],
+                (before.hours + track.hours)[-HOURS_MAX:],
+                max(before.newest_ms, track.newest_ms),
+            )
+        return DeviceTracks(metrics, (self.heard_ms + later.heard_ms)[-HEARD_MAX:])
 
     def usual_period_ms(self) -> int | None:
         """How often it speaks: the median of its last gaps; None while too little is known."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from contracts.messages import Proposal
 from contracts.reading import Quality
 from edge_agent.discovery.catalogue import id_level
+from edge_agent.discovery.explained import explained
 from edge_agent.profiles import Decoded, ProfileSet, Undecodable
 from edge_agent.profiles.check import example_payload
 from edge_agent.profiles.envelopes import PAYLOAD_BYTES_MAX, Message
@@ -14,7 +15,7 @@ from edge_agent.profiles.messages import CompiledMessage
 log = logging.getLogger(__name__)
 
 PROPOSALS_MAX = 3
-SCORE_MIN = 0.35
+SCORE_MIN = 0.3
 """Below this nothing is proposed."""
 LEAVES_MAX = 512
 VALUES_MAX = 32
@@ -57,7 +58,10 @@ class Proposer:
             if read is None:
                 continue
             decoded, shape = read
-            score = round(max((likeness(shape, example) for example in examples), default=0.0) * _good(decoded), 3)
+            known = explained(reader, message, _captures(reader, topic), now_ms)
+            alike = max((likeness(shape, example) for example in examples), default=0.0)
+            evidence = 1 - 0.5 ** (known.known + len(shape.metrics) / 2)  # one lonely number says little
+            score = round(_good(decoded) * evidence * (known.share + alike) / 2, 3)
             name = decoded[0].profile
             if name not in best or score > best[name].score:
                 best[name] = _proposal(decoded, score)
@@ -66,17 +70,13 @@ class Proposer:
 
 def likeness(shape: _Shape, example: _Shape) -> float:
     """0..1: how much a message looks like an example to the same reader. A further leaf or metric never raises it."""
-    metrics = _overlap(shape.metrics, example.metrics)
     if shape.data and example.data and not shape.leaves:
         same = (shape.port == example.port) + (shape.data[0] == example.data[0])
         lengths = sorted((len(shape.data), len(example.data)))
         body = 0.25 * same + 0.5 * lengths[0] / lengths[1]
-        leaves = min(lengths[0], 8)
     else:
         body = _overlap(shape.leaves, example.leaves)
-        leaves = len(shape.leaves & example.leaves)
-    evidence: float = 1 - 0.5 ** (leaves + len(shape.metrics & example.metrics) / 2)  # one lonely number says little
-    return evidence * (0.6 * body + 0.4 * metrics)
+    return 0.6 * body + 0.4 * _overlap(shape.metrics, example.metrics)
 
 
 def _overlap(one: frozenset[Any], other: frozenset[Any]) -> float:
@@ -97,9 +97,8 @@ def _shapes(reader: CompiledMessage, now_ms: int) -> list[_Shape]:
 
 
 def _read(reader: CompiledMessage, message: Message, now_ms: int) -> tuple[tuple[Decoded, ...], _Shape] | None:
-    guess = message.topic.split("/")[id_level(message.topic)]
     try:
-        decoded = reader.decode(message, dict.fromkeys(reader.captures, guess), now_ms)
+        decoded = reader.decode(message, _captures(reader, message.topic), now_ms)
         opened = reader.open(message)
     except Undecodable:
         return None
@@ -113,6 +112,11 @@ def _read(reader: CompiledMessage, message: Message, now_ms: int) -> tuple[tuple
     )  # fmt: skip
     leaves = frozenset[tuple[str, str]]() if reader.codec is not None else _leaves(opened.body, message.topic)
     return decoded, _Shape(leaves, opened.port, opened.data, metrics)
+
+
+def _captures(reader: CompiledMessage, topic: str) -> dict[str, str]:
+    """What the reader's topics would capture, guessed from a topic that is none of them."""
+    return dict.fromkeys(reader.captures, topic.split("/")[id_level(topic)])
 
 
 def _leaves(document: Any, topic: str) -> Leaves:

@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from contracts.messages import DesiredChargePoint
 from edge_agent.ocpp.calls import Link, NotAnswered
-from edge_agent.ocpp.fuse import Charger, changes, fail_safes, share
+from edge_agent.ocpp.fuse import PHASES, Charger, changes, fail_safes, share
 from edge_agent.ocpp.fuse import Site as Fuse
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import Session
@@ -92,7 +93,7 @@ class Limits:
             known = (
                 self.chargers.get(name) or self._kept.get(name) or Charger(name, point.current_max_a, lost_ms=now_ms)
             )
-            chargers[name] = replace(known, maximum_a=point.current_max_a)
+            chargers[name] = replace(known, maximum_a=point.current_max_a, phases=_phases(point))
             self._leaving.pop(name, None)
         self.chargers, self._kept = chargers, dict(chargers)
         self.look()
@@ -246,3 +247,8 @@ class Limits:
         self.refused[name] = reason
         self._rest_until_ms[name] = self._steady_ms() + min(REST_MS_MAX, self._lease_ms // 4)
         log.warning("a limit was not taken", extra={"charge_point": name, "answer": reason})
+
+
+def _phases(point: DesiredChargePoint) -> tuple[int, ...]:
+    """The phases of the site on which it draws; on all that it might, where nobody knows on which."""
+    return (point.phase,) if point.phases == 1 and point.phase in PHASES else PHASES

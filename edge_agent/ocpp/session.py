@@ -10,7 +10,7 @@ from edge_agent.downlink import Outcome
 from edge_agent.ocpp.calls import Link
 from edge_agent.ocpp.moments import Moment, written
 from edge_agent.ocpp.site import Site
-from edge_agent.ocpp.transactions import Transaction
+from edge_agent.ocpp.transactions import Begin, Transaction
 from edge_agent.ocpp.validation import CallRefused
 
 HEARTBEAT_S = 300
@@ -20,13 +20,15 @@ MINUTE_MS = 60_000
 ALWAYS = "1970-01-01T00:00:00Z"
 """A profile that begins then holds by any clock."""
 NUMBER_MAX = 2**31 - 1
+OPEN_MAX = 64
+"""Transactions of one charge point that go on at once. None has so many connectors: what begins more is broken."""
 
 Payload = dict[str, Any]
 Handler = Callable[[Payload], Payload]
 
 
 class Request(NamedTuple):
-    """A call for a charge point. good: statuses in its answer that mean that it obeys."""
+    """A call for a charge point. good: statuses in its answer that mean that it obeys; "" where an answer has none."""
 
     action: str
     payload: Payload
@@ -127,6 +129,17 @@ class Session:
         """Whether this was before it was connected."""
         return not moment.unsure and moment.at_ms < self.since_ms
 
+    def begin(self, begin: Begin) -> Transaction:
+        """A transaction begins. Raises CallRefused when too many go on here."""
+        elsewhere = [
+            one
+            for one in self.site.book.open
+            if one.charge_point == self.charge_point and one.connector != begin.connector
+        ]
+        if len(elsewhere) >= OPEN_MAX:
+            raise CallRefused("GenericError", f"too many transactions: {OPEN_MAX} go on at this charge point")
+        return self.site.book.begin(begin)
+
     def open_at(self, connector: int) -> Transaction:
         """The transaction that goes on there. Raises Refusal."""
         one = self.site.book.open_at(self.charge_point, connector)
@@ -137,6 +150,14 @@ class Session:
     def token(self) -> str:
         """For what it is asked to start."""
         return self.site.remote_token(self.charge_point)
+
+    def address(self, verb: str) -> str:
+        """Where the site's settings have it fetch or put what the verb is about. Raises Refusal."""
+        charging = self.site.charging
+        found = charging.firmware_url if verb == "update_firmware" else charging.diagnostics_url
+        if not found:
+            raise Refusal("no_address")
+        return found
 
     def reserved_until(self, args: Payload) -> str:
         """When a reservation of ``duration`` minutes ends."""

@@ -76,6 +76,11 @@ class Session16(Session):
                 return Request("ReserveNow", {**here, **until, "reservationId": reservation(connector)})
             case "cancel_reservation":
                 return Request("CancelReservation", {"reservationId": reservation(connector)})
+            case "update_firmware":
+                when = {"retrieveDate": written(self.site.now_ms())}
+                return Request("UpdateFirmware", {"location": self.address(verb), **when}, ("",))
+            case "send_diagnostics":
+                return Request("GetDiagnostics", {"location": self.address(verb)}, ("",))
         raise Refusal("verb_unsupported")
 
     def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
@@ -125,7 +130,7 @@ class Session16(Session):
         if one is None:
             connector = payload["connectorId"]
             decision = self.site.decide_start(self.charge_point, connector, payload["idTag"])
-            one = self.site.book.begin(
+            one = self.begin(
                 Begin(
                     charge_point=self.charge_point,
                     connector=connector,

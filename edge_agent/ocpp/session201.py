@@ -56,7 +56,7 @@ class Session201(Session):
         token = {"idToken": self.token(), "type": "Central"}
         match verb:
             case "start_charging":
-                start = {"evseId": connector, "remoteStartId": self.chance.randint(1, NUMBER_MAX), "idToken": token}
+                start = {"evseId": connector, "remoteStartId": self._request_id(), "idToken": token}
                 return Request("RequestStartTransaction", start)
             case "stop_charging":
                 return Request("RequestStopTransaction", {"transactionId": self.open_at(connector).key})
@@ -77,7 +77,17 @@ class Session201(Session):
                 return Request("ReserveNow", {"id": reservation(connector), **until})
             case "cancel_reservation":
                 return Request("CancelReservation", {"reservationId": reservation(connector)})
+            case "update_firmware":
+                firmware = {"location": self.address(verb), "retrieveDateTime": written(self.site.now_ms())}
+                return Request("UpdateFirmware", {"requestId": self._request_id(), "firmware": firmware})
+            case "send_diagnostics":
+                log = {"remoteLocation": self.address(verb)}
+                asked = {"logType": "DiagnosticsLog", "requestId": self._request_id(), "log": log}
+                return Request("GetLog", asked, ("Accepted", "AcceptedCanceled"))
         raise Refusal("verb_unsupported")
+
+    def _request_id(self) -> int:
+        return self.chance.randint(1, NUMBER_MAX)
 
     def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
         """See Session."""
@@ -166,7 +176,7 @@ class Session201(Session):
         if one is not None:
             self.site.book.begun_before(one, begin)
             return one
-        one = self.site.book.begin(begin)
+        one = self.begin(begin)
         one.begun = is_start
         return one
 

@@ -67,6 +67,7 @@ class Batch:
     deliveries: list[Delivery] = field(default_factory=list)
     acks: list[int] = field(default_factory=list)
     seen: list[SeenDevice] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)  # devices; one that is also in ``seen`` came after that
     commands: list[CommandEntry] = field(default_factory=list)
     raw: list[RawMessage] = field(default_factory=list)
     read_after_all: list[int] = field(default_factory=list)  # numbers of kept raw messages whose readings are in here

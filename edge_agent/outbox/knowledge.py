@@ -20,6 +20,7 @@ TABLES: Mapping[str, tuple[type, ...]] = {
 
 def write(db: sqlite3.Connection, batch: Batch) -> None:
     """In the transaction of the batch."""
+    db.executemany("DELETE FROM devices WHERE device = ?", [(device,) for device in batch.forgotten])
     for seen in batch.seen:
         db.execute(
             "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?)",

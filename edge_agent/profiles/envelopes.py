@@ -29,6 +29,10 @@ class Opened(NamedTuple):
     name: str
     names: dict[str, Any]
 
+    def with_data(self, data: bytes) -> "Opened":
+        """The same envelope around other bytes."""
+        return self._replace(data=data, names={**self.names, "size": len(data), "b": data})
+
 
 Open = Callable[["Message"], Opened]
 

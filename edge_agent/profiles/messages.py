@@ -50,7 +50,7 @@ class CompiledMessage:
 
     def __init__(
         self, profile: Profile, spec: MessageSpec, open_: Open, captured: Set[str],
-        parameters: Mapping[str, Mapping[str, float]], guard: Guard, device: str = "",
+        parameters: Mapping[str, Mapping[str, float]], guard: Guard, device: str = "", verbs: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         """Compile. Raises ValueError when the specification is wrong.
 
@@ -58,6 +58,7 @@ class CompiledMessage:
         parameters  device -> its own in place of the profile's; looked up at each message
         guard       says when a message of many records is to be given up
         device      what the readings' device is called whatever the message says; "": as the profile says
+        verbs       of such a device: what it can be told where it speaks
         """
         self.id = profile.profile.id
         self.guard = guard
@@ -66,8 +67,7 @@ class CompiledMessage:
         self.device = device
         self.captures = captured
         self.parameters = parameters
-        # A device on a foreign topic does not listen where the profile speaks.
-        self.verbs = () if device else tuple(sorted(profile.commands))
+        self.verbs = verbs if device else tuple(sorted(profile.commands))
         self.open = open_
         self.when = compile_expression(spec.when) if spec.when else None
         # Most messages of a network server's topic are of other devices: whoever asks what every message has asks first.
@@ -83,10 +83,10 @@ class CompiledMessage:
         self.name = compile_template(profile.identity.name) if profile.identity.name else None
         self.kind_from = compile_path(profile.profile.kind_from) if profile.profile.kind_from else None
 
-    def bound_to(self, device: str) -> "CompiledMessage":
-        """The same, for a foreign topic on which this device speaks; it can't be told anything there."""
+    def bound_to(self, device: str, verbs: tuple[str, ...]) -> "CompiledMessage":
+        """The same, for a foreign topic on which this device speaks and can be told these verbs."""
         return CompiledMessage(
-            self.profile, self.spec, self.open, self.captures, self.parameters, self.guard, device
+            self.profile, self.spec, self.open, self.captures, self.parameters, self.guard, device, verbs
         )  # fmt: skip
 
     def decode(self, message: Message, captures: dict[str, str], received_ms: int) -> tuple[Decoded, ...] | None:

@@ -16,6 +16,7 @@ from contracts.profile import Envelope, Profile
 from edge_agent.profiles.actions import Action, check_command, make_action
 from edge_agent.profiles.envelopes import PAYLOAD_BYTES_MAX, Message, Open, compile_envelope
 from edge_agent.profiles.errors import ActionRefused, ProfileError, Undecodable
+from edge_agent.profiles.foreign import told_on
 from edge_agent.profiles.guard import SLOW_NS, Guard
 from edge_agent.profiles.messages import CompiledMessage, Decoded
 from edge_agent.profiles.topics import Template, Trie
@@ -33,6 +34,8 @@ _WEIGHT = {"codec_refused": 0, "nothing_read": 1}
 """Of several refusals the one that says most is told: other reasons come from a profile that knew the message."""
 
 _Candidate = tuple[CompiledMessage, dict[str, str]]
+_Binding = tuple[str, str, tuple[str, ...]]
+"""Profile, device, and the verbs that it can be told on its foreign topics."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -95,7 +98,9 @@ class ProfileSet:
         self._parameters: dict[str, Mapping[str, float]] = {}  # device -> its own; every message of the set sees them
         self._chosen: dict[str, str] = {}  # device -> the profile that is to read it
         self._bound: dict[str, list[CompiledMessage]] = {}  # foreign topic -> who reads it
-        self._bound_readers: dict[tuple[str, str], list[CompiledMessage]] = {}  # (profile, device) -> the same
+        self._bound_readers: dict[_Binding, list[CompiledMessage]] = {}  # the same; compiled once
+        self._topics: dict[str, list[str]] = {}  # profile -> topics of its messages
+        self._told: dict[tuple[str, str], str] = {}  # (device on a foreign topic, verb) -> where it is told
         envelopes = load_envelopes()
         for profile in self.profiles.values():
             self._add(profile, envelopes)
@@ -121,6 +126,7 @@ class ProfileSet:
                     raise ProfileError(name, where, "no topics")
                 try:
                     templates = [Template(topic) for topic in topics]
+                    self._topics.setdefault(name, []).extend(topics)
                     captured = {name for template in templates for name in template.names}
                     message = CompiledMessage(profile, spec, envelope.open, captured, self._parameters, self.guard)
                     for template in templates:
@@ -143,6 +149,7 @@ class ProfileSet:
         self._parameters.clear()
         self._chosen.clear()
         self._bound.clear()
+        self._told.clear()
         before, self._bound_readers = self._bound_readers, {}
         for device in devices:
             if device.parameters:
@@ -150,12 +157,21 @@ class ProfileSet:
             if device.profile:
                 self._chosen[device.device] = device.profile
             if device.topics and device.profile in self.profiles:
-                key = device.profile, device.device
+                key = device.profile, device.device, self._listen(device)
                 readers = before.get(key) or [
-                    reader.bound_to(device.device) for reader in self.readers if reader.id == device.profile
+                    reader.bound_to(device.device, key[2]) for reader in self.readers if reader.id == device.profile
                 ]
                 self._bound_readers[key] = readers
                 self._bound.update(dict.fromkeys(device.topics, readers))
+
+    def _listen(self, device: DesiredDevice) -> tuple[str, ...]:
+        """The verbs that this device can be told on its foreign topics; notes where."""
+        profile = self.profiles[device.profile]
+        for verb, command in profile.commands.items():
+            for topic in device.topics:
+                if told := told_on(command.topic, self._topics[device.profile], profile.identity.device, topic):
+                    self._told.setdefault((device.device, verb), told)
+        return tuple(sorted(verb for name, verb in self._told if name == device.device))
 
     def decode(self, topic: str, payload: bytes, received_ms: int) -> tuple[Decoded, ...]:
         """Read one message.
@@ -259,7 +275,7 @@ class ProfileSet:
 
     def is_spoken(self, topic: str) -> bool:
         """Whether this is a topic on which devices are told something, by us or by others: not a reading."""
-        return next(self._spoken.find(topic), None) is not None
+        return topic in self._told.values() or next(self._spoken.find(topic), None) is not None
 
     def action(self, profile: str, device: str, verb: str, args: Mapping[str, Any]) -> Action:
         """What to publish so that the device carries out the verb. Raises ActionRefused."""
@@ -269,6 +285,8 @@ class ProfileSet:
         command = known.commands.get(verb)
         if command is None:
             raise ActionRefused("verb_unsupported", f"{profile} can't {verb}")
+        if told := self._told.get((device, verb)):
+            command = msgspec.structs.replace(command, topic=told)
         return make_action(command, device, verb, args)
 
 

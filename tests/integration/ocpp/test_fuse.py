@@ -72,3 +72,19 @@ def test_reductions_come_first_and_a_lost_charger_keeps_its_share_until_it_must_
 
     with charging_site(tmp_path, CHARGING, LINLI_OCPP_LEASE_S="2") as site:
         asyncio.run(play(site))
+
+
+def test_chargers_on_phases_of_their_own_do_not_take_turns(tmp_path: Path) -> None:
+    """Three one-phase chargers of 32 A have 32 A each on a fuse of 32 A a phase; where nobody knows the phase, a third."""
+
+    async def play(site: ChargingSite) -> None:
+        async with charger16(site.url("L1")) as one, charger16(site.url("L2")) as two:
+            for point in (one, two):
+                await point.call(call16.BootNotification("Wall", "ACME"))
+                await _until(lambda: (1, 6) in _limits(point), "fail-safe and first limit")  # noqa: B023
+                await point.call(call16.StartTransaction(1, "ANY", 0, _now()))
+            await _until(lambda: _limits(one)[-1] == _limits(two)[-1] == (1, 32), "all that their phases carry")
+
+    points = [DesiredChargePoint(charge_point=f"L{phase}", current_max_a=32, phases=1, phase=phase) for phase in (1, 2)]
+    with charging_site(tmp_path, DesiredCharging(fuse_a=32, free_for_all=True, charge_points=points)) as site:
+        asyncio.run(play(site))

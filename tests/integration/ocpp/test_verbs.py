@@ -16,20 +16,24 @@ from tests.brokers import Broker
 from tests.charge_points import GATEWAY, ChargingSite, charger16, charger201, charging_site
 from tests.devices import ForeignClient
 
-CHARGING = DesiredCharging(fuse_a=63, charge_points=[DesiredChargePoint(charge_point="CP-1")])
+CHARGING = DesiredCharging(
+    fuse_a=63, charge_points=[DesiredChargePoint(charge_point="CP-1")],
+    firmware_url="https://files.example/wall.bin", diagnostics_url="ftps://files.example/up/",
+)  # fmt: skip
 PLAIN: dict[str, dict[str, float]] = {
     verb: {} for verb in (
         "unlock_connector", "make_unavailable", "make_available", "cancel_reservation", "reset", "reset_hard",
+        "update_firmware", "send_diagnostics",
     )
 } | {"set_current_limit": {"current": 10}, "reserve": {"duration": 30}}  # fmt: skip
 ACTIONS = {
     "1.6": [
         "UnlockConnector", "ChangeAvailability", "ChangeAvailability", "CancelReservation", "Reset", "Reset",
-        "SetChargingProfile", "ReserveNow", "RemoteStartTransaction", "RemoteStopTransaction",
+        "UpdateFirmware", "GetDiagnostics", "SetChargingProfile", "ReserveNow", "RemoteStartTransaction", "RemoteStopTransaction",
     ],
     "2.0.1": [
         "UnlockConnector", "ChangeAvailability", "ChangeAvailability", "CancelReservation", "Reset", "Reset",
-        "SetChargingProfile", "ReserveNow", "RequestStartTransaction", "RequestStopTransaction",
+        "UpdateFirmware", "GetLog", "SetChargingProfile", "ReserveNow", "RequestStartTransaction", "RequestStopTransaction",
     ],
 }  # fmt: skip
 
@@ -102,6 +106,8 @@ def test_each_verb_is_said_and_the_charge_points_answer_is_the_result(tmp_path: 
             point.word["UnlockConnector"] = "NotSupported" if version == "1.6" else "UnknownConnector"
             refused = await orders.give("unlock_connector", {})
             assert (refused.state, refused.reason) == ("failed", f"UnlockConnector: {point.word['UnlockConnector']}")
+            assert "https://files.example/wall.bin" in str(point.of("UpdateFirmware"))
+            assert "ftps://files.example/up/" in str(point.of(ACTIONS[version][7]))
             whole = [
                 payload
                 for payload in point.of("SetChargingProfile")

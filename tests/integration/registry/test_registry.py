@@ -14,8 +14,8 @@ import device_registry as registry
 from cloud_api.desired import publish_desired
 from cloud_api.records import APPS
 from contracts import topics
-from contracts.messages import DESIRED_BYTES_MAX, DeviceSeen, Discovered, Proposal, Reported
-from device_registry import DeviceFilter, Name, Where
+from contracts.messages import DESIRED_BYTES_MAX, DesiredCharging, DeviceSeen, Discovered, Proposal, Reported
+from device_registry import DeviceFilter, Name, Where, adoption
 from device_registry.models import Desired
 from tests.postgres import Postgres
 from tests.unsigned import unsigned
@@ -63,6 +63,7 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
             "registry.0003_profiles",
             "registry.0004_charging",
             "registry.0005_discovery",
+            "registry.0006_former_sources",
         ]
         assert await registry.migrate(database, APPS) == []
 
@@ -97,7 +98,7 @@ def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date
 
     async def work() -> None:
         gateway, device = await registry.gateway("gw-willow-1"), await registry.device("dev-1")
-        assert (gateway.refused, device.place_id, device.topics) == ({}, "", [])
+        assert (gateway.refused, device.place_id, device.topics, device.since_ms) == ({}, "", [], 0)
         ((_, document),) = await registry.desired_states({}, unsigned)
         assert (document.version, document.profiles, document.charging) == (3, [], None)
 
@@ -276,8 +277,66 @@ def test_lists_go_on_after_an_id_and_filter(database: Where) -> None:
         assert [row.id for row in [*first, *rest]] == everything
         assert [row.external_id for row in await registry.devices(DeviceFilter(q="位 3"))] == ["d3"]
         assert await registry.devices(DeviceFilter(kind="waste")) == []
-        found = await registry.devices_at([("gw-willow-1", "d1"), ("gw-willow-1", "nope")])
-        assert found == {("gw-willow-1", "d1"): registry.device_id("gw-willow-1", "d1")}
+        found = await registry.devices_at([("gw-willow-1", "d1", NOW), ("gw-willow-1", "nope", NOW)])
+        assert found == {("gw-willow-1", "d1", NOW): registry.device_id("gw-willow-1", "d1")}
+
+    with_registry(database, work)
+
+
+def test_a_moved_device_is_itself_and_its_old_id_is_anothers(database: Where) -> None:
+    async def work() -> None:
+        await set_up()
+        await registry.put_gateway("gw-willow-2", "willow", Name("二号", "Second"), NOW, adopt=True)
+        one = await registry.device_seen("gw-willow-1", seen(verbs=["open"]), NOW, adopt=True)
+        there = await registry.device_seen("gw-willow-2", seen(at_ms=NOW + 3, profile_version=2), NOW, adopt=False)
+        assert one is not None and there is not None
+        moved = await registry.move_device(one.id, "gw-willow-2", NOW + 9, at_ms=NOW + 2)
+        assert (moved.id, moved.gateway_id, moved.profile_version, moved.verbs) == (one.id, "gw-willow-2", 2, [])
+        with pytest.raises(registry.NotFound):
+            await registry.device(there.id)  # it was this one
+        desired = dict(await registry.desired_states({}, unsigned))
+        devices = {gateway: [each.device for each in document.devices] for gateway, document in desired.items()}
+        assert devices == {"gw-willow-1": [], "gw-willow-2": ["70b3d5"]}
+        assert desired["gw-willow-1"].away == {"70b3d5": NOW + 2} and desired["gw-willow-2"].away == {}
+
+        late = await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 1, profile_version=9), NOW, adopt=True)
+        assert late is None and (await registry.device(one.id)).profile_version == 2
+        another = await registry.device_seen("gw-willow-1", seen(at_ms=NOW + 4), NOW, adopt=True)
+        assert another is not None and (another.status, another.since_ms) == ("pending", NOW + 2)
+        assert another.id == registry.device_id("gw-willow-1", "70b3d5", 1) != one.id
+        events = [("gw-willow-1", "70b3d5", NOW + 1), ("gw-willow-1", "70b3d5", NOW + 2)]
+        assert list((await registry.devices_at(events)).values()) == [one.id, another.id]
+
+    with_registry(database, work)
+
+
+def test_a_gateway_has_a_bounded_number_of_devices(database: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        monkeypatch.setattr(adoption, "DEVICES_MAX", 2)
+        await registry.devices_seen("gw-willow-1", [seen("a"), seen("b")], NOW, adopt=True)  # nobody knows it yet
+        with pytest.raises(registry.Conflict, match="told of 2 devices"):
+            await registry.device_seen("gw-willow-1", seen("c"), NOW, adopt=True)
+        await set_up()
+        with pytest.raises(registry.Conflict, match="more than 2 devices"):
+            await registry.device_seen("gw-willow-1", seen("c"), NOW, adopt=True)
+        assert await registry.device_seen("gw-willow-1", seen("b", NOW + 1), NOW, adopt=True) is not None
+        assert len(await registry.devices(DeviceFilter())) == 2
+
+    with_registry(database, work)
+
+
+def test_two_who_change_a_sites_charging_at_once_lose_nothing(database: Where) -> None:
+    async def work() -> None:
+        await set_up()
+        counted = []
+
+        def more(before: DesiredCharging | None) -> DesiredCharging:
+            counted.append(before.fuse_a if before else 0)
+            return DesiredCharging(fuse_a=counted[-1] + 1)
+
+        await asyncio.gather(*(registry.put_site_charging("gw-willow-1", more, NOW) for _ in range(5)))
+        charging = await registry.site_charging("gw-willow-1")
+        assert charging is not None and (charging.fuse_a, counted) == (5, [0, 1, 2, 3, 4])
 
     with_registry(database, work)
 
@@ -303,7 +362,9 @@ def test_discoveries_are_bounded_and_the_newest_word_counts(database: Where) -> 
         assert [row.topic for row in rows] == [f"t/{number}" for number in reversed(range(44, 300))]
         assert (bytes(rows[0].head), rows[0].proposals[0]["values"]) == (b"\x00\xff", {"on": True})
 
-        row = await registry.adopt_discovery("gw-willow-1", "t/299", "shelly/plug", "u", NOW)
+        row = await registry.adopt_discovery(
+            "gw-willow-1", "t/299", registry.Reads("shelly/plug", 1, "building"), "u", NOW
+        )
         assert row.topics == ["t/299"]
         # Another profile reads a device of this id on topics of its own: the one that was chosen stays.
         await registry.device_seen("gw-willow-1", seen("u", NOW + 400, profile="nwave/nps"), NOW, adopt=True)

@@ -16,9 +16,11 @@ from contracts import topics
 from contracts.frame import Frame, decode_frame
 from contracts.messages import ClockHealed, Dropped, FrameAck, GatewayState, IngestState, Message, Refused, Welcome
 from contracts.reading import Clock, Reading, Sample
+from edge_agent import intake
 from edge_agent.outbox import Batch
 from edge_agent.profiles import ProfileSet
 from edge_agent.profiles.check import load_with_own
+from edge_agent.profiles.guard import Guard
 from edge_agent.program import Agent, opened
 from edge_agent.settings import Settings
 from edge_agent.southbound.packets import Publish
@@ -105,6 +107,54 @@ async def test_a_topic_may_speak_again_at_once_when_the_clock_was_set_back(
     clocks.pass_by(2_000)
     assert agent.now_ms() < TRUE_MS + HOUR_MS // 2, "the clock was not set back"
     assert cut_off() == 1
+    agent.close()
+
+
+@on_a_loop
+async def test_what_came_while_its_profile_rested_is_read_when_it_wakes(tmp_path: Path, profiles: ProfileSet) -> None:
+    clocks = Clocks(TRUE_MS)
+    guard = Guard(lambda: clocks.steady_ms * 1_000_000, lambda: 0)
+    agent = agent_of(tmp_path, ProfileSet(profiles.profiles.values(), guard), clocks)
+    agent.applying.look_s = 0.01
+    for _ in range(3):
+        guard.strike("linli/reading")
+    agent.intake.take([Publish("linli-device/reading/d", b'{"samples": {"temperature": 4}}', 0, False, False, 0)])
+    assert agent.intake.refusals == {"profile_suspended": 1}
+    running = [asyncio.create_task(agent.writer.run()), asyncio.create_task(agent.applying.run())]
+    try:
+        async with asyncio.timeout(10):
+            await agent.writer.flushed()
+            assert [kept.reason for kept in agent.outbox.kept_messages()] == ["profile_suspended"]
+            clocks.pass_by(61_000)
+            while agent.outbox.kept_messages():
+                await asyncio.sleep(0.01)
+    finally:
+        for task in reversed(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    (read,) = [each for frame in frames_in(tmp_path) for each in frame.readings]
+    assert (read.device, read.samples[0].value, read.received_ms) == ("d", 4, TRUE_MS)
+    agent.close()
+
+
+@on_a_loop
+async def test_a_device_too_many_is_refused_by_name(
+    tmp_path: Path, profiles: ProfileSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "DEVICES_MAX", 2)
+    agent = agent_of(tmp_path, profiles, Clocks(TRUE_MS))
+
+    def said(device: str) -> None:
+        message = b'{"samples": {"temperature": 4}}'
+        agent.intake.take([Publish(f"linli-device/reading/{device}", message, 0, False, False, 0)])
+
+    for device in ("a", "b", "c", "a"):
+        said(device)
+    assert (sorted(agent.intake.devices), agent.intake.readings) == (["a", "b"], 3)
+    assert agent.intake.refusals == {"too_many_devices": 1}
+    agent.intake.forget(["a"])  # taken to another gateway: there is room again
+    said("c")
+    assert sorted(agent.intake.devices) == ["b", "c"]
     agent.close()
 
 

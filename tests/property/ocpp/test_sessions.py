@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from contracts.messages import ChargingTransaction, DesiredChargePoint, DesiredCharging, DesiredToken, Refused
 from edge_agent.intake import Intake
 from edge_agent.ocpp.moments import written
-from edge_agent.ocpp.session import Session
+from edge_agent.ocpp.session import OPEN_MAX, Session
 from edge_agent.ocpp.session16 import Session16
 from edge_agent.ocpp.session201 import Session201
 from edge_agent.ocpp.site import Site
+from edge_agent.ocpp.validation import CallRefused
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.writer import OutboxWriter
 from edge_agent.profiles import SHIPPED, ProfileSet
@@ -220,3 +221,24 @@ def test_a_stop_of_nothing_that_is_known_goes_to_quarantine(bench: Bench) -> Non
     assert b"SECRET" not in refused.head
     assert not session.site.writer.pending.raw, "what was refused for good is not read again later"
     assert not told(session.site)
+
+
+@pytest.mark.parametrize("kind", [Session16, Session201])
+def test_a_transaction_too_many_is_refused_until_another_ends(bench: Bench, kind: type[Session]) -> None:
+    session = bench.session(kind)
+
+    def begin(connector: int) -> Any:
+        if kind is Session16:
+            return session.answer("StartTransaction", start(connector, NOW_MS - 9_000, token=f"UNKNOWN-{connector}"))
+        first = event(0, 3, [0.0] * 3, transaction=f"tx-{connector}")
+        return session.answer("TransactionEvent", first | {"evse": {"id": connector, "connectorId": 1}})
+
+    for connector in range(1, OPEN_MAX + 1):
+        begin(connector)
+    with pytest.raises(CallRefused, match="too many transactions"):
+        begin(OPEN_MAX + 1)
+    assert len(session.site.book.open) == OPEN_MAX
+    one = session.site.book.open[0]
+    session.site.book.end(one, session.site.moment(written(NOW_MS)), None, "Local", False)
+    begin(OPEN_MAX + 1)
+    assert len(told(session.site)) == OPEN_MAX + 1

@@ -29,20 +29,23 @@ class Cloud:
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         self.now_ms = NOW
-        self.seqs = {"urgent": 0, "bulk": 0}
-        self.samples = 0
+        self.seqs: dict[str, int] = {}
+        self.samples: dict[str, int] = {}
         self.http: httpx.AsyncClient
 
-    async def frames(self, readings: Sequence[Reading] = (), records: Sequence[Record] = ()) -> None:
+    async def frames(
+        self, readings: Sequence[Reading] = (), records: Sequence[Record] = (), gateway: str = GATEWAY
+    ) -> None:
         """A frame as the gateway would send it, through the log and all projections."""
-        self.seqs["bulk"] += 1
-        payload = encode_frame(GATEWAY, EPOCH, "bulk", self.seqs["bulk"], self.now_ms, self.samples, readings, records)
-        self.samples += sum(len(reading.samples) for reading in readings)
+        seq = self.seqs[gateway] = self.seqs.get(gateway, 0) + 1
+        before = self.samples.get(gateway, 0)
+        payload = encode_frame(gateway, EPOCH, "bulk", seq, self.now_ms, before, readings, records)
+        self.samples[gateway] = before + sum(len(reading.samples) for reading in readings)
         await self.stores.durable.framelog.append([IncomingFrame(read_header(payload), payload, self.now_ms)])
         for projection in self.stores.projections():
             await rebuild(projection, self.stores.durable.framelog, lambda position, end: None)
 
-    async def seen(self, device: str, kind: str, verbs: Sequence[str] = (), name: str = "") -> str:
+    async def seen(self, device: str, kind: str, verbs: Sequence[str] = (), name: str = "", at_ms: int = NOW) -> str:
         """The gateway reports a device. Returns its id."""
         record = DeviceSeen(
             device=device,
@@ -51,7 +54,7 @@ class Cloud:
             kind=kind,
             verbs=list(verbs),
             name=name,
-            at_ms=NOW,
+            at_ms=at_ms,
         )
         await self.frames(records=[record])
         found = (await self.http.get("/api/v1/devices", params={"external_id": device})).json()

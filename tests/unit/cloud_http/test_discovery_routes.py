@@ -86,7 +86,7 @@ def test_what_can_not_be_adopted_is_said(tmp_path: Path) -> None:
             body = {"topic": "plant/unit-7", "profile": PLUG.profile, "device": "boiler"}
             for change, status, says in (
                 ({"topic": "nobody/said"}, 404, "nobody/said"),
-                ({"profile": "nwave/nps"}, 409, "is not proposed"),
+                ({"profile": "nobody/has"}, 409, "has no profile"),
                 ({"topic": "plant/+"}, 409, "stands for many topics"),
                 ({"device": "p1"}, 409, "is read by 'linli/reading'"),
                 ({"device": ""}, 422, "device"),
@@ -98,6 +98,30 @@ def test_what_can_not_be_adopted_is_said(tmp_path: Path) -> None:
             assert (other.status_code, other.json()["type"]) == (409, "https://linli.invalid/problems/conflict")
             gone = await cloud.http.post(f"/api/v1/{ROOT}/dismiss", json={"topic": "plant/unit-7"})
             assert gone.status_code == 409
+
+    asyncio.run(run())
+
+
+def test_a_person_may_choose_another_profile_and_take_it_back(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with open_cloud(tmp_path) as cloud:
+            await cloud.frames(records=[told()])
+            body = {"topic": "plant/unit-7", "profile": "nwave/nps", "device": "p7"}
+            made = await cloud.http.post(f"/api/v1/{ROOT}/adopt", json=body)
+            assert (made.status_code, made.json()["kind"], made.json()["profile"]) == (200, "parking", "nwave/nps")
+            for _ in range(2):
+                freed = await cloud.http.post(f"/api/v1/{ROOT}/release", json={"topic": "plant/unit-7"})
+                assert (freed.status_code, freed.json()["status"], freed.json()["device_id"]) == (200, "open", None)
+            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.profile_key))
+            assert [(each.device, each.topics) for each in document.devices] == [("p7", [])]
+            assert [item["topic"] for item in (await cloud.get(ROOT))["items"]] == ["plant/unit-7"]
+            other = {**body, "profile": PLUG.profile, "device": "boiler"}
+            assert (await cloud.http.post(f"/api/v1/{ROOT}/adopt", json=other)).status_code == 200
+            # Two people at once: who comes second is told so.
+            assert (await cloud.http.post(f"/api/v1/{ROOT}/adopt", json=body)).status_code == 409
+            await cloud.http.post(f"/api/v1/{ROOT}/release", json={"topic": "plant/unit-7"})
+            await cloud.http.post(f"/api/v1/{ROOT}/dismiss", json={"topic": "plant/unit-7"})
+            assert (await cloud.http.post(f"/api/v1/{ROOT}/adopt", json=body)).status_code == 409
 
     asyncio.run(run())
 

@@ -8,6 +8,7 @@ from contracts.messages import DesiredDevice
 from edge_agent.discovery import Discovery
 from edge_agent.profiles import SHIPPED, ProfileSet, Undecodable
 from edge_agent.profiles.check import example_payload
+from edge_agent.profiles.foreign import told_on
 
 NOW_MS = 1_893_456_000_000
 TOPIC = "plant/unit-7"
@@ -33,7 +34,7 @@ def profiles(tmp_path: Path) -> ProfileSet:
     return ProfileSet.load([SHIPPED, tmp_path / "tank.yaml"])
 
 
-def test_it_is_read_under_the_devices_id_and_can_not_be_told_anything(profiles: ProfileSet) -> None:
+def test_it_is_read_under_the_devices_id_and_told_beside_its_topic(profiles: ProfileSet) -> None:
     payload = example_payload(profiles.profiles[PLUG].examples[0])
     (usual,) = profiles.decode(profiles.profiles[PLUG].examples[0].topic, payload, NOW_MS)
     assert usual.verbs, "the profile has commands"
@@ -43,13 +44,37 @@ def test_it_is_read_under_the_devices_id_and_can_not_be_told_anything(profiles: 
     profiles.use_devices([boiler])
     for _ in range(2):
         (bound,) = profiles.decode(TOPIC, payload, NOW_MS)
-        assert (bound.device, bound.profile, bound.verbs) == ("boiler", PLUG, ())
+        assert (bound.device, bound.profile, bound.verbs) == ("boiler", PLUG, usual.verbs)
         assert [reading.samples for reading in bound.readings] == [reading.samples for reading in usual.readings]
         profiles.use_devices([boiler])  # the next document
+    assert profiles.action(PLUG, "boiler", "switch_on", {}).topic == f"{TOPIC}/set"
+    assert profiles.action(PLUG, "lamp", "switch_on", {}).topic == "zigbee2mqtt/lamp/set"
+    assert profiles.is_spoken(f"{TOPIC}/set") and not profiles.is_spoken("plant/unit-8/set")
     assert profiles.decode(profiles.profiles[PLUG].examples[0].topic, payload, NOW_MS) == (usual,)
     profiles.use_devices([])
+    assert not profiles.is_spoken(f"{TOPIC}/set")
     with pytest.raises(Undecodable, match=TOPIC):
         profiles.decode(TOPIC, payload, NOW_MS)
+
+
+@pytest.mark.parametrize(
+    ("command", "reports", "topic", "told"),
+    [
+        ("plug/{device}/set", ["plug/{device}"], "plant/7", "plant/7/set"),
+        ("plug/{device}/set", ["plug/{device}/state"], "plant/7/state", "plant/7/set"),
+        (
+            "plug/{device}/set",
+            ["plug/{device}/state"],
+            "plant/7",
+            "",
+        ),  # it speaks otherwise: nobody knows where it hears
+        ("cmnd/{device}/POWER", ["tele/{device}/SENSOR"], "tele/7/SENSOR", ""),
+        ("app/{app}/{device}/down", ["app/{app}/{device}/up"], "x/7/up", "x/7/down"),
+        ("{device}/set", ["other/#", "{device}"], "7", "7/set"),
+    ],
+)
+def test_where_a_device_is_told(command: str, reports: list[str], topic: str, told: str) -> None:
+    assert told_on(command, reports, "{device}", topic) == told
 
 
 def test_its_own_parameters_count(profiles: ProfileSet) -> None:

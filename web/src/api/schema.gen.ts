@@ -174,7 +174,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Rename or move a device
+         * Change a device
          * @description Its name, its facility (of the same community and kind), its parameters such as a bin's height, a charger's place.
          */
         patch: operations["change_device"];
@@ -194,6 +194,49 @@ export interface paths {
          * @description Make a pending device part of its community. May be repeated.
          */
         post: operations["adopt_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move a device to another gateway
+         * @description It keeps its id, its name and its history. The gateway must be of the same community. May be repeated.
+         *
+         *     A device that waits to be adopted at the new place is taken for this one and goes. A charge point's access is moved in
+         *     its site's charging settings.
+         */
+        post: operations["move_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{device_id}/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a device was
+         * @description The gateways that read it, and until when.
+         */
+        get: operations["get_sources"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -280,7 +323,7 @@ export interface paths {
          * Adopt what was discovered
          * @description Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
          *
-         *     The profile must be one of those proposed. May be repeated.
+         *     The profile may be one that nobody proposed, as long as the gateway has it: shipped, or pushed to it. May be repeated.
          */
         post: operations["adopt_discovery"];
         delete?: never;
@@ -303,6 +346,26 @@ export interface paths {
          * @description Show this topic no longer, however often it speaks. May be repeated.
          */
         post: operations["dismiss_discovery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gateways/{gateway_id}/discoveries/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo an adoption or a dismissal
+         * @description The topic is open again. Its device stays, with its history; it is no longer read on this topic. May be repeated.
+         */
+        post: operations["release_discovery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -914,7 +977,7 @@ export interface components {
     schemas: {
         /**
          * Adoption
-         * @description Which of the proposed profiles is to read the topic, and what the gateway is to call the device.
+         * @description Which profile is to read the topic, proposed or not, and what the gateway is to call the device.
          */
         Adoption: {
             /**
@@ -1148,6 +1211,8 @@ export interface components {
             current_max_a: number;
             /** Phases */
             phases: number;
+            /** Phase */
+            phase: number;
         };
         /**
          * ChargePointBody
@@ -1173,6 +1238,13 @@ export interface components {
              * @enum {integer}
              */
             phases: 1 | 3;
+            /**
+             * Phase
+             * @description The site's phase of one with one phase; 0: not known
+             * @default 0
+             * @enum {integer}
+             */
+            phase: 0 | 1 | 2 | 3;
         };
         /**
          * ChargingSession
@@ -1656,6 +1728,17 @@ export interface components {
             total: number;
         };
         /**
+         * Decided
+         * @description A topic to decide on.
+         */
+        Decided: {
+            /**
+             * Topic
+             * @example plant/unit-7
+             */
+            topic: string;
+        };
+        /**
          * Device
          * @description A device of a community. `external_id` is the id by which its gateway knows it.
          */
@@ -1777,6 +1860,42 @@ export interface components {
             items: components["schemas"]["Device"][];
         };
         /**
+         * DeviceSource
+         * @description Where a device's readings come from: what this gateway says of this id with an event time `from_ms <= t < to_ms`.
+         *
+         *     `from_ms` is 0 from the beginning, `to_ms` null where it is now.
+         */
+        DeviceSource: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * External Id
+             * @example 70b3d52dd6000a07
+             */
+            external_id: string;
+            /**
+             * From Ms
+             * @example 0
+             */
+            from_ms: number;
+            /**
+             * To Ms
+             * @example 1790000000000
+             */
+            to_ms: number | null;
+        };
+        /**
+         * DeviceSources
+         * @description All sources that a device has had, the oldest first, the present one last.
+         */
+        DeviceSources: {
+            /** Items */
+            items: components["schemas"]["DeviceSource"][];
+        };
+        /**
          * DeviceState
          * @description What is known of a device now.
          */
@@ -1858,17 +1977,6 @@ export interface components {
             next_cursor?: string | null;
             /** Items */
             items: components["schemas"]["Discovery"][];
-        };
-        /**
-         * Dismissal
-         * @description A topic that nobody wants to be asked about.
-         */
-        Dismissal: {
-            /**
-             * Topic
-             * @example plant/unit-7
-             */
-            topic: string;
         };
         /**
          * Drop
@@ -2386,6 +2494,36 @@ export interface components {
              */
             stale_after_ms: number;
             label: components["schemas"]["BilingualName"];
+        };
+        /**
+         * Move
+         * @description Where a device was taken.
+         *
+         *     `external_id` is what the new gateway calls it, left out when it is the same. `at_ms` is when it was moved, now if left
+         *     out: what the old gateway says of it with an earlier event time is its history, however late it comes. `replace`: the
+         *     adopted device at the new place is this one, seen there since; it goes.
+         */
+        Move: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-2
+             */
+            gateway_id: string;
+            /**
+             * External Id
+             * @example 70b3d52dd6000a07
+             */
+            external_id?: string | null;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms?: number | null;
+            /**
+             * Replace
+             * @default false
+             */
+            replace: boolean;
         };
         /**
          * NewClaim
@@ -3021,6 +3159,16 @@ export interface components {
             fail_safe_a: number;
             /** Free For All */
             free_for_all: boolean;
+            /**
+             * Firmware Url
+             * @description Where charge points fetch their firmware when they are told to
+             */
+            firmware_url: string;
+            /**
+             * Diagnostics Url
+             * @description Where charge points put their diagnostics when they are told to
+             */
+            diagnostics_url: string;
             /** Charge Points */
             charge_points: components["schemas"]["ChargePoint"][];
             /** Tokens */
@@ -3047,6 +3195,18 @@ export interface components {
              * @default false
              */
             free_for_all: boolean;
+            /**
+             * Firmware Url
+             * @default
+             * @example
+             */
+            firmware_url: string;
+            /**
+             * Diagnostics Url
+             * @default
+             * @example
+             */
+            diagnostics_url: string;
             /**
              * Charge Points
              * @default []
@@ -3759,6 +3919,99 @@ export interface operations {
             };
         };
     };
+    move_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Move"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceSources"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_state: {
         parameters: {
             query?: never;
@@ -3972,7 +4225,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Dismissal"];
+                "application/json": components["schemas"]["Decided"];
             };
         };
         responses: {
@@ -3996,6 +4249,50 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    release_discovery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                gateway_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decided"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, data, type SiteCharging } from "../api/client";
 import { useTexts } from "../i18n/language";
-import { bodyOf, carriesFailSafe, draftOf, nextKey, type Draft, type PointRow, type TokenRow } from "./form";
+import { bodyOf, carriesFailSafe, draftOf, nextKey, PHASE_CHOICES, type Draft, type PointRow, type TokenRow } from "./form";
 
 /** Change how a site charges. Passwords and card numbers are typed in and never shown again. */
 export function SiteChargingForm({ site, done }: { site: SiteCharging; done: () => void }) {
@@ -29,18 +29,23 @@ export function SiteChargingForm({ site, done }: { site: SiteCharging; done: () 
       </Group>
       {!carriesFailSafe(draft) && <Alert color="yellow" p="xs">{words.failSafeTooMuch}</Alert>}
       <Checkbox label={words.freeForAll} checked={draft.freeForAll} onChange={(event) => change({ freeForAll: event.currentTarget.checked })} />
+      <Group grow preventGrowOverflow={false} align="flex-start">
+        <TextInput label={words.firmwareUrl} placeholder="https://" maxLength={512} value={draft.firmwareUrl} onChange={(event) => change({ firmwareUrl: event.currentTarget.value })} />
+        <TextInput label={words.diagnosticsUrl} placeholder="ftps://" maxLength={512} value={draft.diagnosticsUrl} onChange={(event) => change({ diagnosticsUrl: event.currentTarget.value })} />
+      </Group>
 
       <Title order={3} size="h5">{words.chargePoints}</Title>
       {draft.points.map((row) => (
         <Group key={row.key} gap="xs" align="flex-end" role="group" aria-label={row.chargePoint || words.chargePoint}>
           <TextInput label={words.chargePoint} required maxLength={48} style={{ flex: "1 1 140px" }} value={row.chargePoint} onChange={(event) => changePoint(row.key, { chargePoint: event.currentTarget.value })} />
-          <PasswordInput label={words.password} autoComplete="new-password" minLength={16} maxLength={40} placeholder={row.passwordSet ? words.asItIs : words.passwordNone} style={{ flex: "1 1 140px" }} value={row.password} onChange={(event) => changePoint(row.key, { password: event.currentTarget.value })} />
+          <PasswordInput label={words.password} autoComplete="new-password" minLength={16} maxLength={40} required={!row.passwordSet && !row.noPassword} disabled={row.noPassword} placeholder={row.noPassword ? words.passwordNone : row.passwordSet ? words.asItIs : undefined} style={{ flex: "1 1 140px" }} value={row.noPassword ? "" : row.password} onChange={(event) => changePoint(row.key, { password: event.currentTarget.value })} />
+          <Checkbox label={words.noPassword} mb={8} checked={row.noPassword} onChange={(event) => changePoint(row.key, { noPassword: event.currentTarget.checked })} />
           <NumberInput label={words.atMost} suffix=" A" min={6} max={500} required w={90} value={row.amps} onChange={(amps) => changePoint(row.key, { amps })} />
-          <SegmentedControl aria-label={words.phases} data={[{ value: "1", label: "1 ~" }, { value: "3", label: "3 ~" }]} value={String(row.phases)} onChange={(value) => changePoint(row.key, { phases: value === "1" ? 1 : 3 })} />
+          <SegmentedControl aria-label={words.phases} data={[{ value: "3", label: "3 ~" }, ...PHASE_CHOICES.map((phase) => ({ value: `1.${phase}`, label: phase ? `L${phase}` : "1 ~" }))]} value={row.phases === 3 ? "3" : `1.${row.phase}`} onChange={(value) => changePoint(row.key, value === "3" ? { phases: 3, phase: 0 } : { phases: 1, phase: PHASE_CHOICES.find((phase) => value === `1.${phase}`) ?? 0 })} />
           <CloseButton aria-label={words.remove} mb={4} onClick={() => change({ points: draft.points.filter((one) => one.key !== row.key) })} />
         </Group>
       ))}
-      <Button variant="subtle" size="compact-sm" style={{ alignSelf: "flex-start" }} onClick={() => change({ points: [...draft.points, { key: nextKey(draft.points), chargePoint: "", password: "", passwordSet: false, amps: 16, phases: 3 }] })}>{words.addChargePoint}</Button>
+      <Button variant="subtle" size="compact-sm" style={{ alignSelf: "flex-start" }} onClick={() => change({ points: [...draft.points, { key: nextKey(draft.points), chargePoint: "", password: "", passwordSet: false, noPassword: false, amps: 16, phases: 3, phase: 0 }] })}>{words.addChargePoint}</Button>
 
       <Title order={3} size="h5">{words.tokens}</Title>
       {draft.tokens.map((row) => (

@@ -15,6 +15,7 @@ import { inOrder } from "../reading/order";
 import { Emptyings } from "./Emptyings";
 import { Findings } from "./Findings";
 import { History } from "./History";
+import { MoveCard } from "./MoveCard";
 import { Sessions } from "./Sessions";
 
 /** One device: what it says now, what it said, what it can be told. */
@@ -81,6 +82,7 @@ export function DevicePage() {
             </Card>
             {device.data.kind === "charging" && <Sessions key={id} device={id} nowMs={nowMs} />}
             {device.data.kind === "waste" && <Emptyings key={id} device={id} />}
+            {device.data.status === "adopted" && <MoveCard key={`move ${id}`} device={device.data} />}
           </Stack>
         </Grid.Col>
       </Grid>
