@@ -1,13 +1,13 @@
-"""Publish each gateway's desired state, retained, whenever its version has grown."""
+"""Publish each gateway's desired state, signed and retained, whenever its version has grown."""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
+from cloud_api.signing import Seal
 from contracts import topics
-from device_registry import DatabaseUnavailable, Sign, database_errors, desired_states
+from device_registry import DatabaseUnavailable, Sign, database_errors, desired_states, outgrow_applied
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +23,23 @@ class Publish(Protocol):
     async def __call__(self, topic: str, payload: bytes, retain: bool = False) -> bool: ...
 
 
-async def publish_desired(publish: Publish, sign: Sign) -> None:
-    """One task of the program, until cancelled."""
+async def publish_desired(publish: Publish, sign: Sign, seal: Seal, applied: Callable[[str], int]) -> None:
+    """One task of the program, until cancelled. applied: gateway -> the version that it says it uses, 0 not known."""
     published: dict[str, int] = {}
     looks = 0
     while True:
         try:
             with database_errors():
+                for gateway_id, version in (await outgrow_applied(applied)).items():
+                    log.warning(
+                        "desired state was behind its gateway", extra={"gateway": gateway_id, "version": version}
+                    )
                 changed = await desired_states(published, sign)
         except DatabaseUnavailable as error:
             log.error("desired state stands still", extra={"error": str(error)})
             changed = []
         for gateway_id, document in changed:
-            if not await publish(topics.desired(gateway_id), msgspec.msgpack.encode(document), retain=True):
+            if not await publish(topics.desired(gateway_id), seal(document), retain=True):
                 break  # the broker is not there: what is left goes with the next look
             published[gateway_id] = document.version
         looks += 1

@@ -10,19 +10,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import Counter
 
 import device_registry as registry
+from cloud_api.audit import AuditLog
 from cloud_api.backup import restore_is_unfinished
 from cloud_api.commands import Commands
 from cloud_api.durable import Durable, open_durable, registry_database
 from cloud_api.ingest import GatewayPresence
 from cloud_api.live import Hub, LiveState
 from cloud_api.process import ProgramError, only_process
-from cloud_api.profiles.signing import SigningKeyError, signing_key
 from cloud_api.projections import Book, Projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
-from cloud_api.record_handlers import devices_handler, record_handlers
+from cloud_api.record_handlers import devices_handler, record_handlers, refused_handler
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.signing import SigningKeyError, signing_key
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
 from contracts.messages import DeviceSeen, Record, Refused
 
@@ -43,7 +44,9 @@ class Stores:
     work: asyncio.Event  # set when the command sender has something new to do
     refused: Counter  # samples, by the telemetry store
     records_refused: Counter  # records, by the book
+    alarms: Counter  # what gateways refused that came in our name
     profile_key: Ed25519PrivateKey
+    audit: AuditLog
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -72,6 +75,11 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             closing.push_async_callback(quality.close)
             await quality.load()
 
+            try:
+                key = signing_key(folder, settings.profile_signing_key)
+            except SigningKeyError as error:
+                raise ProgramError(f"the key that the cloud signs with: {error}") from error
+            audit = AuditLog(durable.audit, clock, key)
             work = asyncio.Event()
 
             def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
@@ -86,7 +94,12 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 announce=live.publish,
                 on_work=work.set,
             )
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine)
+            alarms = Counter(
+                "linli_gateway_refused", "What came to gateways in our name and was refused, by reason", ["reason"],
+                registry=None,
+            )  # fmt: skip
+            refused_word = refused_handler(commands, durable.quarantine, audit, clock, alarms)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, refused_word)
             inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
             records_refused = Counter("linli_book_refused_records", "Records the book can't keep", registry=None)
 
@@ -95,12 +108,20 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
 
             book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
-            try:
-                key = signing_key(folder, settings.profile_signing_key)
-            except SigningKeyError as error:
-                raise ProgramError(f"the key that profiles are signed with: {error}") from error
             yield Stores(
-                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key
+                durable,
+                telemetry,
+                live,
+                quality,
+                presence,
+                commands,
+                book,
+                work,
+                refused,
+                records_refused,
+                alarms,
+                key,
+                audit,
             )
 
 

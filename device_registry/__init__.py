@@ -7,9 +7,9 @@ All queries are in this package, so that scoping to a tenant has one place. Open
 """
 
 from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
-from device_registry.charging import put_site_charging, site_charging
+from device_registry.charging import erase_token, put_site_charging, site_charging, token_named, token_names
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
-from device_registry.desired import Sign, desired_states, desired_versions, reported
+from device_registry.desired import Sign, desired_states, desired_versions, outgrow_applied, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices, devices_at
 from device_registry.discoveries import adopt_discovery, discovered, discoveries, discovery_fault, dismiss
 from device_registry.errors import (
@@ -28,6 +28,7 @@ from device_registry.names import Name
 from device_registry.places import (
     communities,
     community,
+    community_of_gateway,
     facilities,
     facility,
     gateway,
@@ -74,6 +75,7 @@ __all__ = [
     "change_device",
     "communities",
     "community",
+    "community_of_gateway",
     "config",
     "database_errors",
     "desired_states",
@@ -88,12 +90,14 @@ __all__ = [
     "discoveries",
     "discovery_fault",
     "dismiss",
+    "erase_token",
     "facilities",
     "facility",
     "gateway",
     "gateways",
     "migrate",
     "open_database",
+    "outgrow_applied",
     "profile_places",
     "profile_versions",
     "push_profile",
@@ -107,5 +111,7 @@ __all__ = [
     "reported",
     "sighting_fault",
     "site_charging",
+    "token_named",
+    "token_names",
     "writing",
 ]

@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from contracts.messages import DesiredCharging, DesiredDevice, DesiredProfile, DesiredState, Reported
+from device_registry.database import writing
 from device_registry.models import Desired, Device, Gateway, ProfileVersion, SiteCharging
 
+VERSION_MAX = 2**53
+"""What a gateway says beyond that is not believed."""
 Sign = Callable[[str, int, bytes], DesiredProfile]
 """(profile id, version, document) -> the profile as it travels."""
 
@@ -53,9 +56,25 @@ async def desired_states(after_version: dict[str, int], sign: Sign) -> list[tupl
                 kept = await ProfileVersion.get(profile=name, version=number)
                 profiles.append(sign(name, number, kept.document.encode()))
             charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
-            document = DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging)
+            document = DesiredState(
+                version=row.version, devices=devices, profiles=profiles, charging=charging, gateway=gateway_id
+            )
             changed.append((gateway_id, document))
     return changed
+
+
+async def outgrow_applied(applied: Callable[[str], int]) -> dict[str, int]:
+    """Raise the versions of documents that are behind what their gateway has applied: gateways refuse older ones.
+
+    That is so after a restore from a backup that is older than the gateway's document. Returns what was raised, and to what.
+    """
+    raised = {}
+    for gateway_id, version in await Desired.all().values_list("gateway_id", "version"):
+        if version < (used := applied(gateway_id)) < VERSION_MAX:
+            async with writing():
+                await Desired.filter(gateway_id=gateway_id, version__lt=used).update(version=used + 1)
+            raised[str(gateway_id)] = used + 1
+    return raised
 
 
 async def desired_versions(gateway_ids: list[str]) -> dict[str, int]:

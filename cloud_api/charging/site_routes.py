@@ -4,9 +4,10 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 import device_registry as registry
+from cloud_api.audit import reads_personal_data
 from cloud_api.charging.schema import ChargePoint, SiteCharging, SiteChargingBody, Token
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
@@ -16,7 +17,12 @@ from contracts.scrypt import SALT_BYTES, hashed
 router = APIRouter(tags=["charging"])
 
 
-@router.get("/gateways/{gateway_id}/charging", summary="How a site charges", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}/charging",
+    summary="How a site charges",
+    responses=responses("not_found"),
+    dependencies=[Depends(reads_personal_data)],
+)
 async def get_site_charging(gateway_id: str) -> SiteCharging:
     """Passwords are never shown, and of a card's number only the end."""
     return _in_json(gateway_id, await registry.site_charging(gateway_id))
@@ -66,7 +72,7 @@ async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: Part
     _refuse_twice("charge_point", (point.charge_point for point in charging.charge_points))
     _refuse_twice("token", (token.name for token in charging.tokens))
     _refuse_twice("id_tag", (token.id_tag.casefold() for token in charging.tokens))
-    await registry.put_site_charging(gateway_id, charging, parts.clock())
+    await registry.put_site_charging(gateway_id, charging, parts.clock(), lambda: f"tok-{secrets.token_hex(8)}")
     return _in_json(gateway_id, charging)
 
 
@@ -102,13 +108,15 @@ def _in_json(gateway_id: str, charging: DesiredCharging | None) -> SiteCharging:
             )
             for point in site.charge_points
         ],
-        tokens=[
-            Token(
-                name=token.name,
-                id_tag_masked="••••" + token.id_tag[-4:] * (len(token.id_tag) > 8),
-                expires_ms=token.expires_ms,
-                blocked=token.blocked,
-            )
-            for token in site.tokens
-        ],
+        tokens=[token_in_json(token) for token in site.tokens],
+    )
+
+
+def token_in_json(token: DesiredToken) -> Token:
+    """A token in JSON; of its number the end at most."""
+    return Token(
+        name=token.name,
+        id_tag_masked="••••" + token.id_tag[-4:] * (len(token.id_tag) > 8),
+        expires_ms=token.expires_ms,
+        blocked=token.blocked,
     )

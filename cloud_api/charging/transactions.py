@@ -47,17 +47,21 @@ async def newest(
     end_ms: int,
     before: tuple[int, int] | None,
     limit: int,
+    token: str | None = None,
 ) -> list[TransactionRow]:
     """Those that overlap ``start_ms <= t < end_ms``, newest begin first.
 
     gateway_ids  of these alone; None: of all.   source  of this (gateway, connector) alone
     before       begin and id of the last one of the page before
+    token        of this alias alone
     """
     rows = TransactionRow.filter(Q(ended_ms=0) | Q(ended_ms__gte=start_ms), started_ms__lt=end_ms)
     if gateway_ids is not None:
         rows = rows.filter(gateway_id__in=list(gateway_ids))
     if source is not None:
         rows = rows.filter(gateway_id=source[0], external_id=source[1])
+    if token is not None:
+        rows = rows.filter(token=token)
     if before is not None:
         rows = rows.filter(Q(started_ms__lt=before[0]) | Q(started_ms=before[0], id__lt=before[1]))
     return await rows.order_by("-started_ms", "-id").limit(limit)
@@ -66,3 +70,8 @@ async def newest(
 async def has_transactions(gateway_id: str, external_id: str) -> bool:
     """Whether this connector has ever said a transaction: then its sessions are those."""
     return await TransactionRow.filter(gateway_id=gateway_id, external_id=external_id).exists()
+
+
+async def count_of(gateway_id: str, token: str) -> int:
+    """How many transactions this alias has at a gateway."""
+    return await TransactionRow.filter(gateway_id=gateway_id, token=token).count()

@@ -15,7 +15,7 @@ from cloud_api.backup import BackupError, restore_files, save_files
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.framelog.coverage import StreamKey
 from cloud_api.process import only_process
-from cloud_api.profiles.signing import KEY_FILE
+from cloud_api.signing import KEY_FILE
 from tests.integration.frames import EPOCH, T0, frame, reading
 from tests.postgres import PASSWORD, Postgres
 from tests.processes import BIN
