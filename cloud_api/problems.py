@@ -185,6 +185,10 @@ def add_handlers(app: FastAPI) -> None:
         detail = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
         return answer(request, "body_invalid" if in_body else "parameter_invalid", detail, faults)
 
+    @app.exception_handler(RecursionError)
+    async def too_deep(request: Request, error: RecursionError) -> JSONResponse:
+        return answer(request, "bad_request", "the body holds things within things too deep")
+
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         word = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")

@@ -106,7 +106,7 @@ def test_whatever_is_sent_is_written_down(tmp_path: Path, args: str) -> None:
         body = f'{{"verb": "x", "args": {args}}}'
         headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
         answer = await cloud.http.post(f"/api/v1/devices/{device}/commands", content=body, headers=headers)
-        assert answer.status_code == 422
+        assert answer.status_code in (400, 422)
         assert (await newest(cloud))["action"] == "create_command"
         export = (await cloud.http.get("/api/v1/audit/export")).content
         assert verify(export.splitlines(), checkpoints_in(export), []).fault is None

@@ -39,7 +39,7 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
     refetchInterval: (query) => (query.state.data?.items.some((command) => !hasEnded(command, nowMs)) ? 1000 : 15_000),
   });
   const send = useMutation({
-    mutationFn: ({ verb, args, key, selection }: { verb: string; args: Args; key: string; selection?: string }) =>
+    mutationFn: ({ verb, args, key, selection }: { verb: string; args: Args; key: string; selection: string | undefined }) =>
       data(
         api.POST("/api/v1/devices/{device_id}/commands", {
           params: { path: { device_id: device.id }, header: { "Idempotency-Key": key } },
