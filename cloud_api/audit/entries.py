@@ -15,6 +15,8 @@ BEGIN = "0" * 64
 TEXT_MAX = 300
 """Characters of an actor, action, target or outcome that are kept."""
 DETAILS_BYTES_MAX = 8_192
+DETAILS_PARTS_MAX = 200
+"""Lists and objects in an entry's details, so that whoever reads them is not led too deep."""
 _TAIL = len(',"hash":""}') + 64
 
 
@@ -122,7 +124,9 @@ def _details(details: Mapping[str, Any]) -> str:
         encoded = msgspec.json.encode(details, order="sorted", enc_hook=str)
     except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         return msgspec.json.encode({"left_out": type(error).__name__}).decode()
-    return encoded.decode() if len(encoded) <= DETAILS_BYTES_MAX else '{"left_out":"too large"}'
+    if len(encoded) > DETAILS_BYTES_MAX or encoded.count(b"[") + encoded.count(b"{") > DETAILS_PARTS_MAX:
+        return '{"left_out":"too large"}'
+    return encoded.decode()
 
 
 def _plain(text: str) -> str:

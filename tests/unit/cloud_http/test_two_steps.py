@@ -77,6 +77,7 @@ def test_a_value_that_counts_no_more_is_no_condition(tmp_path: Path) -> None:
 
 
 async def approval(cloud: Cloud, action: str, target: str, request: dict[str, Any], actor: str = "p-1") -> str:
+    cloud.now_ms += 1
     body = {"action": action, "target": target, "request": request, "reason": "the plug is stuck"}
     asked = await cloud.http.post("/api/v1/approvals", json=body, headers={"Test-Actor": actor})
     assert asked.status_code == 201, asked.text
