@@ -9,7 +9,7 @@ WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path
 NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
-.PHONY: help run test check bench docs web lock format servers faults soak clean
+.PHONY: help run test check bench docs web lock format servers faults soak sbom clean
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,15 @@ faults: .venv/.ready servers ## The fault tests at full length, and with the jou
 soak: .venv/.ready servers ## An hour at 500 messages/s: memory and open files of agent and cloud, to .build/soak.json
 	$(BIN)/python -m tests.faults.soak 3600 .build
 
+sbom: .build/sbom/.ready ## A bill of materials (CycloneDX) of what gateways and clouds are built with, to .build/sbom-*.json
+	for set in edge cloud; do .build/sbom/bin/cyclonedx-py requirements locks/$$set.txt --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file .build/sbom-$$set.json; done
+
+.build/sbom/.ready: locks/sbom.txt
+	test -x .build/sbom/bin/python || $(PYTHON) -m venv .build/sbom
+	.build/sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes -r locks/sbom.txt
+	@touch $@
+
 docs: .venv/.ready web/dist/.ready ## Write again what is made from the code: vocabulary, profile schema, OpenAPI, the console's types, metrics
 	$(BIN)/python -m contracts.documents
 	$(BIN)/python -m cloud_api.openapi
@@ -82,6 +91,8 @@ lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
 	.build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --python-version 3.11 locks/bench.in -o locks/bench.txt
+	.build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 locks/sbom.in -o locks/sbom.txt
 
 clean: ## Remove what was built, not the data
 	rm -rf .venv .build web/dist web/node_modules

@@ -13,7 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import device_registry as registry
 from cloud_api import availability, bins, charging, communities, console, health, vocabulary
+from cloud_api.approvals import routes as approvals_routes
+from cloud_api.audit import AuditRequests
+from cloud_api.audit import routes as audit_routes
 from cloud_api.commands import routes as commands
+from cloud_api.communities import community_of
 from cloud_api.devices import readings
 from cloud_api.devices import routes as devices
 from cloud_api.discoveries import routes as discoveries_routes
@@ -24,6 +28,7 @@ from cloud_api.ledger import routes as ledger_routes
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
+from cloud_api.personal_data import routes as personal_data_routes
 from cloud_api.problems import ProblemDetails, add_handlers, responses
 from cloud_api.profiles import routes as profiles_routes
 from cloud_api.quality import routes as quality_routes
@@ -60,6 +65,7 @@ def build_app(parts: Parts) -> FastAPI:
         discoveries_routes.router,
         vocabulary.router,
         commands.router,
+        approvals_routes.router,
         availability.router,
         charging.router,
         charging.site_router,
@@ -70,6 +76,8 @@ def build_app(parts: Parts) -> FastAPI:
         profiles_routes.router,
         quality_routes.router,
         identity_routes.router,
+        audit_routes.router,
+        personal_data_routes.router,
         live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _sources, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
@@ -83,6 +91,7 @@ def build_app(parts: Parts) -> FastAPI:
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
     app.include_router(console.console_router(parts.console))
+    app.add_middleware(AuditRequests, audit=parts.audit, clock=parts.clock, community_of=community_of)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTimes, registry=parts.metrics)
     app.add_middleware(RequestIds, new_id=parts.new_request_id)

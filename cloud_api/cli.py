@@ -1,4 +1,4 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, authority, claim, access."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, authority, claim, access, audit verify."""
 
 import argparse
 import json
@@ -84,6 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--hours", type=float, default=24, help="for how long it holds; 24, a week at most")
     new.add_argument("--json", action="store_true", help="as one JSON object")
     new.set_defaults(handler=_claim)
+    audit = verbs.add_parser("audit", help="what was asked, by whom").add_subparsers(metavar="VERB", required=True)
+    verify = audit.add_parser(
+        "verify", parents=[common], help="check an export offline: nothing changed, taken out, moved or cut off"
+    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="what GET /api/v1/audit/export gave")
+    verify.add_argument(
+        "--checkpoint", type=Path, action="append", default=[], metavar="FILE", help="checkpoints taken away earlier"
+    )
+    verify.add_argument("--key", type=Path, metavar="FILE", help="the cloud's public key, profile_key.pem")
+    verify.add_argument("--json", action="store_true", help="as one JSON object")
+    verify.set_defaults(handler=_audit_verify)
     return parser
 
 
@@ -223,6 +234,34 @@ def _claim(options: argparse.Namespace, settings: Settings) -> int:
             f"on the gateway: sudo edge-agent provision https://THIS.CLOUD {made.code}   (LINLI_PUBLIC_URL is not set)"
         )
     return 0
+
+
+def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.audit.verification import checkpoints_in, verify
+    from contracts.signature import public_keys
+
+    try:
+        keys = public_keys(options.key.read_bytes()) if options.key else []
+        checkpoints = [
+            checkpoint
+            for path in (options.file, *options.checkpoint)
+            for checkpoint in checkpoints_in(path.read_bytes())
+        ]
+    except ValueError as error:
+        sys.exit(f"cloud-api: {error}")
+    with options.file.open("rb") as export:
+        verdict = verify(export, checkpoints, keys)
+    fault, last = verdict.fault, max((each.checkpoint for each in verdict.checkpoints), default=0)
+    if options.json:
+        said = {"ok": fault is None, "entries": verdict.entries, "checkpoint": last, "signatures_checked": bool(keys)}
+        print(json.dumps(said | ({"fault": fault._asdict() | {"message": str(fault)}} if fault else {})))
+    elif fault:
+        print(f"{options.file}: {fault}")
+    else:
+        signed = "signed by the given key" if keys else "whose signature was not looked at: give --key"
+        word = f"the last checkpoint is over entry {last}, {signed}" if last else "there is no checkpoint"
+        print(f"{options.file}: {verdict.entries} entries hang together; {word}")
+    return 0 if fault is None else 1
 
 
 if __name__ == "__main__":

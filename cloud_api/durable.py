@@ -9,6 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import device_registry as registry
 from cloud_api import ledger, quarantine
+from cloud_api.audit.store import SCHEMA as AUDIT_SCHEMA
+from cloud_api.audit.store import AuditStore, SharedAuditStore
 from cloud_api.database import Database, SqliteDatabase, open_postgres
 from cloud_api.framelog import FrameLog, PostgresFrameLog, SqliteFrameLog
 from cloud_api.ingest.instances import SCHEMA as INSTANCES_SCHEMA
@@ -30,6 +32,7 @@ class Durable:
     quarantine: Quarantine
     cursors: Database
     instances: Instances
+    audit: AuditStore
 
 
 def postgres_address(settings: Settings) -> PostgresAddress | None:
@@ -78,7 +81,11 @@ async def open_files(folder: Path) -> AsyncIterator[Durable]:
         closing.push_async_callback(cursors.close)
         instances = SqliteDatabase(folder / "instances.sqlite", INSTANCES_SCHEMA)
         closing.push_async_callback(instances.close)
-        yield Durable(framelog, LedgerBook(drops), Quarantine(refused), cursors, Instances(instances))
+        audit = SqliteDatabase(folder / "audit.sqlite", AUDIT_SCHEMA)
+        closing.push_async_callback(audit.close)
+        yield Durable(
+            framelog, LedgerBook(drops), Quarantine(refused), cursors, Instances(instances), AuditStore(audit)
+        )
 
 
 @asynccontextmanager
@@ -86,18 +93,21 @@ async def open_server(address: PostgresAddress) -> AsyncIterator[Durable]:
     """One database, for any number of processes at once."""
     async with open_postgres(address) as database:
         try:
-            await database.make_schema(INSTANCES_SCHEMA)
+            await database.make_schema(INSTANCES_SCHEMA, AUDIT_SCHEMA)
         except DatabaseUnavailable as error:
             raise DatabaseUnavailable(f"PostgreSQL at {address.host}:{address.port}: {error}") from error
         framelog = PostgresFrameLog(database)
         try:
-            yield Durable(framelog, LedgerBook(database), Quarantine(database), database, Instances(database))
+            yield Durable(
+                framelog, LedgerBook(database), Quarantine(database), database, Instances(database),
+                SharedAuditStore(database),
+            )  # fmt: skip
         finally:
             await framelog.close()
 
 
 async def migrate(settings: Settings) -> list[str]:
     """Bring every schema up to date. Returns the names of the migrations that were applied."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     async with open_durable(settings):
         return await registry.migrate(registry_database(settings), APPS)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry
 
+from cloud_api.audit import AuditLog
 from cloud_api.commands.service import Commands
 from cloud_api.framelog import FrameLog
 from cloud_api.identity.gateways import GatewayIdentity
@@ -20,9 +21,6 @@ from cloud_api.telemetry import TelemetryStore
 
 Clock = Callable[[], int]
 """Now, ms UTC."""
-
-ISSUER = "local"
-"""Who asked: there is no sign-in yet, so all that is known is that the request came from this machine's network."""
 
 Check = Callable[[], Awaitable[str]]
 """Whether a part is ready: "" when it is, else why not."""
@@ -50,6 +48,7 @@ class Parts:
     quarantine: Quarantine
     presence: GatewayPresence
     commands: Commands
+    audit: AuditLog
     adopt_at_once: bool
     profile_key: bytes
     console: Path

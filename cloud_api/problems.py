@@ -40,6 +40,12 @@ PROBLEMS: Mapping[str, Kind] = {
     "method_not_allowed": Kind(405, "This path does not take this method"),
     "conflict": Kind(409, "The change contradicts what is there"),
     "idempotency_key_reused": Kind(409, "This Idempotency-Key was used for another command"),
+    "selection_needed": Kind(409, "This verb is selected first"),
+    "selection_refused": Kind(409, "The selection does not hold for this"),
+    "state_changed": Kind(409, "The device is not as it was when it was selected"),
+    "approval_needed": Kind(409, "This takes a second person"),
+    "approval_refused": Kind(409, "The approval does not hold for this"),
+    "same_person": Kind(403, "Another person decides about this"),
     "device_pending": Kind(409, "The device is not adopted"),
     "no_authority": Kind(409, "This cloud signs no certificates"),
     "claim_unknown": Kind(403, "There is no such claim"),
@@ -96,9 +102,18 @@ class Problem(Exception):
         self.errors = errors or []
 
 
+_WORD = "linli.problem"
+
+
+def problem_of(scope: Any) -> str:
+    """The word of the problem that this request's ASGI scope was answered with, "" without one."""
+    return str(scope.get(_WORD, ""))
+
+
 def answer(request: Request, word: str, detail: str, errors: list[Fault] | None = None) -> JSONResponse:
     """The response for a problem."""
     kind = PROBLEMS[word]
+    request.scope[_WORD] = word
     body = ProblemDetails(
         type=TYPE_ROOT + word,
         title=kind.title,
@@ -169,6 +184,10 @@ def add_handlers(app: FastAPI) -> None:
         in_body = any(fault.where.startswith("body") for fault in faults)
         detail = "; ".join(f"{fault.where}: {fault.message}" for fault in faults)
         return answer(request, "body_invalid" if in_body else "parameter_invalid", detail, faults)
+
+    @app.exception_handler(RecursionError)
+    async def too_deep(request: Request, error: RecursionError) -> JSONResponse:
+        return answer(request, "bad_request", "the body holds things within things too deep")
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -16,7 +16,7 @@ class ProgramError(Exception):
 @contextlib.contextmanager
 def only_process(data_dir: Path) -> Generator[None]:
     """Hold the data directory for this process. Raises ProgramError when another one does."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # secrets of sites stand in the registry
     with (data_dir / "cloud.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,11 +41,11 @@ from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_ac
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
-from cloud_api.profiles.signing import public_pem, signing
 from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.signing import public_pem, sealing, signing
 from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
@@ -192,6 +192,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics = registry_of(times, figures)
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
+        metrics.register(stores.alarms)
         checks = readiness(stores, progress, settings.data_dir)
         identity = gateway_identity(settings)
         if identity is not None:
@@ -206,9 +207,11 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             session = build_session(settings, stores.presence, clock)
             checks |= {"broker": connected(session)}
             connection = session.run()
+        seal = sealing(stores.profile_key)
         sender = CommandSender(
-            stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
+            stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work, seal
         )
+        desired = publish_desired(session.publish, signing(stores.profile_key), seal, stores.presence.desired_version)
         app = build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity))
         try:
             server = web_server(app, settings.http_tls_cert, settings.http_tls_key)
@@ -220,7 +223,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(connection, name="broker"),
                 tasks.create_task(stores.presence.watch(stores.durable.instances.keep), name="who is silent"),
                 tasks.create_task(sender.run(), name="commands"),
-                tasks.create_task(publish_desired(session.publish, signing(stores.profile_key)), name="desired state"),
+                tasks.create_task(desired, name="desired state"),
+                tasks.create_task(stores.audit.keep_checkpoints(), name="audit checkpoints"),
                 tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
                 tasks.create_task(survey.run(), name="survey"),
                 tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
@@ -349,6 +353,7 @@ def build_parts(
         quarantine=stores.durable.quarantine,
         presence=stores.presence,
         commands=stores.commands,
+        audit=stores.audit,
         adopt_at_once=settings.adopt == "auto",
         profile_key=public_pem(stores.profile_key),
         console=settings.console,

@@ -1,13 +1,18 @@
 """Who keeps which record of the book."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from prometheus_client import Counter
+
 import device_registry as registry
+from cloud_api.audit import AuditLog, Draft
 from cloud_api.charging import transaction_fault, transaction_said
 from cloud_api.commands import Commands
 from cloud_api.identity.renewals import Renewals
 from cloud_api.ledger import LedgerBook
 from cloud_api.quarantine import Quarantine
+from contracts import topics
 from contracts.messages import (
     CertificateWanted,
     ChargingTransaction,
@@ -19,6 +24,13 @@ from contracts.messages import (
     Refused,
     Reported,
 )
+
+log = logging.getLogger(__name__)
+
+REFUSALS = frozenset({
+    "signature_missing", "signature_wrong", "key_unknown", "no_cloud_key", "for_another_gateway", "version_older",
+})  # fmt: skip
+"""Why a gateway does not take what came to it in our name: contracts.signature and edge_agent.downlink."""
 
 
 def devices_handler(
@@ -43,8 +55,38 @@ def devices_handler(
     return devices_seen
 
 
+def refused_handler(
+    commands: Commands, quarantine: Quarantine, audit: AuditLog, clock: Callable[[], int], alarms: Counter
+) -> Callable[[str, Refused], Awaitable[None]]:
+    """Who keeps what gateways refused. When it came in our name, somebody else speaks there, or our key is not theirs.
+
+    alarms  counted then, by reason
+    """
+
+    async def refused(gateway: str, word: Refused) -> None:
+        ours = word.topic in (topics.command(gateway), topics.desired(gateway))
+        if ours and not await quarantine.holds(gateway, word):  # the book may be made again, the audit not
+            reason = word.reason if word.reason in REFUSALS else "other"
+            log.error("security: a gateway refused what came in our name", extra={"gateway": gateway, "reason": reason})
+            alarms.labels(reason).inc(max(1, word.count))
+            with registry.database_errors():
+                await commands.refused_by_gateway(gateway, word.detail, reason)
+                community = await registry.community_of_gateway(gateway)
+            details = {"reason": reason, "detail": word.detail[:200], "count": word.count, "gateway_ms": word.at_ms}
+            await audit.append(
+                Draft(clock(), f"gateway:{gateway}", "gateway_refused", word.topic, community, "refused", details)
+            )
+        await quarantine.device_refused(gateway, word)
+
+    return refused
+
+
 def record_handlers(
-    commands: Commands, ledger: LedgerBook, quarantine: Quarantine, renewals: Renewals
+    commands: Commands,
+    ledger: LedgerBook,
+    quarantine: Quarantine,
+    renewals: Renewals,
+    refused: Callable[[str, Refused], Awaitable[None]],
 ) -> Mapping[type, Callable[..., Awaitable[None]]]:
     """Who keeps which other record of the book. Each is idempotent; on an OSError the book stands still and tries again."""
 
@@ -86,7 +128,7 @@ def record_handlers(
         ChargingTransaction: charging_transaction,
         CommandProgress: command_progress,
         Discovered: discovered,
-        Refused: quarantine.device_refused,
+        Refused: refused,
         Dropped: ledger.dropped,
         Reported: reported,
     }

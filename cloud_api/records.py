@@ -1,4 +1,4 @@
-"""The database of record: registry, commands, charging transactions and identity in one file, with their migrations."""
+"""The database of record: registry, commands, approvals, charging and identity in one file, with their migrations."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ import device_registry
 APPS: Mapping[str, str] = {
     **device_registry.APPS,
     "commands": "cloud_api.commands",
+    "approvals": "cloud_api.approvals",
     "charging": "cloud_api.charging",
     "identity": "cloud_api.identity",
 }

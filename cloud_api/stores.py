@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import Counter
 
 import device_registry as registry
+from cloud_api.audit import AuditLog
 from cloud_api.backup import restore_is_unfinished
 from cloud_api.commands import Commands
 from cloud_api.durable import Durable, open_durable, registry_database
@@ -18,13 +19,13 @@ from cloud_api.identity.renewals import Renewals
 from cloud_api.ingest import GatewayPresence
 from cloud_api.live import Hub, LiveState
 from cloud_api.process import ProgramError, only_process
-from cloud_api.profiles.signing import SigningKeyError, signing_key
 from cloud_api.projections import Book, Projection
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
-from cloud_api.record_handlers import devices_handler, record_handlers
+from cloud_api.record_handlers import devices_handler, record_handlers, refused_handler
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
+from cloud_api.signing import SigningKeyError, signing_key
 from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, StoreAway, TelemetryStore
 from contracts.messages import DeviceSeen, Record, Refused
 
@@ -45,8 +46,10 @@ class Stores:
     work: asyncio.Event  # set when the command sender has something new to do
     refused: Counter  # samples, by the telemetry store
     records_refused: Counter  # records, by the book
+    alarms: Counter  # what gateways refused that came in our name
     profile_key: Ed25519PrivateKey
     renewals: Renewals
+    audit: AuditLog
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -76,6 +79,11 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             closing.push_async_callback(quality.close)
             await quality.load()
 
+            try:
+                key = signing_key(folder, settings.profile_signing_key)
+            except SigningKeyError as error:
+                raise ProgramError(f"the key that the cloud signs with: {error}") from error
+            audit = AuditLog(durable.audit, clock, key)
             work = asyncio.Event()
 
             def gateway_changed(gateway: str, online: bool, at_ms: int) -> None:
@@ -91,7 +99,12 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 on_work=work.set,
             )
             renewals = Renewals()
-            handlers = record_handlers(commands, durable.ledger, durable.quarantine, renewals)
+            alarms = Counter(
+                "linli_gateway_refused", "What came to gateways in our name and was refused, by reason", ["reason"],
+                registry=None,
+            )  # fmt: skip
+            refused_word = refused_handler(commands, durable.quarantine, audit, clock, alarms)
+            handlers = record_handlers(commands, durable.ledger, durable.quarantine, renewals, refused_word)
             inventory = devices_handler(durable.quarantine, clock, settings.adopt == "auto")
             records_refused = Counter("linli_book_refused_records", "Records the book can't keep", registry=None)
 
@@ -100,13 +113,9 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
 
             book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
-            try:
-                key = signing_key(folder, settings.profile_signing_key)
-            except SigningKeyError as error:
-                raise ProgramError(f"the key that profiles are signed with: {error}") from error
             yield Stores(
-                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, key,
-                renewals,
+                durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, alarms, key,
+                renewals, audit,
             )  # fmt: skip
 
 

@@ -37,13 +37,15 @@ class ArgumentWord(BaseModel):
 
 
 class VerbWord(BaseModel):
-    """A verb. `safety_relevant`: it acts on people's way or safety, ask before sending it."""
+    """A verb. `safety_relevant`: it acts on people's way or safety, select before you send it. `second_person`: another
+    person allows it first."""
 
     name: str = Field(examples=["set_current_limit"])
     kind: str = Field(examples=["charging"])
     arguments: list[ArgumentWord]
     ttl_ms: int = Field(examples=[60_000])
     safety_relevant: bool
+    second_person: bool
     label: BilingualName
 
 
@@ -86,6 +88,7 @@ def _vocabulary() -> Vocabulary:
             ],
             ttl_ms=verb.ttl_ms,
             safety_relevant=verb.safety_relevant,
+            second_person=verb.second_person,
             label=BilingualName(zh=verb.zh, en=verb.en),
         )
         for verb in VERBS.values()

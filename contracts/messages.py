@@ -153,7 +153,7 @@ class ChargingTransaction(Message, kw_only=True, tag="charging_transaction"):
 
     transaction  born at the gateway, unique for good
     device       the connector's external id
-    token        name of the card or app by which it was begun (``DesiredToken.name``), never its number; "" unknown
+    token        alias of the card or app by which it was begun (``DesiredToken.name``), never its number; "" unknown
     energy_wh    by the difference of the charger's register from its begin
     ended_ms     0 while it goes on; reason: why it ended, in OCPP's words
     offline      it was begun, or ended, without connection: the times are the charge point's
@@ -306,15 +306,23 @@ class CertificateIssued(Message, kw_only=True):
 
 
 class Precondition(Message, kw_only=True):
-    """A metric's latest value that must hold at the gateway at the moment of acting."""
+    """A metric's latest value that must hold at the gateway at the moment of acting.
+
+    if_known  a value that the gateway does not know, or that is too old, is no hindrance; one that differs is
+    """
 
     metric: str
     equals: bool | int | float | str
     age_ms_max: int = 60_000
+    if_known: bool = False
 
 
 class Command(Message, kw_only=True):
-    """One command for one device. The verb and its arguments are in ``contracts.verbs``."""
+    """One command for one device. The verb and its arguments are in ``contracts.verbs``.
+
+    gateway    whom it is for
+    signature  see ``contracts.signature``; it stays the last field, ``key_id`` names the key
+    """
 
     command_id: str
     device: str
@@ -326,6 +334,9 @@ class Command(Message, kw_only=True):
     sent_ms: int = 0  # by the cloud's clock: whatever kept it on the way for longer than its time to live, it is over
     precondition: Precondition | None = None
     cancel: bool = False  # withdraw a command of this id that has not begun
+    gateway: str = ""
+    key_id: str = ""
+    signature: bytes = b""
 
 
 class DesiredDevice(Message, kw_only=True):
@@ -355,7 +366,7 @@ class DesiredProfile(Message, kw_only=True):
 
 
 class DesiredToken(Message, kw_only=True):
-    """A card or app that may charge. name: what records call it; id_tag: what the charge point reads, a secret."""
+    """A card or app that may charge. name: an alias, what records call it; id_tag: what the charge point reads, a secret."""
 
     name: str
     id_tag: str
@@ -398,7 +409,9 @@ class DesiredCharging(Message, kw_only=True):
 class DesiredState(Message, kw_only=True):
     """The one versioned document a gateway applies. Applying it never touches the outbox.
 
-    away  device -> since when it is another gateway's, ms UTC: what speaks under its id now is told of as new
+    away       device -> since when it is another gateway's, ms UTC: what speaks under its id now is told of as new
+    gateway    whom it is for
+    signature  see ``contracts.signature``; it stays the last field, ``key_id`` names the key
     """
 
     version: int
@@ -406,3 +419,6 @@ class DesiredState(Message, kw_only=True):
     profiles: list[DesiredProfile] = []
     charging: DesiredCharging | None = None
     away: dict[str, int] = {}
+    gateway: str = ""
+    key_id: str = ""
+    signature: bytes = b""

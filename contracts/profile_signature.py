@@ -5,20 +5,14 @@ another document nor another version.
 """
 
 import hashlib
-import re
 from collections.abc import Sequence
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from contracts.messages import DesiredProfile
+from contracts.signature import holds
 
 DOCUMENT_BYTES_MAX = 65_536
-KEYS_MAX = 2
-"""Keys that are accepted at once: the present one and, while keys are changed, the next."""
-
-_PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
 def digest_of(document: bytes) -> bytes:
@@ -42,27 +36,8 @@ def fault_of_signature(travelling: DesiredProfile, keys: Sequence[Ed25519PublicK
     if digest_of(travelling.document) != travelling.digest:
         return "digest_wrong"
     signed = _signed(travelling.profile, travelling.version, travelling.digest)
-    return "" if any(_holds(key, travelling.signature, signed) for key in keys) else "signature_wrong"
-
-
-def public_keys(pem: bytes) -> list[Ed25519PublicKey]:
-    """The Ed25519 public keys of a PEM file, one after the other. Raises ValueError."""
-    keys = [serialization.load_pem_public_key(block) for block in _PEM.findall(pem)]
-    if not 1 <= len(keys) <= KEYS_MAX:
-        raise ValueError(f"holds {len(keys)} public keys; 1 to {KEYS_MAX} are allowed")
-    ours = [key for key in keys if isinstance(key, Ed25519PublicKey)]
-    if len(ours) != len(keys):
-        raise ValueError("holds a key that is not Ed25519")
-    return ours
+    return "" if any(holds(key, travelling.signature, signed) for key in keys) else "signature_wrong"
 
 
 def _signed(profile: str, version: int, digest: bytes) -> bytes:
     return b"linli profile\0" + profile.encode() + b"\0" + str(version).encode() + b"\0" + digest
-
-
-def _holds(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
-    try:
-        key.verify(signature, signed)
-    except InvalidSignature:
-        return False
-    return True

@@ -33,7 +33,8 @@ class Verb(NamedTuple):
     """One thing a device can be told.
 
     ttl_ms          default time to live; a physical act must not come late
-    safety_relevant its profile's command acts on people's way or safety (barrier, valve)
+    safety_relevant its profile's command acts on people's way or safety (barrier, valve): it is selected first
+    second_person   another person allows it first
     """
 
     name: str
@@ -44,6 +45,7 @@ class Verb(NamedTuple):
     safety_relevant: bool
     en: str
     zh: str
+    second_person: bool = False
 
 
 def _close_to(value: Value, wanted: object) -> bool:
@@ -74,7 +76,7 @@ VERBS: Mapping[str, Verb] = {
              Effect("current_offered", lambda value, args, before: _close_to(value, args["current"])),
              60_000, False, "Limit current", "限制电流"),
         Verb("unlock_connector", "charging", _NONE, Effect("connector_status", _is_not(*_CHARGING)),
-             30_000, True, "Unlock plug", "解锁充电枪"),
+             30_000, True, "Unlock plug", "解锁充电枪", second_person=True),
         Verb("make_available", "charging", _NONE, Effect("connector_status", _is_not("Unavailable")),
              60_000, False, "Put into service", "投入使用"),
         Verb("make_unavailable", "charging", _NONE, Effect("connector_status", _is("Unavailable")),

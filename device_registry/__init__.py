@@ -7,9 +7,9 @@ All queries are in this package, so that scoping to a tenant has one place. Open
 """
 
 from device_registry.adoption import adopt_device, device_seen, devices_seen, sighting_fault
-from device_registry.charging import put_site_charging, site_charging
+from device_registry.charging import erase_token, put_site_charging, site_charging, token_named, token_names
 from device_registry.database import APPS, Where, config, migrate, open_database, writing
-from device_registry.desired import Sign, desired_states, desired_versions, reported
+from device_registry.desired import Sign, desired_states, desired_versions, outgrow_applied, reported
 from device_registry.devices import DeviceFilter, change_device, device, devices
 from device_registry.discoveries import (
     Reads,
@@ -39,6 +39,7 @@ from device_registry.names import Name
 from device_registry.places import (
     communities,
     community,
+    community_of_gateway,
     facilities,
     facility,
     gateway,
@@ -89,6 +90,7 @@ __all__ = [
     "change_device",
     "communities",
     "community",
+    "community_of_gateway",
     "config",
     "database_errors",
     "desired_states",
@@ -104,6 +106,7 @@ __all__ = [
     "discovery",
     "discovery_fault",
     "dismiss",
+    "erase_token",
     "facilities",
     "facility",
     "gateway",
@@ -111,6 +114,7 @@ __all__ = [
     "migrate",
     "move_device",
     "open_database",
+    "outgrow_applied",
     "profile_places",
     "profile_versions",
     "push_profile",
@@ -127,5 +131,7 @@ __all__ = [
     "site_charging",
     "sources_of",
     "sources_of_all",
+    "token_named",
+    "token_names",
     "writing",
 ]

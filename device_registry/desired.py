@@ -12,10 +12,13 @@ from contracts.messages import (
     DesiredState,
     Reported,
 )
+from device_registry.database import writing
 from device_registry.errors import DesiredTooLarge
 from device_registry.models import Desired, Device, FormerSource, Gateway, ProfileVersion, SiteCharging
 
 AWAY_MAX = 1_000
+VERSION_MAX = 2**53
+"""What a gateway says beyond that is not believed."""
 Sign = Callable[[str, int, bytes], DesiredProfile]
 """(profile id, version, document) -> the profile as it travels."""
 
@@ -81,7 +84,9 @@ async def _document(row: Desired, sign: Sign) -> DesiredState:
         profiles.append(sign(name, number, kept.document.encode()))
     charging = msgspec.convert(row.charging, DesiredCharging) if row.charging else None
     away = await _away(row.gateway_id, {device.device for device in devices})
-    return DesiredState(version=row.version, devices=devices, profiles=profiles, charging=charging, away=away)
+    return DesiredState(
+        version=row.version, devices=devices, profiles=profiles, charging=charging, away=away, gateway=row.gateway_id
+    )
 
 
 async def _away(gateway_id: str, here: Collection[str]) -> dict[str, int]:
@@ -89,6 +94,20 @@ async def _away(gateway_id: str, here: Collection[str]) -> dict[str, int]:
     former = FormerSource.filter(gateway_id=gateway_id).order_by("-to_ms").limit(AWAY_MAX)
     moves = [move for move in await former.values_list("external_id", "to_ms") if move[0] not in here]
     return dict(reversed(moves))  # of several moves the last
+
+
+async def outgrow_applied(applied: Callable[[str], int]) -> dict[str, int]:
+    """Raise the versions of documents that are behind what their gateway has applied: gateways refuse older ones.
+
+    That is so after a restore from a backup that is older than the gateway's document. Returns what was raised, and to what.
+    """
+    raised = {}
+    for gateway_id, version in await Desired.all().values_list("gateway_id", "version"):
+        if version < (used := applied(gateway_id)) < VERSION_MAX:
+            async with writing():
+                await Desired.filter(gateway_id=gateway_id, version__lt=used).update(version=used + 1)
+            raised[str(gateway_id)] = used + 1
+    return raised
 
 
 async def desired_versions(gateway_ids: list[str]) -> dict[str, int]:

@@ -186,10 +186,14 @@ class Recovery(Model):
 
 
 class SiteCharging(Model):
-    """How a gateway's site charges: its fuse, its charge points and who may charge. Secrets stand in it."""
+    """How a gateway's site charges: its fuse, its charge points and who may charge. Secrets stand in it.
+
+    names  alias -> name of a token, also of those that are not in the list any more: ``charging`` knows aliases only
+    """
 
     gateway_id = fields.CharField(max_length=63, primary_key=True)
     charging: Any = fields.JSONField()  # contracts.messages.DesiredCharging
+    names: Any = fields.JSONField(default=dict, db_default={})  # dict[str, str]
     changed_ms = fields.BigIntField()
 
     class Meta:

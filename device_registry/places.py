@@ -109,6 +109,12 @@ async def facilities(after: str, limit: int, community: str = "", kind: str = ""
     return await (rows.filter(named(q)) if q else rows)
 
 
+async def community_of_gateway(gateway_id: str) -> str:
+    """Its community; "" for a gateway that is not known."""
+    row = await Gateway.get_or_none(id=gateway_id)
+    return row.community_id if row is not None else ""
+
+
 async def gateways(after: str, limit: int, community: str = "", q: str = "") -> list[Gateway]:
     """A page of gateways."""
     rows = Gateway.filter(id__gt=after, **({"community_id": community} if community else {}))

@@ -57,6 +57,7 @@ class Applying:
         self._wanted: tuple[DesiredState, bytes] | None = None
         self._some = asyncio.Event()
         self.look_s = LOOK_S
+        self._refusing = ""  # why the last document was refused
         self.desired = self._kept_state()
         """What is in use."""
         self.now = Applied({}, {}, own)
@@ -75,6 +76,15 @@ class Applying:
             self._wanted = desired, document
             self._some.set()
 
+    def refuse(self, version: int, fault: str) -> None:
+        """A document that is not the cloud's, or too old: nothing changes. The cloud is told of each fault once."""
+        if fault != self._refusing:
+            self._refusing = fault
+            self._writer.pending.urgent.append(
+                Reported(version=version, applied=False, reason=fault, at_ms=self._now_ms())
+            )
+            self._writer.wake()
+
     async def run(self) -> None:
         """Apply documents until cancelled."""
         await self._read_again()  # the agent may have died before, or come with better profiles
@@ -91,6 +101,7 @@ class Applying:
                 await self._read_again()  # what came while it rested
 
     async def _apply(self, desired: DesiredState, document: bytes) -> None:
+        self._refusing = ""
         before, bound_before = self.now, set(self.now.profiles.bound)
         if desired.profiles != list(before.taken.values()) or before.refused:
             self.now = await self._compiled(desired)

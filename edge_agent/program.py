@@ -22,11 +22,11 @@ from contracts.crash_points import crash_points
 from contracts.frame import decode_columns, frame_name
 from contracts.messages import CertificateWanted, Command, DesiredState, Discovered, GatewayState
 from contracts.mqtt_client import MqttClient
-from contracts.profile_signature import public_keys
+from contracts.signature import public_keys
 from edge_agent.applying import Applying
 from edge_agent.clock import UNSURE_MS, GatewayClock, with_times_moved
 from edge_agent.discovery import Discovery
-from edge_agent.downlink import Executor, Outcome
+from edge_agent.downlink import Authenticity, Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
@@ -136,6 +136,7 @@ class Agent:
             self.southbound.resume,
             self.discovery.catalogue.note,
         )
+        self.authenticity = Authenticity(settings.gateway_id, lambda: cloud_keys(settings), self.intake.refuse)
         self.window = SendWindow(settings.window_frames_max, settings.resend_after_ms)
         self.renewal = self._renewal(jitter()) if settings.identity_is_ours else None
         self.uplink = Uplink(
@@ -156,7 +157,7 @@ class Agent:
         )
         self.central = self._central_system(jitter()) if settings.ocpp_port else None
         self.applying = Applying(
-            self.profiles, lambda: profile_keys(settings), self.writer, self.intake, self.executor, self.discovery,
+            self.profiles, lambda: cloud_keys(settings) or [], self.writer, self.intake, self.executor, self.discovery,
             self.now_ms, checkpoint, self.on_applied,
         )  # fmt: skip
         if self.central is not None:
@@ -253,13 +254,17 @@ class Agent:
         self.writer.pending.bulk.append(found)
         self.writer.wake()
 
-    def on_command(self, command: Command) -> None:
-        """A command from the cloud."""
-        self.executor.submit(command)
+    def on_command(self, command: Command, payload: bytes) -> None:
+        """A command, from the cloud or from who says so."""
+        if not self.authenticity.fault_of_command(command, payload):
+            self.executor.submit(command)
 
     def on_desired(self, desired: DesiredState, document: bytes) -> None:
-        """A new version of the desired state. It never touches the outbox's frames."""
-        self.applying.submit(desired, document)
+        """A version of the desired state, from the cloud or from who says so. It never touches the outbox's frames."""
+        if fault := self.authenticity.fault_of_desired(desired, document, self.applying.desired.version):
+            self.applying.refuse(desired.version, fault)
+        else:
+            self.applying.submit(desired, document)
 
     def on_applied(self, desired: DesiredState) -> None:
         """A document is in use: parts other than profiles and devices take what is theirs here."""
@@ -358,10 +363,10 @@ class Agent:
         log.info("agent is up", extra={"gateway": self.settings.gateway_id, "health_port": port})
 
 
-def profile_keys(settings: Settings) -> list[Ed25519PublicKey]:
-    """Whose profiles are taken from the cloud: nobody's without the file. Read anew, so that keys can be changed."""
+def cloud_keys(settings: Settings) -> list[Ed25519PublicKey] | None:
+    """Whose word counts: see ``Authenticity``. Read anew each time, so that keys can be changed."""
     if not settings.profile_key_file:
-        return []
+        return None
     try:
         return public_keys(Path(settings.profile_key_file).read_bytes())
     except (OSError, ValueError) as error:

@@ -38,7 +38,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cloud_mqtt_tls_cert: str = ""
     cloud_mqtt_tls_key: str = ""  # the same file as _cert, made by `edge-agent provision`: it is renewed before it ends
     profiles: str = ""  # a folder of further profiles
-    profile_key_file: str = ""  # PEM of the keys, one or two, that profiles from the cloud are signed with
+    profile_key_file: str = ""  # PEM of the cloud's keys, one or two; with it only what they have signed is carried out
     ocpp_host: Annotated[str, msgspec.Meta(min_length=1)] = "0.0.0.0"  # where charge points connect
     ocpp_port: Port = 0  # 0: no central system for charge points
     ocpp_tls_cert: str = ""  # with it: TLS, and never plain text

@@ -14,9 +14,12 @@ from pathlib import Path
 from cloud_api.backup.file_copy import copy_file
 from cloud_api.backup.manifest import BackupError, Manifest, Shown, entry_of, settle, write_manifest
 from cloud_api.backup.sqlite_copy import ask, copy_database
-from cloud_api.profiles.signing import KEY_FILE
+from cloud_api.signing import KEY_FILE
 
-FILES = ("book.sqlite", "registry.sqlite", "ledger.sqlite", "quarantine.sqlite", "instances.sqlite", "framelog.sqlite")
+FILES = (
+    "book.sqlite", "registry.sqlite", "ledger.sqlite", "quarantine.sqlite", "instances.sqlite", "audit.sqlite",
+    "framelog.sqlite",
+)  # fmt: skip
 """In the order in which they are copied."""
 
 

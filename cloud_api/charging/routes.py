@@ -1,11 +1,12 @@
 """Routes of charging sessions and transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 import device_registry as registry
+from cloud_api.audit import reads_personal_data
 from cloud_api.charging import transactions
 from cloud_api.charging.models import TransactionRow
 from cloud_api.charging.schema import (
@@ -36,6 +37,7 @@ STATUS, REGISTER = METRICS["connector_status"], METRICS["energy_active_import_re
     "/devices/{device_id}/charging-sessions",
     summary="A pile's charging sessions",
     responses=responses("not_found", "range_invalid"),
+    dependencies=[Depends(reads_personal_data)],
 )
 async def get_sessions(
     device_id: str,
@@ -57,7 +59,8 @@ async def get_sessions(
     sources = await registry.sources_of(row)
     if await transactions.has_transactions(sources):
         rows = await transactions.newest(None, sources, asked.start_ms, asked.end_ms, None, newest)
-        return ChargingSessions(items=[_session(row.id, one) for one in reversed(rows)])
+        names = await registry.token_names(one.gateway_id for one in rows)
+        return ChargingSessions(items=[_session(row.id, one, _name(one, names)) for one in reversed(rows)])
     since_ms = max(0, asked.start_ms - LOOK_BACK_MS)
     statuses = await _said(parts.telemetry, sources, STATUS.name, since_ms, asked.end_ms)
     register = await _said(parts.telemetry, sources, REGISTER.name, since_ms, asked.end_ms)
@@ -94,6 +97,7 @@ async def _said(
     "/charging-transactions",
     summary="Charging transactions",
     responses=responses("not_found", "range_invalid", "cursor_invalid"),
+    dependencies=[Depends(reads_personal_data)],
 )
 async def list_transactions(
     cursor: Cursor = "",
@@ -120,18 +124,27 @@ async def list_transactions(
     page, following = cut(found, limit, lambda one: (one.started_ms, one.id))
     begins = [(one.gateway_id, one.external_id, one.started_ms) for one in page]
     ids = await registry.devices_at(begins)
-    items = [_transaction(one, ids.get(begin)) for one, begin in zip(page, begins, strict=True)]
+    names = await registry.token_names(one.gateway_id for one in page)
+    items = [
+        transaction_in_json(one, ids.get(begin), _name(one, names)) for one, begin in zip(page, begins, strict=True)
+    ]
     return ChargingTransactionPage(items=items, next_cursor=following)
 
 
-def _transaction(row: TransactionRow, device_id: str | None) -> ChargingTransaction:
+def _name(row: TransactionRow, names: Mapping[tuple[str, str], str]) -> str:
+    """What people call the token: its alias where the name was erased, or the gateway's own word where there is none."""
+    return names.get((row.gateway_id, row.token), row.token)
+
+
+def transaction_in_json(row: TransactionRow, device_id: str | None, name: str) -> ChargingTransaction:
+    """A transaction in JSON. name: of its token."""
     return ChargingTransaction(
         transaction=row.transaction,
         gateway_id=row.gateway_id,
         device_id=device_id,
         external_id=row.external_id,
         charge_point=row.charge_point,
-        token=row.token,
+        token=name,
         begin_ms=row.started_ms,
         end_ms=row.ended_ms or None,
         meter_start_wh=row.meter_start_wh,
@@ -143,7 +156,7 @@ def _transaction(row: TransactionRow, device_id: str | None) -> ChargingTransact
     )
 
 
-def _session(device_id: str, row: TransactionRow) -> ChargingSession:
+def _session(device_id: str, row: TransactionRow, name: str) -> ChargingSession:
     return ChargingSession(
         device_id=device_id,
         source="transaction",
@@ -151,6 +164,6 @@ def _session(device_id: str, row: TransactionRow) -> ChargingSession:
         end_ms=row.ended_ms or None,
         energy_wh=row.energy_wh,
         transaction=row.transaction,
-        token=row.token,
+        token=name,
         reason=row.reason,
     )

@@ -4,9 +4,10 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 import device_registry as registry
+from cloud_api.audit import reads_personal_data
 from cloud_api.charging.schema import ChargePoint, SiteCharging, SiteChargingBody, Token
 from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
@@ -16,7 +17,12 @@ from contracts.scrypt import SALT_BYTES, hashed
 router = APIRouter(tags=["charging"])
 
 
-@router.get("/gateways/{gateway_id}/charging", summary="How a site charges", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}/charging",
+    summary="How a site charges",
+    responses=responses("not_found"),
+    dependencies=[Depends(reads_personal_data)],
+)
 async def get_site_charging(gateway_id: str) -> SiteCharging:
     """Passwords are never shown, and of a card's number only the end."""
     return _in_json(gateway_id, await registry.site_charging(gateway_id))
@@ -35,7 +41,10 @@ async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: Part
     # Hashing takes its time: it is done before anybody else is kept from writing.
     hashes = {point.charge_point: await _hash(point.password) for point in body.charge_points if point.password}
     charging = await registry.put_site_charging(
-        gateway_id, lambda before: _merged(body, hashes, before or DesiredCharging(fuse_a=0)), parts.clock()
+        gateway_id,
+        lambda before: _merged(body, hashes, before or DesiredCharging(fuse_a=0)),
+        parts.clock(),
+        lambda: f"tok-{secrets.token_hex(8)}",
     )
     return _in_json(gateway_id, charging)
 
@@ -117,13 +126,15 @@ def _in_json(gateway_id: str, charging: DesiredCharging | None) -> SiteCharging:
             )
             for point in site.charge_points
         ],
-        tokens=[
-            Token(
-                name=token.name,
-                id_tag_masked="••••" + token.id_tag[-4:] * (len(token.id_tag) > 8),
-                expires_ms=token.expires_ms,
-                blocked=token.blocked,
-            )
-            for token in site.tokens
-        ],
+        tokens=[token_in_json(token) for token in site.tokens],
+    )
+
+
+def token_in_json(token: DesiredToken) -> Token:
+    """A token in JSON; of its number the end at most."""
+    return Token(
+        name=token.name,
+        id_tag_masked="••••" + token.id_tag[-4:] * (len(token.id_tag) > 8),
+        expires_ms=token.expires_ms,
+        blocked=token.blocked,
     )

@@ -47,18 +47,22 @@ async def newest(
     end_ms: int,
     before: tuple[int, int] | None,
     limit: int,
+    token: str | None = None,
 ) -> list[TransactionRow]:
     """Those that overlap ``start_ms <= t < end_ms``, newest begin first.
 
     gateway_ids  of these alone; None: of all
     sources      of the connector that had these sources alone: a transaction belongs to where it began
     before       begin and id of the last one of the page before
+    token        of this alias alone
     """
     rows = TransactionRow.filter(Q(ended_ms=0) | Q(ended_ms__gte=start_ms), started_ms__lt=end_ms)
     if gateway_ids is not None:
         rows = rows.filter(gateway_id__in=list(gateway_ids))
     if sources is not None:
         rows = rows.filter(_began_at(sources))
+    if token is not None:
+        rows = rows.filter(token=token)
     if before is not None:
         rows = rows.filter(Q(started_ms__lt=before[0]) | Q(started_ms=before[0], id__lt=before[1]))
     return await rows.order_by("-started_ms", "-id").limit(limit)
@@ -80,3 +84,8 @@ def _began_at(sources: Sequence[SourceSpan]) -> Q:
         for span in sources
     ]
     return Q(*spans, join_type="OR")
+
+
+async def count_of(gateway_id: str, token: str) -> int:
+    """How many transactions this alias has at a gateway."""
+    return await TransactionRow.filter(gateway_id=gateway_id, token=token).count()

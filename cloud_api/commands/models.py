@@ -60,3 +60,24 @@ class TransitionRow(Model):
 
     class Meta:
         table = "command_transition"
+
+
+class SelectionRow(Model):
+    """A device that somebody means to tell something dangerous, for a short while.
+
+    seen     the effect metric's value then, as {"value": ..., "fresh": ...}; value null when it was not known
+    used_ms  null until it was used, which it can be once
+    """
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    device_id = fields.CharField(max_length=20)
+    verb = fields.CharField(max_length=60)
+    args: Any = fields.JSONField(default=dict)
+    seen: Any = fields.JSONField(default=dict)
+    actor = fields.CharField(max_length=100)
+    created_ms = fields.BigIntField()
+    expires_ms = fields.BigIntField()
+    used_ms = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "selection"

@@ -1,6 +1,6 @@
 """What is kept of commands: every change is one transaction that applies one event through the table of states."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tortoise.exceptions import IntegrityError
@@ -16,10 +16,21 @@ EFFECT_DELAY_MS_MAX = 10_000
 """A sample that reached its gateway later than this after its own time shows the past, not the effect."""
 
 
-async def insert(values: Mapping[str, Any], now_ms: int) -> tuple[CommandRow, bool]:
-    """A new queued command; or the one that has the same idempotency key. Returns it and whether it is new."""
+async def by_key(idempotency_key: str) -> CommandRow | None:
+    """The command that has this key."""
+    return await CommandRow.get_or_none(idempotency_key=idempotency_key)
+
+
+async def insert(
+    values: Mapping[str, Any], now_ms: int, use_leave: Callable[[], Awaitable[None]]
+) -> tuple[CommandRow, bool]:
+    """A new queued command; or the one that has the same idempotency key. Returns it and whether it is new.
+
+    use_leave  called in the same transaction: uses what the command is given under, or raises
+    """
     try:
         async with writing():
+            await use_leave()
             row = await CommandRow.create(**values, state=State.QUEUED.value, created_ms=now_ms)
             await TransitionRow.create(command_id=row.id, state=State.QUEUED.value, at_ms=now_ms, source="cloud")
             return row, True
@@ -108,6 +119,12 @@ async def gateway_said(gateway_id: str, progress: CommandProgress) -> CommandRow
             await row.save(update_fields=["acted_after_ms"])
         changed = await _move(row, event, progress.at_ms, source, progress.reason)
         return row if await _confirm(row) or changed else None
+
+
+async def explain(gateway_id: str, command_id: str, reason: str) -> None:
+    """Note why a command that was sent may stay without an answer; whatever happens to it next says so in its place."""
+    rows = CommandRow.filter(id=command_id, gateway_id=gateway_id, state=State.SENT.value)
+    await rows.update(reason=reason[:200])
 
 
 async def effect_seen(command_id: str, received_ms: int, observed_ms: int) -> CommandRow | None:

@@ -1,13 +1,16 @@
 """Routes of commands."""
 
+import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 
 import device_registry as registry
-from cloud_api.commands.schema import Command, CommandBody, CommandPage
+from cloud_api.actor import ActorDep
+from cloud_api.audit import note
+from cloud_api.commands.schema import Command, CommandBody, CommandPage, Selection, SelectionBody
 from cloud_api.pages import Cursor, Limit, cut, time_before
-from cloud_api.parts import ISSUER, PartsDep
+from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
 
 router = APIRouter(tags=["commands"])
@@ -25,6 +28,22 @@ Key = Annotated[
 
 
 @router.post(
+    "/devices/{device_id}/selections",
+    status_code=201,
+    summary="Select a device for a dangerous verb",
+    responses=responses("not_found", "device_pending", "body_invalid", "verb_unsupported", "arguments_invalid"),
+)
+async def select_device(
+    device_id: str, body: SelectionBody, parts: PartsDep, actor: ActorDep, request: Request
+) -> Selection:
+    """The first step of two: nothing happens yet. The command names the selection; it holds once, for who made it, as long as
+    the device does not change meanwhile."""
+    selection_id = f"sel-{secrets.token_hex(8)}"
+    note(request, verb=body.verb, args=body.args, selection=selection_id)
+    return await parts.commands.select(await registry.device(device_id), body, selection_id, actor.id)
+
+
+@router.post(
     "/devices/{device_id}/commands",
     status_code=202,
     summary="Command a device",
@@ -32,6 +51,11 @@ Key = Annotated[
         "idempotency_key_missing",
         "not_found",
         "idempotency_key_reused",
+        "selection_needed",
+        "selection_refused",
+        "state_changed",
+        "approval_needed",
+        "approval_refused",
         "device_pending",
         "body_invalid",
         "verb_unsupported",
@@ -39,15 +63,25 @@ Key = Annotated[
         "metric_unknown",
     ),
 )
-async def create_command(device_id: str, body: CommandBody, parts: PartsDep, idempotency_key: Key = None) -> Command:
+async def create_command(
+    device_id: str,
+    body: CommandBody,
+    parts: PartsDep,
+    actor: ActorDep,
+    request: Request,
+    idempotency_key: Key = None,
+) -> Command:
     """Accepted is not done: follow the command's state. It ends `confirmed` when telemetry shows the effect.
 
     Header `Idempotency-Key` is required.
     """
     if idempotency_key is None:
         raise Problem("idempotency_key_missing", "send the header Idempotency-Key, one for each command you mean")
+    note(request, verb=body.verb, args=body.args, selection=body.selection, approval=body.approval)
     device = await registry.device(device_id)
-    return await parts.commands.create(device, body, idempotency_key, ISSUER)
+    command = await parts.commands.create(device, body, idempotency_key, actor.id)
+    note(request, command=command.id)
+    return command
 
 
 @router.get("/commands", summary="Commands")

@@ -31,13 +31,39 @@ class PreconditionBody(BaseModel, extra="forbid"):
     age_ms_max: int = Field(60_000, ge=0, le=86_400_000)
 
 
+class SelectionBody(BaseModel, extra="forbid"):
+    """What a device is about to be told."""
+
+    verb: str = Field(examples=["open_barrier"])
+    args: dict[str, Any] = Field({}, examples=[{}])
+
+
+class Selection(BaseModel):
+    """A device selected for one order, by one person, until `expires_ms`. `value`: what it said last of `metric`, which the
+    verb changes; it must not have changed when the order is given. `second_person`: an approval is needed as well."""
+
+    id: str = Field(examples=["sel-3f9a1c0d2b4e5f60"])
+    device_id: str = Field(examples=["dev-z72blpgg5flow7sn"])
+    verb: str = Field(examples=["open_barrier"])
+    args: dict[str, Any] = Field(examples=[{}])
+    metric: str = Field(examples=["barrier_state"])
+    value: bool | int | float | str | None = Field(examples=["closed"])
+    second_person: bool
+    expires_ms: int = Field(examples=[1_790_000_030_000])
+
+
 class CommandBody(BaseModel, extra="forbid"):
-    """What is asked of a device. Without `ttl_ms` the verb's own time to live holds."""
+    """What is asked of a device. Without `ttl_ms` the verb's own time to live holds.
+
+    `selection`: of a verb that is safety-relevant; `approval`: of one that takes a second person.
+    """
 
     verb: str = Field(examples=["set_current_limit"])
     args: dict[str, Any] = Field({}, examples=[{"current": 10}])
     ttl_ms: int | None = Field(None, ge=1_000, le=86_400_000, examples=[60_000])
     precondition: PreconditionBody | None = None
+    selection: str | None = Field(None, max_length=40, examples=["sel-3f9a1c0d2b4e5f60"])
+    approval: str | None = Field(None, max_length=40, examples=[None])
 
 
 class Transition(BaseModel):

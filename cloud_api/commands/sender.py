@@ -11,12 +11,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from cloud_api.commands import records
 from cloud_api.commands.models import CommandRow
 from cloud_api.commands.service import Commands, LatestSeen
 from cloud_api.commands.states import UNSENT, Event, State
+from cloud_api.signing import Seal
 from contracts import topics
 from contracts.messages import Command, Precondition
 from contracts.reading import Quality
@@ -43,6 +42,7 @@ class CommandSender:
 
     online  is this gateway there?
     latest  (gateway, external id, metric) -> its latest sample, or None
+    seal    signs what is sent
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class CommandSender:
         online: Callable[[str], bool],
         latest: LatestSeen,
         wake: asyncio.Event,
+        seal: Seal,
     ) -> None:
         self._commands = commands
         self._clock = clock
@@ -60,6 +61,7 @@ class CommandSender:
         self._online = online
         self._latest = latest
         self._wake = wake
+        self._seal = seal
         self._sent_ms: dict[str, int] = {}  # command -> when it was last given to the broker
 
     async def run(self, idle_s: float = 0.25) -> None:
@@ -90,7 +92,7 @@ class CommandSender:
         now_ms = self._clock()
         if now_ms >= row.expires_ms:
             if State(row.state) in UNSENT:
-                await self._apply(row, Event.TTL_PASSED, now_ms, "time_to_live_passed")
+                await self._apply(row, Event.TTL_PASSED, now_ms, row.reason or "time_to_live_passed")
             return
         if not self._online(row.gateway_id) or now_ms - self._sent_ms.get(row.id, 0) < RESEND_MS:
             return
@@ -105,8 +107,9 @@ class CommandSender:
             sent_ms=now_ms,
             precondition=Precondition(**row.precondition) if row.precondition else None,
             cancel=row.cancel_ms is not None,
+            gateway=row.gateway_id,
         )
-        if not await self._publish(topics.command(row.gateway_id), msgspec.msgpack.encode(message)):
+        if not await self._publish(topics.command(row.gateway_id), self._seal(message)):
             return  # the link is down: it stays queued
         self._sent_ms[row.id] = now_ms
         await self._apply(row, Event.SENT, now_ms, "")

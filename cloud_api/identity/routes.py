@@ -9,6 +9,8 @@ from cryptography import x509
 from fastapi import APIRouter, Path, Request
 
 import device_registry as registry
+from cloud_api.actor import ActorDep
+from cloud_api.audit import note
 from cloud_api.identity import claims, schema
 from cloud_api.identity.certificates import certificates, revoke_certificates
 from cloud_api.identity.claims import ClaimRefused, claim_state
@@ -16,7 +18,7 @@ from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.identity.models import CertificateRow, ClaimRow
 from cloud_api.identity.refusals import newest_refusals
 from cloud_api.pages import Cursor, Limit, cut, time_before
-from cloud_api.parts import ISSUER, PartsDep
+from cloud_api.parts import PartsDep
 from cloud_api.problems import Problem, responses
 from contracts.claim_code import BITS
 
@@ -54,12 +56,13 @@ def _identity(parts: PartsDep) -> GatewayIdentity:
     summary="Make a claim for a gateway",
     responses=responses("not_found", "no_authority", "body_invalid"),
 )
-async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep) -> schema.NewClaim:
+async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep, actor: ActorDep) -> schema.NewClaim:
     """The code is shown once. An open claim of the same gateway ends with this."""
+    note(request, gateway=body.gateway_id)
     _identity(parts)
     now_ms = parts.clock()
     row, code = await claims.create_claim(
-        body.gateway_id, ISSUER, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
+        body.gateway_id, actor.id, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
         secrets.token_bytes(BITS // 8),
     )  # fmt: skip
     link = claims.claim_link(parts.public_url or str(request.base_url), code)
@@ -110,10 +113,12 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
             address,
         )  # fmt: skip
     except ClaimRefused as error:
+        note(request, gateway=error.gateway_id)
         identity.attempts.failed(address, now_ms)
         identity.refused.labels(error.reason).inc()
         raise Problem(error.reason, str(error)) from error
     identity.changed.set()
+    note(request, gateway=made.gateway_id)
     return schema.Provision(
         gateway_id=made.gateway_id,
         certificate=made.certificate,
@@ -149,9 +154,10 @@ async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit =
     summary="Shut a gateway out",
     responses=responses("not_found", "no_authority", "conflict", "body_invalid"),
 )
-async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep) -> schema.Revoked:
+async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep, request: Request) -> schema.Revoked:
     """All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again."""
     identity = _identity(parts)
+    note(request, reason=body.reason)
     count = await revoke_certificates(gateway_id, body.reason, parts.clock())
     identity.changed.set()
     return schema.Revoked(gateway_id=gateway_id, certificates=count)

@@ -171,6 +171,11 @@ class GatewayPresence:
         """Its last word, also when it is gone."""
         return self._states.get(gateway)
 
+    def desired_version(self, gateway: str) -> int:
+        """The version of the desired state that it says it uses, 0 when it has said nothing."""
+        state = self._states.get(gateway)
+        return state.desired_version if state is not None else 0
+
     def last_seen_ms(self, gateway: str) -> int | None:
         """When it was last heard of, ms UTC; None when never."""
         return self._heard_ms.get(gateway)

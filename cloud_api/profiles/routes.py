@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 
 import device_registry as registry
+from cloud_api import approvals
+from cloud_api.actor import ActorDep
+from cloud_api.audit import note
 from cloud_api.names import BilingualName
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
@@ -143,14 +146,31 @@ async def post_profile(request: Request, parts: PartsDep) -> schema.ProfileVersi
 @router.post(
     "/profiles/{maker}/{model}/versions/{version}/push",
     summary="Push a version to gateways",
-    responses=responses("not_found", "conflict", "body_invalid"),
+    responses=responses("not_found", "conflict", "approval_needed", "approval_refused", "body_invalid"),
 )
-async def push_profile(maker: str, model: str, version: int, body: schema.PushBody, parts: PartsDep) -> schema.Pushed:
+async def push_profile(
+    maker: str, model: str, version: int, body: schema.PushBody, parts: PartsDep, actor: ActorDep, request: Request
+) -> schema.Pushed:
     """It becomes part of their desired state, signed. Each takes it without a restart, or says why it does not
-    (`refused_profiles` of the gateway). Messages that were refused before and that it can read are read then."""
+    (`refused_profiles` of the gateway). Messages that were refused before and that it can read are read then.
+
+    To more than one gateway at once it takes a second person: `approval`."""
+    note(request, to=body.gateways, community=body.community, approval=body.approval)
+    reached = set(body.gateways)
     if body.community:
         await registry.community(body.community)
+        reached |= {row.id for row in await registry.gateways("", 2, body.community)}
+    if body.approval is not None:
+        asked = {"gateways": body.gateways, "community": body.community}
+        now_ms, target = parts.clock(), f"{maker}/{model}/{version}"
+        await approvals.approved(body.approval, "push_profile", target, asked, actor.id, now_ms)
+        await approvals.use(body.approval, now_ms)
+    elif len(reached) > 1:
+        raise Problem(
+            "approval_needed", "more than one gateway at once takes a second person: ask for an approval first"
+        )
     gateways = await registry.push_profile(f"{maker}/{model}", version, body.gateways, body.community, parts.clock())
+    note(request, gateways=gateways)
     return schema.Pushed(gateways=gateways)
 
 

@@ -48,10 +48,11 @@ class ProfileDetail(BaseModel):
 
 
 class PushBody(BaseModel, extra="forbid"):
-    """To whom: gateways by their ids, all of a community, or both."""
+    """To whom: gateways by their ids, all of a community, or both. `approval`: where that is more than one gateway."""
 
     gateways: list[Id] = Field(default=[], max_length=1000, examples=[["gw-liuyuan-1"]])
     community: str = ""
+    approval: str | None = Field(None, max_length=40, examples=[None])
 
 
 class Pushed(BaseModel):

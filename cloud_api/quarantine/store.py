@@ -56,6 +56,11 @@ class Quarantine:
             refused.head, refused.size_bytes, refused.count, None,
         )  # fmt: skip
 
+    async def holds(self, gateway: str, refused: Refused) -> bool:
+        """Has ``device_refused`` kept this before?"""
+        identity = _identity(gateway, "device", refused.topic, refused.reason, refused.at_ms, refused.head)
+        return bool(await self._database.fetch("SELECT 1 FROM quarantine WHERE identity = $1", identity))
+
     async def frame_refused(
         self, gateway: str, topic: str, reason: str, detail: str, at_ms: int, payload: bytes
     ) -> None:
@@ -85,9 +90,7 @@ class Quarantine:
         size_bytes: int, count: int, payload: bytes | None,
     ) -> None:  # fmt: skip
         # A frame that is sent again and again is one entry; a device's refusal is named by its time as well.
-        name = repr((gateway, origin, topic, reason, at_ms if payload is None else 0, payload or head))
-        identity = hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
-
+        identity = _identity(gateway, origin, topic, reason, at_ms if payload is None else 0, payload or head)
         topic, profile, reason, detail = (
             text[:TEXT_MAX].replace("\0", "\ufffd") for text in (topic, profile, reason, detail)
         )
@@ -110,3 +113,8 @@ class Quarantine:
             gateway, before if before is not None else 2**63 - 1, limit,
         )  # fmt: skip
         return [Entry(*row) for row in rows]
+
+
+def _identity(gateway: str, origin: str, topic: str, reason: str, at_ms: int, payload: bytes) -> str:
+    name = repr((gateway, origin, topic, reason, at_ms, payload))
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()

@@ -176,7 +176,7 @@ class Executor:
             return ""
         value, since_ms = self._latest.get(device, {}).get(precondition.metric, (None, 0))
         if value is None or self._monotonic_ms() - since_ms > precondition.age_ms_max:
-            return "precondition_not_fresh"
+            return "" if precondition.if_known else "precondition_not_fresh"
         return "" if value == precondition.equals else "precondition_failed"
 
     async def _act(self, command: Command, action: Action) -> tuple[str, str]:

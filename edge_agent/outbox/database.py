@@ -37,7 +37,7 @@ class Database:
 
     def open(self) -> None:
         """Open or create the file; also after it was set aside. Raises OutboxDamaged, OutboxNewer, sqlite3.Error."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._open()
         except sqlite3.Error as error:
@@ -125,7 +125,7 @@ class Database:
             pass
         rescued = self.path.with_name(f"{self.path.name}.rescued")
         log.error("the outbox file was taken away; it is written anew")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         rescued.unlink(missing_ok=True)
         target = sqlite3.connect(rescued)
         try:

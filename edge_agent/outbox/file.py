@@ -58,7 +58,7 @@ def open_file(path: Path, disk_bytes: int) -> sqlite3.Connection:
     disk_bytes  size of the file system; on a small one the write-ahead log is kept small too
     Raises OutboxDamaged, OutboxNewer, sqlite3.Error.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     small = disk_bytes < _SMALL_DISK_BYTES
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:

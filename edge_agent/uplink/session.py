@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 15
 FENCED_S = 15.0
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What reading a stranger's bytes may raise: text that is no UTF-8 and things within things are not msgspec's own errors."""
 UNCONFIRMED_MAX = 100
 """Messages beside the frames that may wait for their PUBACK; a dead link is found before there are more."""
 
@@ -59,7 +61,7 @@ class Uplink:
     """Holds the session with the cloud for as long as it runs.
 
     state, on_time   see ``Handshake``
-    on_command, on_desired   called for what comes down
+    on_command, on_desired   called for what comes down, with its bytes as they came
     mqtt       makes the client of one session
     """
 
@@ -71,7 +73,7 @@ class Uplink:
         writer: OutboxWriter,
         state: Callable[[], GatewayState],
         on_time: Callable[[int, int, int], Awaitable[None]],
-        on_command: Callable[[Command], None],
+        on_command: Callable[[Command, bytes], None],
         on_desired: Callable[[DesiredState, bytes], None],
         monotonic_ms: Callable[[], int],
         jitter: random.Random,
@@ -222,14 +224,14 @@ class Uplink:
                 elif topic == topics.command(self.gateway) and message.retain:
                     log.error("a command is retained, which commands never are; it is not carried out")
                 elif topic == topics.command(self.gateway):
-                    self._on_command(msgspec.msgpack.decode(payload, type=Command))
+                    self._on_command(msgspec.msgpack.decode(payload, type=Command), payload)
                 elif topic == topics.certificate(self.gateway):
                     self._cloud.issued(msgspec.msgpack.decode(payload, type=CertificateIssued))
                 elif topic == topics.desired(self.gateway):
                     self._on_desired(msgspec.msgpack.decode(payload, type=DesiredState), payload)
                 elif topic == topics.INGEST:
                     self._handshake.on_ingest(msgspec.msgpack.decode(payload, type=IngestState))
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 log.error("message from the cloud can't be read", extra={"topic": topic, "error": str(error)})
 
     async def _on_ack(self, ack: FrameAck) -> None:

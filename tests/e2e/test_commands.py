@@ -49,7 +49,9 @@ def test_a_command_ends_confirmed(
     running_system: RunningSystem, verb: str, args: dict[str, float], before: dict[str, object]
 ) -> None:
     device = wait_for(lambda: device_for(running_system, verb, before), f"a device that can {verb}", 60, 0.5)
-    command = call(running_system, f"devices/{device['id']}/commands", {"verb": verb, "args": args})
+    selection = call(running_system, f"devices/{device['id']}/selections", {"verb": verb, "args": args})
+    order = {"verb": verb, "args": args, "selection": selection["id"]}
+    command = call(running_system, f"devices/{device['id']}/commands", order)
 
     def confirmed() -> dict[str, Any] | None:
         now = call(running_system, f"commands/{command['id']}")

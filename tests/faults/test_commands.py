@@ -4,6 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from contracts import topics
+from contracts.messages import Command, DesiredState
+from contracts.signature import seal
 from tests.devices import ForeignClient
 from tests.processes import Site, running_site, wait_for
 
@@ -36,8 +42,7 @@ def valve_id(site: Site) -> str:
 
 
 def order(site: Site, device: str, verb: str, key: str, **body: Any) -> dict[str, Any]:
-    path = f"devices/{device}/commands"
-    status, command = site.cloud.send("POST", path, {"verb": verb, "args": {}, **body}, Idempotency_Key=key)
+    status, command = site.cloud.order(device, key, verb, **body)
     assert status == 202, command
     return dict(command)
 
@@ -63,9 +68,7 @@ def test_a_command_is_confirmed_by_its_effect_and_acts_once(tmp_path: Path) -> N
         ]  # fmt: skip
         assert valve.acts == [False]
         # The same key for something else is refused.
-        status, problem = site.cloud.send(
-            "POST", f"devices/{device}/commands", {"verb": "open_valve", "args": {}}, Idempotency_Key="key-1"
-        )
+        status, problem = site.cloud.order(device, "key-1", "open_valve")
         assert status == 409
         assert problem["type"].endswith("idempotency_key_reused")
 
@@ -107,6 +110,42 @@ def test_killed_between_act_and_record_is_unknown_and_never_repeated(tmp_path: P
         assert reached(site, command, "unknown")["reason"] == "agent_restarted"
         reached(site, order(site, device, "open_valve", "next"), "failed", deadline_s=25)
         assert valve.acts == [False, True], "it acted twice"
+
+
+def test_what_somebody_says_in_the_clouds_name_does_not_act(tmp_path: Path) -> None:
+    """F44: on a real broker, as somebody who may publish there as the cloud does."""
+    heard: list[bytes] = []
+    kept: list[bytes] = []
+    with running_site(tmp_path) as site, Valve(site.local_broker.port) as valve:
+        device = valve_id(site)
+        with ForeignClient(site.cloud_broker.port, "thief") as thief:
+            thief.listen(topics.command(site.gateway), lambda topic, payload: heard.append(payload))
+            thief.listen(topics.desired(site.gateway), lambda topic, payload: kept.append(payload))
+            reached(site, order(site, device, "close_valve", "true"), "confirmed")
+            seen = wait_for(lambda: heard and heard[0], "the command on the broker")
+            command = msgspec.msgpack.decode(seen, type=Command)
+            fresh = msgspec.structs.replace(command, command_id="cmd-forged", verb="open_valve", signature=b"")
+            for forged in (
+                msgspec.msgpack.encode(fresh),
+                seal(fresh, Ed25519PrivateKey.generate()),
+                seen.replace(b"close_valve", b"open__valve"),
+                seen,
+            ):
+                thief.publish(topics.command(site.gateway), forged)
+            document = msgspec.msgpack.decode(
+                wait_for(lambda: kept and kept[-1], "the desired state"), type=DesiredState
+            )
+            nobody = DesiredState(version=document.version + 1, gateway=site.gateway)
+            thief.publish(topics.desired(site.gateway), seal(nobody, Ed25519PrivateKey.generate()), retain=True)
+            reasons = {"signature_missing", "key_unknown", "signature_wrong"}
+            wait_for(lambda: reasons <= (site.agent.status() or {"refused": {}})["refused"].keys(), "the refusals")
+            # A true one still gets through, so the others would have.
+            reached(site, order(site, device, "open_valve", "after"), "confirmed")
+            assert valve.acts == [False, True]
+            assert (site.agent.status() or {})["desired_version"] == document.version
+        said = wait_for(lambda: site.cloud.get("audit", action="gateway_refused")["items"], "the alarm", 20)
+        assert {entry["actor"] for entry in said} == {f"gateway:{site.gateway}"}
+        assert 'linli_gateway_refused_total{reason="signature_missing"} 1.0' in site.cloud.metrics()
 
 
 def test_arguments_out_of_bounds_and_unknown_verbs_are_refused(tmp_path: Path) -> None:

@@ -115,8 +115,7 @@ def test_no_record_and_no_time_stops_a_projection(
             first = honest(DeviceSeen, "")
             asyncio.run(send(broker.port, [encode_frame(GATEWAY, "f" * 16, "bulk", 1, T0, 0, [], [first])]))
             device = wait_for(lambda: cloud.device("d-1"), "the device")
-            wanted = {"verb": "open_barrier", "args": {}}
-            status, command = cloud.send("POST", f"devices/{device['id']}/commands", wanted, Idempotency_Key="one")
+            status, command = cloud.order(device["id"], "one", "open_barrier")
             assert status == 202, command
 
             records = [record for kind in typing.get_args(Record) for record in hostile(kind, command["id"])]

@@ -10,9 +10,11 @@ import aiomqtt
 import msgspec
 import pytest
 
+from cloud_api.signing import signing_key
 from contracts import topics
 from contracts.frame import VERSION, decode_frame
 from contracts.messages import FrameAck, GatewayState, Welcome
+from contracts.signature import SIGNATURE_BYTES
 from edge_agent.outbox import Outbox
 from edge_agent.outbox.file import OutboxNewer
 from tests.brokers import running_broker
@@ -139,11 +141,17 @@ def test_an_agent_understands_a_later_cloud(tmp_path: Path) -> None:
         if packet.kind != 3 or packet.way != "down" or not packet.topic.startswith(topics.ROOT) or not packet.payload:
             return None
         known = msgspec.msgpack.decode(packet.payload)
-        changed.append(packet.topic.rpartition("/")[2])
-        return [packet.with_payload(msgspec.msgpack.encode({**known, "from_later": {"x": [1, 2]}}))]
+        what = packet.topic.rpartition("/")[2]
+        payload = msgspec.msgpack.encode({"from_later": {"x": [1, 2]}, **known})
+        if "signature" in known:  # the later cloud signs what it says
+            body = payload[:-SIGNATURE_BYTES]
+            payload = body + key.sign(f"linli {what}\0".encode() + body)
+        changed.append(what)
+        return [packet.with_payload(payload)]
 
     changed: list[str] = []
     with running_site(tmp_path, proxied=True) as site, Valve(site.local_broker.port) as valve:
+        key = signing_key(site.cloud_key.parent, None)
         site.uplink.rule(with_more)
         site.uplink.cut()
         wait_for(lambda: site.uplink.counts["connections"] >= 2, "another session")

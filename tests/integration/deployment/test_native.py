@@ -70,7 +70,9 @@ def test_cloud_and_gateway_come_up_and_carry_a_reading_up_and_a_command_down(
         found = wait_for(lambda: api.device("main"), "the valve to be seen")
         assert api.send("POST", f"devices/{found['id']}/adopt")[0] == 200
         wait_for(lambda: "valve_open" in api.get(f"devices/{found['id']}/state")["metrics"], "its state")
-        order = {"verb": "close_valve", "args": {}}
+        choice = {"verb": "close_valve", "args": {}}
+        selection = api.send("POST", f"devices/{found['id']}/selections", choice)[1]["id"]
+        order = {**choice, "selection": selection}
         status, command = api.send("POST", f"devices/{found['id']}/commands", order, Idempotency_Key="one")
         assert status == 202
         told = wait_for(lambda: valve.heard, "the valve to be told")

@@ -15,7 +15,7 @@ from cloud_api.backup import BackupError, restore_files, save_files
 from cloud_api.framelog import SqliteFrameLog
 from cloud_api.framelog.coverage import StreamKey
 from cloud_api.process import only_process
-from cloud_api.profiles.signing import KEY_FILE
+from cloud_api.signing import KEY_FILE
 from tests.integration.frames import EPOCH, T0, frame, reading
 from tests.postgres import PASSWORD, Postgres
 from tests.processes import BIN
@@ -56,7 +56,7 @@ def test_everything_comes_back_and_projections_are_made_anew(tmp_path: Path) -> 
     save(tmp_path / "data", tmp_path / "backup")
     assert {path.name for path in (tmp_path / "backup").iterdir()} == {
         "manifest.json", "registry.sqlite", "book.sqlite", "ledger.sqlite", "quarantine.sqlite", "framelog.sqlite",
-        "instances.sqlite", "profile_signing_key.pem",
+        "instances.sqlite", "audit.sqlite", "profile_signing_key.pem",
     }  # fmt: skip
     (tmp_path / "backup" / KEY_FILE).chmod(0o644)  # it has been on a disk that knows no modes
     manifest, aside = restore(tmp_path / "backup", tmp_path / "again")

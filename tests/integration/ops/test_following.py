@@ -76,8 +76,9 @@ def test_a_commands_id_goes_through_both_programs(tmp_path: Path) -> None:
     with running_site(tmp_path) as site, ForeignClient(site.local_broker.port) as client:
         client.publish("linli-device/valve/v1/state", json.dumps({"valve_open": True}).encode())
         device = wait_for(lambda: site.cloud.device("v1"), "the valve")
+        selection = site.cloud.send("POST", f"devices/{device['id']}/selections", {"verb": "close_valve"})[1]["id"]
         status, command = site.cloud.send(
-            "POST", f"devices/{device['id']}/commands", {"verb": "close_valve"},
+            "POST", f"devices/{device['id']}/commands", {"verb": "close_valve", "selection": selection},
             Idempotency_Key="follow", X_Request_Id="close-it",
         )  # fmt: skip
         assert status == 202, command

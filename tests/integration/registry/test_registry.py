@@ -55,8 +55,10 @@ async def set_up() -> None:
 def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
         assert sorted(await registry.migrate(database, APPS)) == [
+            "approvals.0001_initial",
             "charging.0001_initial",
             "commands.0001_initial",
+            "commands.0002_selection",
             "identity.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
@@ -64,6 +66,7 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
             "registry.0004_charging",
             "registry.0005_discovery",
             "registry.0006_former_sources",
+            "registry.0007_token_names",
         ]
         assert await registry.migrate(database, APPS) == []
 
@@ -247,6 +250,23 @@ def test_the_desired_version_grows_only_with_a_change(database: Where) -> None:
         assert await registry.desired_states({"gw-willow-1": 2}, unsigned) == []
         ((_, document),) = await registry.desired_states({"gw-willow-1": 1}, unsigned)
         assert document.version == 2 and document.devices[0].parameters == {"height_mm": 1200.0}
+
+    with_registry(database, work)
+
+
+def test_a_document_that_is_behind_its_gateway_outgrows_it(database: Where) -> None:
+    """After a restore from an older backup: gateways refuse what is older than what they use."""
+
+    async def work() -> None:
+        await set_up()
+        await registry.device_seen("gw-willow-1", seen(), NOW, adopt=True)
+        used = {"gw-willow-1": 7}
+        assert await registry.outgrow_applied(lambda gateway: used.get(gateway, 0)) == {"gw-willow-1": 8}
+        ((_, document),) = await registry.desired_states({}, unsigned)
+        assert (document.version, document.gateway) == (8, "gw-willow-1")
+        used["gw-willow-1"] = 8
+        assert await registry.outgrow_applied(lambda gateway: used.get(gateway, 0)) == {}
+        assert await registry.outgrow_applied(lambda gateway: 2**62) == {}, "nonsense is not believed"
 
     with_registry(database, work)
 

@@ -46,10 +46,6 @@ def push(site: Site, version: int) -> None:
     assert site.cloud.send("POST", path, {"community": "test"}) == (200, {"gateways": [site.gateway]})
 
 
-def key_file(tmp_path: Path) -> Path:
-    return tmp_path / "cloud" / "data" / "profile_key.pem"
-
-
 def refused(site: Site, device: str) -> dict[str, Any] | None:
     items = site.cloud.get("quarantine", gateway=site.gateway)["items"]
     return next((item for item in items if item["topic"] == TOPIC.format(device)), None)
@@ -58,7 +54,7 @@ def refused(site: Site, device: str) -> dict[str, Any] | None:
 @pytest.mark.parametrize("crash", ["", "before_recovery", "after_recovery"] if LONG else ["", "after_recovery"])
 def test_an_unknown_device_is_read_after_all(tmp_path: Path, crash: str) -> None:
     with (
-        running_site(tmp_path, LINLI_PROFILE_KEY_FILE=str(key_file(tmp_path))) as site,
+        running_site(tmp_path) as site,
         ForeignClient(site.local_broker.port, "hoist") as hoist,
     ):
         for number in range(5):
@@ -104,18 +100,17 @@ def test_an_unknown_device_is_read_after_all(tmp_path: Path, crash: str) -> None
         assert (mine["source"], mine["gateways"], mine["devices"]) == ("own", [site.gateway], 1)
 
 
-def test_a_profile_that_is_not_signed_by_us_is_refused_and_the_one_before_holds(tmp_path: Path) -> None:
+def test_a_desired_state_that_is_not_signed_by_us_is_refused_and_the_one_before_holds(tmp_path: Path) -> None:
     kept = tmp_path / "keys.pem"
     with running_site(tmp_path, LINLI_PROFILE_KEY_FILE=str(kept)) as site:
 
         def said(what: str) -> bool:
-            words = site.cloud.get(f"gateways/{site.gateway}")["refused_profiles"]
-            return bool(words.get("made-up/hoist", "") == what)
+            return bool(site.cloud.get(f"gateways/{site.gateway}")["reported_reason"] == what)
 
         assert post(site, written(1))[0] == 201
         push(site, 1)
-        wait_for(lambda: said("no_profile_key"), "the gateway to refuse it")
-        kept.write_bytes(key_file(tmp_path).read_bytes())  # the key comes: no restart
+        wait_for(lambda: said("no_cloud_key"), "the gateway to refuse it")
+        kept.write_bytes(site.cloud_key.read_bytes())  # the key comes: no restart
         assert post(site, written(2))[0] == 201
         push(site, 2)
         wait_for(lambda: said(""), "the gateway to take it")
@@ -123,7 +118,7 @@ def test_a_profile_that_is_not_signed_by_us_is_refused_and_the_one_before_holds(
         kept.unlink()
         assert post(site, written(3))[0] == 201
         push(site, 3)
-        wait_for(lambda: said("no_profile_key"), "the gateway to refuse version 3")
+        wait_for(lambda: said("no_cloud_key"), "the gateway to refuse version 3")
         assert (site.agent.status() or {})["profiles"]["travelled"] == {"made-up/hoist": 2}
         with ForeignClient(site.local_broker.port, "hoist") as hoist:
             hoist.send(TOPIC.format("h2"), b'{"t": 12}')

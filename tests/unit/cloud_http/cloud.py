@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
+from cloud_api.actor import SCOPE, Actor
 from cloud_api.app import build_app
 from cloud_api.framelog import IncomingFrame
 from cloud_api.program import build_parts
@@ -24,13 +26,17 @@ EPOCH = "00112233445566aa"
 
 
 class Cloud:
-    """http: a client of the application; now_ms: the clock, to be moved by tests."""
+    """http: a client of the application; now_ms: the clock, to be moved by tests.
+
+    A request's header Test-Actor says who asks.
+    """
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         self.now_ms = NOW
         self.seqs: dict[str, int] = {}
         self.samples: dict[str, int] = {}
+        self.app: FastAPI
         self.http: httpx.AsyncClient
 
     async def frames(
@@ -90,8 +96,14 @@ async def open_cloud(folder: Path, **settings: Any) -> AsyncIterator[Cloud]:
     async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
         clouds.append(cloud)
-        app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry()))
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        cloud.app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry()))
+
+        async def asked(scope: Any, receive: Any, send: Any) -> None:
+            if (actor := dict(scope["headers"]).get(b"test-actor")) is not None:
+                scope[SCOPE] = Actor(actor.decode(), "10.0.0.7")
+            await cloud.app(scope, receive, send)
+
+        transport = httpx.ASGITransport(asked, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://linli") as http:
             cloud.http = http
             name = {"zh": "柳园", "en": "Willow Garden"}

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from cloud_api.commands import CommandSender
+from cloud_api.signing import sealing
 from contracts.messages import Command, CommandProgress
+from contracts.signature import fault_of_seal
 from tests.unit.cloud_http.cloud import GATEWAY, NOW, Cloud, open_cloud, reading
 
 
@@ -22,14 +24,17 @@ class Site:
         self.link = True
         stores = cloud.stores
         self.sender = CommandSender(
-            stores.commands, lambda: cloud.now_ms, self.publish, stores.presence.online, stores.live.latest, stores.work
-        )
+            stores.commands, lambda: cloud.now_ms, self.publish, stores.presence.online, stores.live.latest, stores.work,
+            sealing(stores.profile_key),
+        )  # fmt: skip
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """The broker."""
         if self.link:
             assert (topic, retain) == (f"linli/1/{GATEWAY}/down/command", False)
-            self.got.append(msgspec.msgpack.decode(payload, type=Command))
+            command = msgspec.msgpack.decode(payload, type=Command)
+            assert fault_of_seal(command, payload, GATEWAY, [self.cloud.stores.profile_key.public_key()]) == ""
+            self.got.append(command)
         return self.link
 
     async def step(self, after_ms: int = 0) -> None:
@@ -43,11 +48,23 @@ class Site:
         await self.cloud.frames(records=words)
 
 
-async def ask(cloud: Cloud, device: str, key: str = "k1", **body: Any) -> Any:
+async def select(cloud: Cloud, device: str, actor: str = "p-1", **body: Any) -> Any:
+    """POST a selection."""
+    path = f"/api/v1/devices/{device}/selections"
+    return await cloud.http.post(path, json={"verb": "open_valve", **body}, headers={"Test-Actor": actor})
+
+
+async def order(cloud: Cloud, device: str, key: str = "k1", actor: str = "p-1", **body: Any) -> Any:
     """POST a command."""
-    return await cloud.http.post(
-        f"/api/v1/devices/{device}/commands", json={"verb": "open_valve", **body}, headers={"Idempotency-Key": key}
-    )
+    path, headers = f"/api/v1/devices/{device}/commands", {"Idempotency-Key": key, "Test-Actor": actor}
+    return await cloud.http.post(path, json={"verb": "open_valve", **body}, headers=headers)
+
+
+async def ask(cloud: Cloud, device: str, key: str = "k1", **body: Any) -> Any:
+    """Select, then command; what can't be selected is commanded without."""
+    chosen = await select(cloud, device, **{name: body[name] for name in ("verb", "args") if name in body})
+    selection = {"selection": chosen.json()["id"]} if chosen.status_code == 201 else {}
+    return await order(cloud, device, key, **selection, **body)
 
 
 async def states(cloud: Cloud, command: str) -> list[str]:
@@ -119,8 +136,9 @@ def test_an_effect_that_is_faster_than_the_gateways_word(tmp_path: Path) -> None
 
 def test_the_same_key_acts_once(tmp_path: Path) -> None:
     async def act(cloud: Cloud, site: Site, device: str) -> None:
-        first, second = await asyncio.gather(ask(cloud, device), ask(cloud, device))
-        assert first.json()["id"] == second.json()["id"]
+        selection = (await select(cloud, device)).json()["id"]
+        first, second, third = await asyncio.gather(*[order(cloud, device, selection=selection) for _ in range(3)])
+        assert first.json()["id"] == second.json()["id"] == third.json()["id"]
         other = await ask(cloud, device, ttl_ms=5_000)
         assert (other.status_code, other.json()["type"].rpartition("/")[2]) == (409, "idempotency_key_reused")
         await site.step()

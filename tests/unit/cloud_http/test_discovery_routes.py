@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import device_registry as registry
-from cloud_api.profiles.signing import signing
+from cloud_api.signing import signing
 from contracts.messages import Discovered, Proposal
 from tests.unit.cloud_http.cloud import GATEWAY, NOW, open_cloud
 

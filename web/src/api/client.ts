@@ -14,6 +14,7 @@ export type RefusedMessage = Schemas["RefusedMessage"];
 export type Command = Schemas["Command"];
 export type MetricState = Schemas["MetricState"];
 export type MetricWord = Schemas["MetricWord"];
+export type Selection = Schemas["Selection"];
 export type VerbWord = Schemas["VerbWord"];
 export type BilingualName = Schemas["BilingualName"];
 export type ProfileVersion = Schemas["ProfileVersion"];

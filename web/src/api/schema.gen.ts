@@ -392,6 +392,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/devices/{device_id}/selections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Select a device for a dangerous verb
+         * @description The first step of two: nothing happens yet. The command names the selection; it holds once, for who made it, as long as
+         *     the device does not change meanwhile.
+         */
+        post: operations["select_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/devices/{device_id}/commands": {
         parameters: {
             query?: never;
@@ -468,6 +489,90 @@ export interface paths {
          * @description At once while it is queued; else its gateway is asked, and the answer is `cancelled` only on its word.
          */
         post: operations["cancel_command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for a second person, and what became of it
+         * @description Newest first.
+         */
+        get: operations["list_approvals"];
+        put?: never;
+        /**
+         * Ask a second person
+         * @description For unlocking, and for what goes to many at once. When another person has approved it, give its id with the request.
+         */
+        post: operations["ask_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One approval
+         * @description An approval by its id.
+         */
+        get: operations["get_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Allow it
+         * @description Not by who asked for it.
+         */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do not allow it
+         * @description It can't be allowed after that.
+         */
+        post: operations["refuse"];
         delete?: never;
         options?: never;
         head?: never;
@@ -739,6 +844,8 @@ export interface paths {
          * Push a version to gateways
          * @description It becomes part of their desired state, signed. Each takes it without a restart, or says why it does not
          *     (`refused_profiles` of the gateway). Messages that were refused before and that it can read are read then.
+         *
+         *     To more than one gateway at once it takes a second person: `approval`.
          */
         post: operations["push_profile"];
         delete?: never;
@@ -891,6 +998,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who asked for what
+         * @description Everything that changed something or was refused, and who looked at personal data; newest first.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole audit, to take away
+         * @description `cloud-api audit verify FILE` checks it offline; docs/audit.md says how to do so without us.
+         */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Checkpoints over the audit
+         * @description Newest first. Who keeps one elsewhere can tell later whether the entries up to it are still the same.
+         */
+        get: operations["list_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/personal-data/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Everything that is kept of a resident
+         * @description For the resident to take away. At most the newest 10,000 transactions.
+         */
+        post: operations["export_personal_data"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/personal-data/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase what is kept of a resident
+         * @description Name and card are forgotten here, and the card by the gateway with its next desired state. Energy stays, for the bills.
+         */
+        post: operations["erase_personal_data"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -1014,6 +1221,120 @@ export interface components {
             status: string;
         };
         /**
+         * Approval
+         * @description Something that takes two people. `approved`: who asked may do it now, once, until `expires_ms`.
+         */
+        Approval: {
+            /**
+             * Id
+             * @example apr-3f9a1c0d2b4e5f60
+             */
+            id: string;
+            /**
+             * Action
+             * @example command
+             */
+            action: string;
+            /**
+             * Target
+             * @example dev-z72blpgg5flow7sn
+             */
+            target: string;
+            /**
+             * Request
+             * @example {
+             *       "args": {},
+             *       "verb": "unlock_connector"
+             *     }
+             */
+            request: {
+                [key: string]: unknown;
+            };
+            /**
+             * Reason
+             * @example the plug of bay 12 is stuck
+             */
+            reason: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "approved" | "refused" | "expired" | "used";
+            /**
+             * Asked By
+             * @example usr-7b1c
+             */
+            asked_by: string;
+            /**
+             * Decided By
+             * @example
+             */
+            decided_by: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790000900000
+             */
+            expires_ms: number;
+            /**
+             * Decided Ms
+             * @example null
+             */
+            decided_ms: number | null;
+        };
+        /**
+         * ApprovalBody
+         * @description What is to be done, exactly as it will be asked for.
+         *
+         *     `action` command: `target` is the device's id, `request` holds `verb` and `args`. push_profile: `target` is
+         *     maker/model/version, `request` holds `gateways` and `community`.
+         */
+        ApprovalBody: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "command" | "push_profile";
+            /**
+             * Target
+             * @example dev-z72blpgg5flow7sn
+             */
+            target: string;
+            /**
+             * Request
+             * @example {
+             *       "args": {},
+             *       "verb": "unlock_connector"
+             *     }
+             */
+            request: {
+                [key: string]: unknown;
+            };
+            /**
+             * Reason
+             * @example the plug of bay 12 is stuck
+             */
+            reason: string;
+        };
+        /**
+         * ApprovalPage
+         * @description A page of approvals, newest first.
+         */
+        ApprovalPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Approval"][];
+        };
+        /**
          * ArgumentWord
          * @description A number that a verb takes; `low` and `high` are allowed.
          */
@@ -1039,6 +1360,129 @@ export interface components {
              */
             high: number;
             label: components["schemas"]["BilingualName"];
+        };
+        /**
+         * AuditCheckpoint
+         * @description Entry `checkpoint` had this hash at this time, signed with the cloud's key. Keep it somewhere else.
+         */
+        AuditCheckpoint: {
+            /**
+             * Checkpoint
+             * @example 4711
+             */
+            checkpoint: number;
+            /**
+             * Hash
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+            /**
+             * Key Id
+             * @example 3b1f0c9a7d5e2468
+             */
+            key_id: string;
+            /**
+             * Signature
+             * @example base64...
+             */
+            signature: string;
+        };
+        /**
+         * AuditCheckpointPage
+         * @description A page of checkpoints, newest first.
+         */
+        AuditCheckpointPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["AuditCheckpoint"][];
+        };
+        /**
+         * AuditEntry
+         * @description Who asked for what, and what came of it. `previous` is the hash of the entry before it.
+         */
+        AuditEntry: {
+            /**
+             * Seq
+             * @example 4711
+             */
+            seq: number;
+            /**
+             * At Ms
+             * @example 1790000000000
+             */
+            at_ms: number;
+            /**
+             * Actor
+             * @example local
+             */
+            actor: string;
+            /**
+             * Action
+             * @description The operation's id in this document
+             * @example create_command
+             */
+            action: string;
+            /**
+             * Target
+             * @example devices/dev-z72blpgg5flow7sn/commands
+             */
+            target: string;
+            /**
+             * Community
+             * @description Empty when it is nobody's in particular
+             * @example liuyuan
+             */
+            community: string;
+            /**
+             * Outcome
+             * @description done, refused, failed
+             * @example done
+             */
+            outcome: string;
+            /**
+             * Details
+             * @example {
+             *       "address": "10.0.0.7",
+             *       "status": 202
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            /**
+             * Previous
+             * @example 0000000000000000000000000000000000000000000000000000000000000000
+             */
+            previous: string;
+            /**
+             * Hash
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /**
+         * AuditPage
+         * @description A page of entries, newest first.
+         */
+        AuditPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
         };
         /**
          * Availability
@@ -1553,6 +1997,8 @@ export interface components {
         /**
          * CommandBody
          * @description What is asked of a device. Without `ttl_ms` the verb's own time to live holds.
+         *
+         *     `selection`: of a verb that is safety-relevant; `approval`: of one that takes a second person.
          */
         CommandBody: {
             /**
@@ -1576,6 +2022,16 @@ export interface components {
              */
             ttl_ms?: number | null;
             precondition?: components["schemas"]["PreconditionBody"] | null;
+            /**
+             * Selection
+             * @example sel-3f9a1c0d2b4e5f60
+             */
+            selection?: string | null;
+            /**
+             * Approval
+             * @example null
+             */
+            approval?: string | null;
         };
         /**
          * CommandPage
@@ -2037,6 +2493,47 @@ export interface components {
         Emptyings: {
             /** Items */
             items: components["schemas"]["Emptied"][];
+        };
+        /**
+         * ErasureReceipt
+         * @description The name and the card are gone. `transactions_kept` stay as amounts of energy under an alias that is nobody's.
+         *
+         *     The audit's entry `seq` says so; `checkpoint` is signed over it.
+         */
+        ErasureReceipt: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Alias
+             * @example tok-9f3b0c2d4e5a6178
+             */
+            alias: string;
+            /**
+             * Erased Ms
+             * @example 1790000000000
+             */
+            erased_ms: number;
+            /** Was In List */
+            was_in_list: boolean;
+            /**
+             * Transactions Kept
+             * @example 12
+             */
+            transactions_kept: number;
+            /**
+             * Seq
+             * @example 4711
+             */
+            seq: number;
+            /**
+             * Hash
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            checkpoint: components["schemas"]["AuditCheckpoint"];
         };
         /**
          * Facility
@@ -2587,6 +3084,31 @@ export interface components {
             qr_svg: string;
         };
         /**
+         * PersonalData
+         * @description All that is kept under a name. `token` is null when it is not in the site's list any more.
+         */
+        PersonalData: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /**
+             * Alias
+             * @description What gateways and records call it
+             * @example tok-9f3b0c2d4e5a6178
+             */
+            alias: string;
+            token: components["schemas"]["Token"] | null;
+            /** Transactions */
+            transactions: components["schemas"]["ChargingTransaction"][];
+        };
+        /**
          * Place
          * @description A parking place or a charger.
          *
@@ -2920,7 +3442,7 @@ export interface components {
         };
         /**
          * PushBody
-         * @description To whom: gateways by their ids, all of a community, or both.
+         * @description To whom: gateways by their ids, all of a community, or both. `approval`: where that is more than one gateway.
          */
         PushBody: {
             /**
@@ -2936,6 +3458,11 @@ export interface components {
              * @default
              */
             community: string;
+            /**
+             * Approval
+             * @example null
+             */
+            approval?: string | null;
         };
         /**
          * Pushed
@@ -3142,6 +3669,71 @@ export interface components {
             certificates: number;
         };
         /**
+         * Selection
+         * @description A device selected for one order, by one person, until `expires_ms`. `value`: what it said last of `metric`, which the
+         *     verb changes; it must not have changed when the order is given. `second_person`: an approval is needed as well.
+         */
+        Selection: {
+            /**
+             * Id
+             * @example sel-3f9a1c0d2b4e5f60
+             */
+            id: string;
+            /**
+             * Device Id
+             * @example dev-z72blpgg5flow7sn
+             */
+            device_id: string;
+            /**
+             * Verb
+             * @example open_barrier
+             */
+            verb: string;
+            /**
+             * Args
+             * @example {}
+             */
+            args: {
+                [key: string]: unknown;
+            };
+            /**
+             * Metric
+             * @example barrier_state
+             */
+            metric: string;
+            /**
+             * Value
+             * @example closed
+             */
+            value: boolean | number | string | null;
+            /** Second Person */
+            second_person: boolean;
+            /**
+             * Expires Ms
+             * @example 1790000030000
+             */
+            expires_ms: number;
+        };
+        /**
+         * SelectionBody
+         * @description What a device is about to be told.
+         */
+        SelectionBody: {
+            /**
+             * Verb
+             * @example open_barrier
+             */
+            verb: string;
+            /**
+             * Args
+             * @default {}
+             * @example {}
+             */
+            args: {
+                [key: string]: unknown;
+            };
+        };
+        /**
          * SiteCharging
          * @description How a gateway's site charges. `set_up` is false until somebody has.
          */
@@ -3217,6 +3809,22 @@ export interface components {
              * @default []
              */
             tokens: components["schemas"]["TokenBody"][];
+        };
+        /**
+         * Subject
+         * @description Whose data: a token by its name, at the gateway where it charges.
+         */
+        Subject: {
+            /**
+             * Gateway Id
+             * @example gw-liuyuan-1
+             */
+            gateway_id: string;
+            /**
+             * Token
+             * @example Flat 12
+             */
+            token: string;
         };
         /**
          * Telemetry
@@ -3319,7 +3927,8 @@ export interface components {
         };
         /**
          * VerbWord
-         * @description A verb. `safety_relevant`: it acts on people's way or safety, ask before sending it.
+         * @description A verb. `safety_relevant`: it acts on people's way or safety, select before you send it. `second_person`: another
+         *     person allows it first.
          */
         VerbWord: {
             /**
@@ -3341,6 +3950,8 @@ export interface components {
             ttl_ms: number;
             /** Safety Relevant */
             safety_relevant: boolean;
+            /** Second Person */
+            second_person: boolean;
             label: components["schemas"]["BilingualName"];
         };
         /**
@@ -4340,6 +4951,59 @@ export interface operations {
             };
         };
     };
+    select_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectionBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description device_pending: The device is not adopted */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong; verb_unsupported: The device has no such verb; arguments_invalid: The verb does not take these arguments */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     create_command: {
         parameters: {
             query?: never;
@@ -4385,7 +5049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description idempotency_key_reused: This Idempotency-Key was used for another command; device_pending: The device is not adopted */
+            /** @description idempotency_key_reused: This Idempotency-Key was used for another command; selection_needed: This verb is selected first; selection_refused: The selection does not hold for this; state_changed: The device is not as it was when it was selected; approval_needed: This takes a second person; approval_refused: The approval does not hold for this; device_pending: The device is not adopted */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4510,6 +5174,229 @@ export interface operations {
                 };
             };
             /** @description command_ended: The command has ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_approvals: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    ask_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description same_person: Another person decides about this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description approval_refused: The approval does not hold for this */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description same_person: Another person decides about this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description approval_refused: The approval does not hold for this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5142,7 +6029,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description conflict: The change contradicts what is there */
+            /** @description conflict: The change contradicts what is there; approval_needed: This takes a second person; approval_refused: The approval does not hold for this */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5508,6 +6395,195 @@ export interface operations {
             };
             /** @description no_authority: This cloud signs no certificates; conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+                actor?: string;
+                action?: string;
+                community?: string;
+                outcome?: ("done" | "refused" | "failed") | null;
+                /** @description ms UTC */
+                start_ms?: number | null;
+                /** @description ms UTC */
+                end_ms?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry a line, then a checkpoint over the last one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_checkpoints: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckpointPage"];
+                };
+            };
+            /** @description cursor_invalid: This cursor does not belong to this list */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_personal_data: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Subject"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    erase_personal_data: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Subject"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErasureReceipt"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

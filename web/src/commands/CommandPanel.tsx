@@ -1,7 +1,7 @@
 import { Alert, Badge, Button, Card, Group, Modal, NumberInput, Progress, Stack, Text, Title, VisuallyHidden } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, data, ProblemError, type Command, type Device, type VerbWord } from "../api/client";
+import { api, data, ProblemError, type Command, type Device, type Selection, type VerbWord } from "../api/client";
 import { useLanguage, useTexts } from "../i18n/language";
 import type { LiveStream, Metrics } from "../live/stream";
 import { shownAge, shownTime, shownUnit } from "../reading/format";
@@ -39,20 +39,32 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
     refetchInterval: (query) => (query.state.data?.items.some((command) => !hasEnded(command, nowMs)) ? 1000 : 15_000),
   });
   const send = useMutation({
-    mutationFn: ({ verb, args, key }: { verb: string; args: Args; key: string }) =>
+    mutationFn: ({ verb, args, key, selection }: { verb: string; args: Args; key: string; selection: string | undefined }) =>
       data(
         api.POST("/api/v1/devices/{device_id}/commands", {
           params: { path: { device_id: device.id }, header: { "Idempotency-Key": key } },
-          body: { verb, args },
+          body: { verb, args, ...(selection && { selection }) },
         }),
       ),
     // With the same key, so it never acts twice; what the server has refused it would refuse again.
     retry: (count, error) => count < 2 && !(error instanceof ProblemError),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["commands", device.id] }),
   });
-  const [asking, setAsking] = useState<{ verb: VerbWord; args: Args } | null>(null);
+  const [asking, setAsking] = useState<{ verb: VerbWord; selection: Selection } | null>(null);
+  // The first of two steps: what is done holds only for what the device says now.
+  const select = useMutation({
+    mutationFn: ({ verb, args }: { verb: VerbWord; args: Args }) =>
+      data(
+        api.POST("/api/v1/devices/{device_id}/selections", {
+          params: { path: { device_id: device.id } },
+          body: { verb: verb.name, args },
+        }),
+      ),
+    onSuccess: (selection, { verb }) => { send.reset(); setAsking({ verb, selection }); },
+  });
   const label = (verb: VerbWord) => vocabulary.label(verb.name);
-  const order = (verb: VerbWord, args: Args) => send.mutate({ verb: verb.name, args, key: newKey() });
+  const order = (verb: VerbWord, args: Args, selection?: string) => send.mutate({ verb: verb.name, args, key: newKey(), selection });
+  const failure = select.error ?? send.error;
   const verbs = device.verbs.map((name) => vocabulary.verb(name)).filter((verb) => verb !== undefined);
   const commands = merged(recent.data?.items ?? [], stream?.commandsOf(device.id) ?? [], RECENT);
   const newest = commands[0];
@@ -63,10 +75,10 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
       {verbs.length > 0 && !gatewayOnline && <Alert color="orange" mb="xs">{texts.gatewayOffline}</Alert>}
       <Group gap="sm" align="flex-end">
         {verbs.map((verb) => (
-          <VerbControl key={verb.name} verb={verb} label={label(verb)} metrics={metrics} busy={send.isPending} order={(args) => (verb.safety_relevant ? setAsking({ verb, args }) : order(verb, args))} />
+          <VerbControl key={verb.name} verb={verb} label={label(verb)} metrics={metrics} busy={send.isPending || select.isPending} order={(args) => (verb.safety_relevant ? select.mutate({ verb, args }) : order(verb, args))} />
         ))}
       </Group>
-      {send.isError && <Alert color="red" mt="xs" role="alert">{send.error.message}</Alert>}
+      {failure && <Alert color="red" mt="xs" role="alert">{failure.message}</Alert>}
       {verbs.length > 0 && (
         <Stack gap="xs" mt="md">
           {/* Said once a step; the rows below change with every second of their age. */}
@@ -82,9 +94,11 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
         {asking && (
           <Stack>
             <Text>{texts.confirmText(label(asking.verb), deviceName)}</Text>
+            <Text size="sm" c="dimmed">{texts.selected}</Text>
+            {asking.selection.second_person && <Text size="sm">{texts.secondPerson}</Text>}
             <Group justify="flex-end">
               <Button variant="default" data-autofocus onClick={() => setAsking(null)}>{texts.cancel}</Button>
-              <Button color="red" onClick={() => { order(asking.verb, asking.args); setAsking(null); }}>{texts.confirmDo}</Button>
+              <Button color="red" onClick={() => { order(asking.verb, asking.selection.args as Args, asking.selection.id); setAsking(null); }}>{texts.confirmDo}</Button>
             </Group>
           </Stack>
         )}

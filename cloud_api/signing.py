@@ -1,18 +1,26 @@
-"""The key that profiles are signed with: made at the first start, or brought by a setting."""
+"""The cloud's key, which profiles, commands, desired states and the audit's checkpoints are signed with.
+
+Made at the first start, or brought by a setting. docs/decisions/017-signed-commands.md says why it is one.
+"""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from contracts.messages import DesiredProfile
+from contracts.messages import Command, DesiredProfile, DesiredState
 from contracts.profile_signature import sign
+from contracts.signature import seal
 from device_registry import Sign
 
 KEY_FILE = "profile_signing_key.pem"
 PUBLIC_FILE = "profile_key.pem"
 """What gateways are given: ``LINLI_PROFILE_KEY_FILE`` there."""
+
+Seal = Callable[[Command | DesiredState], bytes]
+"""Signs a message to a gateway; returns it as it travels."""
 
 
 class SigningKeyError(Exception):
@@ -51,6 +59,11 @@ def signing(key: Ed25519PrivateKey) -> Sign:
         return sign(profile, version, document, key)
 
     return signed
+
+
+def sealing(key: Ed25519PrivateKey) -> Seal:
+    """Signs with this key."""
+    return lambda message: seal(message, key)
 
 
 def _private_pem(key: Ed25519PrivateKey) -> bytes:
