@@ -14,15 +14,13 @@ from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.ingest import GatewayPresence
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import LiveState
+from cloud_api.people.sign_in import Door
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.telemetry import TelemetryStore
 
 Clock = Callable[[], int]
 """Now, ms UTC."""
-
-ISSUER = "local"
-"""Who asked: there is no sign-in yet, so all that is known is that the request came from this machine's network."""
 
 Check = Callable[[], Awaitable[str]]
 """Whether a part is ready: "" when it is, else why not."""
@@ -37,6 +35,7 @@ class Parts:
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
+    door           how people and machines come in
     identity       how gateways get their certificates; None without an authority
     """
 
@@ -53,6 +52,7 @@ class Parts:
     profile_key: bytes
     console: Path
     new_request_id: Callable[[], str]
+    door: Door
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     before_metrics: Callable[[], Awaitable[None]] | None = None

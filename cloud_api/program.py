@@ -39,6 +39,9 @@ from cloud_api.identity.certificates import access
 from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
+from cloud_api.people.invitations import first_code
+from cloud_api.people.passwords import Passwords
+from cloud_api.people.sign_in import Door, keep_first_code
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
 from cloud_api.profiles.signing import public_pem, signing
 from cloud_api.projections import Progress, rebuild, run_projection
@@ -51,9 +54,13 @@ from cloud_api.survey import Survey
 from cloud_api.telemetry import keep_days
 from cloud_api.web_server import web_server
 from contracts import VERSION, topics
+from contracts.claim_code import BITS
 from contracts.crash_points import crash_points
 
 log = logging.getLogger(__name__)
+
+FIRST_CODE = "first-administrator.code"
+"""In the data folder, until the first administrator has come in."""
 
 
 def now_ms() -> int:
@@ -172,7 +179,10 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work
         )
-        server = web_server(build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity)))
+        door = await open_door(settings, clock)
+        metrics.register(door.refused)
+        parts = build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity)
+        server = web_server(build_app(parts))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [
@@ -279,12 +289,21 @@ async def restore(settings: Settings, source: Path, replace: bool, shown: Shown)
     return manifest, aside
 
 
+async def open_door(settings: Settings, clock: Callable[[], int], passwords: Passwords | None = None) -> Door:
+    """How people come in; while there is nobody, with a code for the first administrator in the data folder."""
+    file = settings.data_dir / FIRST_CODE
+    code = await first_code(secrets.token_bytes(BITS // 8), clock())
+    await asyncio.to_thread(keep_first_code, file, code)
+    return Door(passwords or Passwords(), require_totp=settings.require_totp, first_code=file)
+
+
 def build_parts(
     settings: Settings,
     stores: Stores,
     clock: Callable[[], int],
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    door: Door,
     before_metrics: Callable[[], Awaitable[None]] | None = None,
     identity: GatewayIdentity | None = None,
 ) -> Parts:
@@ -306,5 +325,6 @@ def build_parts(
         metrics=metrics,
         before_metrics=before_metrics,
         identity=identity,
+        door=door,
         new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )

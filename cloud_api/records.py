@@ -1,4 +1,4 @@
-"""The database of record: registry, commands, charging transactions and identity in one file, with their migrations."""
+"""The database of record: registry, commands, charging transactions, identity and people in one file, with their migrations."""
 
 from collections.abc import Mapping
 
@@ -9,5 +9,6 @@ APPS: Mapping[str, str] = {
     "commands": "cloud_api.commands",
     "charging": "cloud_api.charging",
     "identity": "cloud_api.identity",
+    "people": "cloud_api.people",
 }
 """App label -> package with ``models`` and ``migrations``, in the order in which they are migrated."""

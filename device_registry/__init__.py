@@ -1,6 +1,6 @@
 """The book of record: communities, facilities, gateways, devices, profiles, desired state.
 
-All queries are in this package, so that scoping to a tenant has one place. Open the database first::
+All queries are in this package, and ``scope`` narrows them down to a caller's communities. Open the database first::
 
     async with open_database("sqlite:///var/registry.sqlite"):
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
@@ -46,11 +46,15 @@ from device_registry.profiles import (
     recoveries,
     refused_profiles,
 )
+from device_registry.scope import EVERYWHERE, NOWHERE, Communities, see, visible_gateways, within
 
 __all__ = [
     "APPS",
+    "EVERYWHERE",
+    "NOWHERE",
     "SESSION_LOST",
     "UNAVAILABLE",
+    "Communities",
     "Community",
     "Conflict",
     "DatabaseUnavailable",
@@ -105,7 +109,10 @@ __all__ = [
     "recoveries",
     "refused_profiles",
     "reported",
+    "see",
     "sighting_fault",
     "site_charging",
+    "visible_gateways",
+    "within",
     "writing",
 ]

@@ -10,6 +10,7 @@ from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Device, Facility
 from device_registry.names import Name
+from device_registry.scope import visible
 
 
 class DeviceFilter(NamedTuple):
@@ -27,7 +28,7 @@ class DeviceFilter(NamedTuple):
 
 async def device(device_id: str) -> Device:
     """One device. Raises NotFound."""
-    row = await Device.get_or_none(id=device_id)
+    row = await visible(Device).get_or_none(id=device_id)
     if row is None:
         raise NotFound("device", device_id)
     return row
@@ -44,7 +45,7 @@ async def devices(where: DeviceFilter, after: str = "", limit: int | None = None
         "id": where.device,
         "status": where.status,
     }
-    rows = Device.filter(id__gt=after, **{key: value for key, value in wanted.items() if value}).order_by("id")
+    rows = visible(Device).filter(id__gt=after, **{key: value for key, value in wanted.items() if value}).order_by("id")
     if where.q:
         q = where.q
         rows = rows.filter(Q(id=q) | Q(name_zh__icontains=q) | Q(name_en__icontains=q) | Q(external_id__icontains=q))
@@ -54,7 +55,9 @@ async def devices(where: DeviceFilter, after: str = "", limit: int | None = None
 async def devices_at(sources: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """(gateway, external id) -> device id, for those of the sources that are in the registry."""
     gateways = {gateway for gateway, _ in sources}
-    rows = await Device.filter(gateway_id__in=list(gateways), external_id__in=[external for _, external in sources])
+    rows = await visible(Device).filter(
+        gateway_id__in=list(gateways), external_id__in=[external for _, external in sources]
+    )
     known = {(row.gateway_id, row.external_id): row.id for row in rows}
     return {source: known[source] for source in sources if source in known}
 
@@ -77,7 +80,7 @@ async def change_device(
         if name is not None:
             row.name_zh, row.name_en, row.named_by = name.zh, name.en, "person"
         if facility_id is not None:
-            facility = await Facility.get_or_none(id=facility_id)
+            facility = await visible(Facility).get_or_none(id=facility_id)
             if facility is None:
                 raise NotFound("facility", facility_id)
             if (facility.community_id, facility.kind) != (row.community_id, row.kind):

@@ -17,6 +17,8 @@ from cloud_api.charging.sessions import Said, sessions_of
 from cloud_api.devices.readings import TIME_MS_MAX, Time, span
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from cloud_api.telemetry import Source, TelemetryStore
 from contracts.vocabulary import DAY_MS, METRICS
@@ -35,6 +37,7 @@ STATUS, REGISTER = METRICS["connector_status"], METRICS["energy_active_import_re
     "/devices/{device_id}/charging-sessions",
     summary="A pile's charging sessions",
     responses=responses("not_found", "range_invalid"),
+    openapi_extra=needs(Permission.CHARGING),
 )
 async def get_sessions(
     device_id: str,
@@ -91,6 +94,7 @@ async def _said(store: TelemetryStore, source: Source, metric: str, start_ms: in
     "/charging-transactions",
     summary="Charging transactions",
     responses=responses("not_found", "range_invalid", "cursor_invalid"),
+    openapi_extra=needs(Permission.CHARGING),
 )
 async def list_transactions(
     cursor: Cursor = "",
@@ -104,7 +108,8 @@ async def list_transactions(
     start, end = start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms
     if start >= end:
         raise Problem("range_invalid", f"start_ms {start} must lie before end_ms {end}")
-    gateways, source = None, None
+    seen, source = await registry.visible_gateways(), None
+    gateways = None if seen is None else sorted(seen)
     if community:
         await registry.community(community)
         gateways = [row.id for row in await registry.gateways("", GATEWAYS_MAX, community)]

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Header
 import device_registry as registry
 from cloud_api.commands.schema import Command, CommandBody, CommandPage
 from cloud_api.pages import Cursor, Limit, cut, time_before
-from cloud_api.parts import ISSUER, PartsDep
+from cloud_api.parts import PartsDep
+from cloud_api.people.access import CallerDep, needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 
 router = APIRouter(tags=["commands"])
@@ -38,8 +40,11 @@ Key = Annotated[
         "arguments_invalid",
         "metric_unknown",
     ),
+    openapi_extra=needs(Permission.COMMAND),
 )
-async def create_command(device_id: str, body: CommandBody, parts: PartsDep, idempotency_key: Key = None) -> Command:
+async def create_command(
+    device_id: str, body: CommandBody, caller: CallerDep, parts: PartsDep, idempotency_key: Key = None
+) -> Command:
     """Accepted is not done: follow the command's state. It ends `confirmed` when telemetry shows the effect.
 
     Header `Idempotency-Key` is required.
@@ -47,10 +52,10 @@ async def create_command(device_id: str, body: CommandBody, parts: PartsDep, ide
     if idempotency_key is None:
         raise Problem("idempotency_key_missing", "send the header Idempotency-Key, one for each command you mean")
     device = await registry.device(device_id)
-    return await parts.commands.create(device, body, idempotency_key, ISSUER)
+    return await parts.commands.create(device, body, idempotency_key, caller.name)
 
 
-@router.get("/commands", summary="Commands")
+@router.get("/commands", summary="Commands", openapi_extra=needs(Permission.COMMAND))
 async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, device: str = "") -> CommandPage:
     """Newest first."""
     found = await parts.commands.newest(device, time_before(cursor), limit + 1)
@@ -58,7 +63,12 @@ async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100
     return CommandPage(items=items, next_cursor=following)
 
 
-@router.get("/commands/{command_id}", summary="One command", responses=responses("not_found"))
+@router.get(
+    "/commands/{command_id}",
+    summary="One command",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.COMMAND),
+)
 async def get_command(command_id: str, parts: PartsDep) -> Command:
     """Its state, and every transition with its time and source."""
     return await parts.commands.get(command_id)
@@ -68,6 +78,7 @@ async def get_command(command_id: str, parts: PartsDep) -> Command:
     "/commands/{command_id}/cancel",
     summary="Withdraw a command",
     responses=responses("not_found", "command_ended"),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def cancel_command(command_id: str, parts: PartsDep) -> Command:
     """At once while it is queued; else its gateway is asked, and the answer is `cancelled` only on its word."""

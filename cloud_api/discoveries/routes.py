@@ -10,6 +10,8 @@ from cloud_api.devices.schema import Device
 from cloud_api.discoveries import schema
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["discovery"])
@@ -35,6 +37,7 @@ def _in_json(row: registry.Discovery) -> schema.Discovery:
     "/gateways/{gateway_id}/discoveries",
     summary="Topics that no profile reads",
     responses=responses("not_found", "cursor_invalid"),
+    openapi_extra=needs(Permission.DIAGNOSE),
 )
 async def list_discoveries(
     gateway_id: str, cursor: Cursor = "", limit: Limit = 100, status: schema.Status = "open"
@@ -54,6 +57,7 @@ async def list_discoveries(
     "/gateways/{gateway_id}/discoveries/adopt",
     summary="Adopt what was discovered",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def adopt_discovery(gateway_id: str, body: schema.Adoption, parts: PartsDep) -> Device:
     """Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
@@ -71,6 +75,7 @@ async def adopt_discovery(gateway_id: str, body: schema.Adoption, parts: PartsDe
     "/gateways/{gateway_id}/discoveries/dismiss",
     summary="Dismiss what was discovered",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def dismiss_discovery(gateway_id: str, body: schema.Dismissal) -> schema.Discovery:
     """Show this topic no longer, however often it speaks. May be repeated."""

@@ -14,7 +14,9 @@ from cloud_api.identity.claims import ClaimRefused, claim_state
 from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.identity.models import CertificateRow, ClaimRow
 from cloud_api.pages import Cursor, Limit, cut, time_before
-from cloud_api.parts import ISSUER, PartsDep
+from cloud_api.parts import PartsDep
+from cloud_api.people.access import PUBLIC, CallerDep, needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from contracts.claim_code import BITS
 
@@ -51,13 +53,14 @@ def _identity(parts: PartsDep) -> GatewayIdentity:
     status_code=201,
     summary="Make a claim for a gateway",
     responses=responses("not_found", "no_authority", "body_invalid"),
+    openapi_extra=needs(Permission.INSTALL),
 )
-async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep) -> schema.NewClaim:
+async def create_claim(body: schema.ClaimBody, request: Request, caller: CallerDep, parts: PartsDep) -> schema.NewClaim:
     """The code is shown once. An open claim of the same gateway ends with this."""
     _identity(parts)
     now_ms = parts.clock()
     row, code = await claims.create_claim(
-        body.gateway_id, ISSUER, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
+        body.gateway_id, caller.name, body.valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
         secrets.token_bytes(BITS // 8),
     )  # fmt: skip
     link = f"{str(request.base_url).rstrip('/')}/provision#{code.replace('-', '')}"
@@ -65,7 +68,7 @@ async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep
     return schema.NewClaim.model_validate({**_claim(row, now_ms), "code": code, "link": link, "qr_svg": picture})
 
 
-@router.get("/claims", summary="Claims")
+@router.get("/claims", summary="Claims", openapi_extra=needs(Permission.INSTALL))
 async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = "") -> schema.ClaimPage:
     """Newest first; their codes are kept nowhere."""
     found = await claims.newest_claims(gateway, time_before(cursor), limit + 1)
@@ -75,7 +78,12 @@ async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, 
     return schema.ClaimPage(items=items, next_cursor=following)
 
 
-@router.post("/claims/{claim_id}/withdraw", summary="Take a claim back", responses=responses("not_found"))
+@router.post(
+    "/claims/{claim_id}/withdraw",
+    summary="Take a claim back",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.INSTALL),
+)
 async def withdraw_claim(claim_id: ClaimId, parts: PartsDep) -> schema.Claim:
     """One that was used stays used: shut out the gateway instead."""
     now_ms = parts.clock()
@@ -91,6 +99,7 @@ async def withdraw_claim(claim_id: ClaimId, parts: PartsDep) -> schema.Claim:
         "request_unreadable", "request_key_refused", "request_altered", "request_names_another", "too_many_attempts",
         "body_invalid",
     ),
+    openapi_extra=PUBLIC,
 )  # fmt: skip
 async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDep) -> schema.Provision:
     """`edge-agent provision` calls this. The same key may ask again: it is given the same certificate."""
@@ -120,7 +129,12 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
     )
 
 
-@router.get("/gateways/{gateway_id}/certificates", summary="A gateway's certificates", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}/certificates",
+    summary="A gateway's certificates",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.INSTALL),
+)
 async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit = 100) -> schema.CertificatePage:
     """Newest first."""
     await registry.gateway(gateway_id)
@@ -133,6 +147,7 @@ async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit =
     "/gateways/{gateway_id}/revoke",
     summary="Shut a gateway out",
     responses=responses("not_found", "no_authority", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SHUT_OUT),
 )
 async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep) -> schema.Revoked:
     """All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again."""

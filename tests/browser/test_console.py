@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,9 +26,16 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def clean_page(browser: Browser, system: RunningSystem, width: int, locale: str) -> Iterator[Page]:
-    """A page that may not complain in its console, nor ask anybody but the system."""
+def clean_page(
+    browser: Browser, system: RunningSystem, width: int, locale: str, role: str = "administrator"
+) -> Iterator[Page]:
+    """A page that may not complain in its console, nor ask anybody but the system. role: who has signed in; "": nobody."""
     context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale)
+    if role:
+        account = system.demo["accounts"][role]
+        who = {"name": account["name"], "password": account["password"]}
+        asked = context.request.post(f"{system.base_url}/api/v1/sessions", data=who)
+        assert asked.status == 201, asked.text()
     page = context.new_page()
     complaints: list[str] = []
     page.on(
@@ -50,9 +56,8 @@ def clean_page(browser: Browser, system: RunningSystem, width: int, locale: str)
 
 
 def valve(system: RunningSystem) -> dict[str, str]:
-    url = f"{system.base_url}/api/v1/devices?community=liuyuan&kind=building&limit=1000"
-    with urllib.request.urlopen(url) as answer:
-        return next(device for device in json.loads(answer.read())["items"] if device["profile"] == "linli/valve")
+    items = system.ask("devices?community=liuyuan&kind=building&limit=1000")["items"]
+    return next(device for device in items if device["profile"] == "linli/valve")
 
 
 @pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])

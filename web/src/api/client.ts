@@ -1,7 +1,10 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.gen";
 
-export const api = createClient<paths>({ baseUrl: "" });
+/** No page of another site can send this without being asked about it: what changes something needs it. */
+export const OWN = { "X-Requested-With": "linli" };
+
+export const api = createClient<paths>({ baseUrl: "", headers: OWN });
 
 type Schemas = components["schemas"];
 export type Community = Schemas["Community"];
@@ -25,6 +28,7 @@ export type Finding = Schemas["Finding"];
 export type Bin = Schemas["Bin"];
 export type SiteCharging = Schemas["SiteCharging"];
 export type SiteChargingBody = Schemas["SiteChargingBody"];
+export type Session = Schemas["Session"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 
