@@ -182,7 +182,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         door = await open_door(settings, clock)
         metrics.register(door.refused)
         parts = build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity)
-        server = web_server(build_app(parts))
+        server = web_server(build_app(parts), settings.http_proxies)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(server.serve([listener]), name="http")
             background = [

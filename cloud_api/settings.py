@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on.
 
     http_host  loopback unless set: elsewhere put TLS before it, people can't sign in without
+    http_proxies  addresses of proxies whose word on scheme and client counts, with commas
     require_totp  who may change anything has to have an authenticator
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    http_proxies: str = "127.0.0.1"
     require_totp: bool = False
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830

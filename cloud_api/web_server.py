@@ -10,11 +10,19 @@ SHUTDOWN_S = 1
 """How long open requests may take when the program stops; streams never end by themselves."""
 
 
-def web_server(app: FastAPI) -> "WebServer":
-    """A server for this application; its listening socket is made before."""
+def web_server(app: FastAPI, proxies: str = "127.0.0.1") -> "WebServer":
+    """A server for this application; its listening socket is made before.
+
+    proxies  addresses, with commas, whose X-Forwarded-For and X-Forwarded-Proto are believed
+    """
     return WebServer(
         uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=SHUTDOWN_S
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            forwarded_allow_ips=proxies,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
 

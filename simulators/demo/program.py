@@ -218,6 +218,7 @@ class Demo:
                 f"not ready after {READY_S_MAX} s: {', '.join(missing) or 'devices'}; "
                 f"see {self._settings.data_dir / 'logs'}"
             ) from None
+        print(f"Accounts to sign in with, one a role, are in {settings.data_dir / 'demo.json'}", file=sys.stderr)
         print(f"Linli is ready: {self._url}", flush=True)
 
 
