@@ -31,7 +31,7 @@ def test_a_code_is_taken_a_step_around_now_and_once(at_s: int, off: int) -> None
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "abcdef", "\0"])
 def test_what_is_no_code_is_refused(code: str) -> None:
-    assert accepted_step(SECRET, code, 0, 0) is None
+    assert accepted_step(SECRET, code, 10 * STEP_MS, 0) is None
 
 
 def test_the_link_is_an_apps() -> None:
