@@ -17,7 +17,8 @@ help: ## What there is
 run: .venv/.ready web/dist/.ready ## The whole system with two simulated communities; prints the console's address
 	@exec $(BIN)/simulate demo
 
-test: check servers web/dist/.ready ## Everything CI runs
+test: ## Everything CI runs
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target check servers web
 	cd web && $(NPM) run --silent check && $(NPM) run --silent test
 	$(BIN)/pytest tests -n 3 --dist loadfile || $(BIN)/pytest tests --last-failed --last-failed-no-failures none
 
@@ -61,11 +62,12 @@ web/dist/.ready: $(WEB_SOURCES) | .venv/.ready
 	cd web && $(NPM) run --silent build
 	@touch $@
 
-.venv/.ready: locks/dev.txt pyproject.toml
+.venv/.ready: locks/installer.txt locks/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Linli needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r locks/installer.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r locks/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .
 	@web/node-from-wheel.sh $(BIN)/python .build/node/bin
 	@touch $@
 
@@ -74,6 +76,8 @@ servers: ## Mosquitto and Chromium for the tests, from Debian, where they are mi
 
 lock: ## Make locks/*.txt again from pyproject.toml; with UPGRADE=--upgrade also newer versions
 	$(PYTHON) -m venv .build/uv && .build/uv/bin/pip install --quiet uv
+	echo uv | .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --python-version 3.11 - -o locks/installer.txt
 	for extra in build edge cloud dev; do .build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --python-version 3.11 --extra $$extra pyproject.toml -o locks/$$extra.txt; done
 	.build/uv/bin/uv pip compile --quiet $(UPGRADE) --generate-hashes --no-emit-index-url --no-header --no-annotate \

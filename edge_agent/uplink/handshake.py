@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 ASK_HEARTBEATS = 6
 """With every so many heartbeats the cloud is asked for the time and for what it lacks."""
 ASKED_KEPT = 4
-UNANSWERED_MS = 5_000
-"""A cloud that does not answer in this time is an older one: frames go without its word."""
 
 
 class Fenced(Exception):
@@ -85,7 +83,11 @@ class Handshake:
         self._frames.stop()
 
     def ask(self) -> None:
-        """No frame goes before the cloud has answered."""
+        """No frame goes before the cloud has answered, however long that takes.
+
+        Only its word tells whether this outbox is an older image of one that has gone on (its numbers would be taken for
+        those already there, and lost), and times that an unsure clock took are not to be moved once they were sent.
+        """
         self._frames.stop()
         self._waiting_since_ms = self._monotonic_ms()
         self._say_state.set()
@@ -115,11 +117,6 @@ class Handshake:
             # Not waited for: where nothing comes down, PUBACKs neither, it must still be said.
             said = line.say(topics.state(self._gateway), self._encoder.encode(state), state.ask, retain=True)
             tasks.create_task(said, name="state")
-            if self._waiting_since_ms is not None and now_ms - self._waiting_since_ms > UNANSWERED_MS:
-                log.warning("the cloud does not answer; sending without its word")
-                # what is sent is not moved any more
-                await self._writer.call(self._writer.outbox.unsure_times.heal, 0, -1)
-                await self._let_go()
             waiting = self._waiting_since_ms is not None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(self._heartbeat_s, 1.0) if waiting else self._heartbeat_s):
@@ -127,11 +124,6 @@ class Handshake:
             if not self._ingest_heard:
                 # What is retained comes with a subscription only, and not to who may not read it yet: ask again.
                 await line.subscribe()
-
-    async def _let_go(self) -> None:
-        self._waiting_since_ms = None
-        await self._frames.begin()
-        self._earlier.begin()
 
     def on_ingest(self, state: IngestState) -> None:
         """An ingest says that it is there, or its will that it is not."""
@@ -180,4 +172,6 @@ class Handshake:
                 await self._writer.call(outbox.wanted, there.epoch, there.lane, there.wanted)
                 self._earlier.look_again()
         if self._waiting_since_ms is not None and self.ingest_online:
-            await self._let_go()
+            self._waiting_since_ms = None
+            await self._frames.begin()
+            self._earlier.begin()

@@ -3,5 +3,5 @@
 import os
 
 LONG = os.environ.get("LINLI_FAULTS") == "long"
-KILLS = 200 if LONG else 10
+KILLS = 200 if LONG else 6
 OUTAGE_S = 60 if LONG else 8

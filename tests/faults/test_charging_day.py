@@ -44,6 +44,8 @@ def set_up(site: Site, fuse_a: float) -> None:
     points: list[dict[str, Any]] = [{"charge_point": name, "current_max_a": AMPS_MAX} for name in names]
     for point in points[:4]:
         point["password"] = PASSWORD
+    for point in points[4:]:
+        point["password"] = ""  # none
     tokens = [{"name": f"flat {name}", "id_tag": f"CARD-{name}-1"} for name in names]
     body = {"fuse_a": fuse_a, "fail_safe_a": 6, "charge_points": points, "tokens": tokens}
     status, answer = site.cloud.send("PUT", f"gateways/{site.gateway}/charging", body)

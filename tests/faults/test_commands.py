@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.devices import ForeignClient
-from tests.processes import Site, Stores, running_site, wait_for
+from tests.processes import Site, running_site, wait_for
 
 SET = "linli-device/valve/main/set"
 STATE = "linli-device/valve/main/state"
@@ -50,8 +50,8 @@ def reached(site: Site, command: dict[str, Any], *states: str, deadline_s: float
     return wait_for(look, f"{command['verb']} to be {' or '.join(states)}", deadline_s)
 
 
-def test_a_command_is_confirmed_by_its_effect_and_acts_once(tmp_path: Path, stores: Stores | None) -> None:
-    with running_site(tmp_path, stores=stores) as site, Valve(site.local_broker.port) as valve:
+def test_a_command_is_confirmed_by_its_effect_and_acts_once(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site, Valve(site.local_broker.port) as valve:
         device = valve_id(site)
         first = order(site, device, "close_valve", "key-1")
         again = order(site, device, "close_valve", "key-1")

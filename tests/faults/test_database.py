@@ -23,7 +23,7 @@ from tests.faults.test_kills import SEED, Load, assert_stored_once
 from tests.postgres import Postgres, running_postgres
 from tests.processes import CloudApi, Site, Stores, running_site, wait_for
 
-DATABASE_KILLS = 50 if LONG else 4
+DATABASE_KILLS = 50 if LONG else 2
 HUNG_S = 60 if LONG else 8
 OPEN_MAX = CONNECTIONS_MAX + REGISTRY_CONNECTIONS_MAX
 

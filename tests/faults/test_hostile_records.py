@@ -27,6 +27,7 @@ from contracts.messages import (
 )
 from contracts.reading import Clock, Reading, Sample
 from tests.brokers import running_broker
+from tests.faults import LONG
 from tests.integration.frames import EPOCH, T0
 from tests.postgres import Postgres
 from tests.processes import CloudApi, wait_for
@@ -97,7 +98,7 @@ async def send(port: int, payloads: list[bytes]) -> FrameAck:
     raise AssertionError
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize("database", ["sqlite", "postgres"] if LONG else ["sqlite"])
 def test_no_record_and_no_time_stops_a_projection(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.brokers import Kind
 from tests.devices import ForeignClient, reading
 from tests.faults import KILLS, LONG
-from tests.processes import Program, Site, Stores, running_site, wait_for
+from tests.processes import Program, Site, running_site, wait_for
 
 RATE = 200  # messages/s
 SEED = 20_261_124
@@ -84,8 +84,8 @@ def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
-def test_cloud_killed_at_random_moments(tmp_path: Path, stores: Stores | None) -> None:
-    with running_site(tmp_path, stores=stores) as site:
+def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
+    with running_site(tmp_path) as site:
         load = Load(site.local_broker.port, "kills")
         kill_again_and_again(site.cloud, site.cloud.wait_ready, random.Random(SEED), KILLS)
         site.cloud.wait_ready()
@@ -132,7 +132,7 @@ LOST_AT_A_KILL_MAX: dict[Kind, int] = {"nats-gateway": 0, "mosquitto-gateway": 2
 """Mosquitto sends its PUBACKs and writes its store in the next round of its loop: what came in between is lost."""
 
 
-@pytest.mark.parametrize("local", ["nats-gateway", "mosquitto-gateway"])
+@pytest.mark.parametrize("local", LOCAL if LONG else LOCAL[:1])
 def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
     """What a kill of the local broker costs of what it had acknowledged and not handed over; docs/faults.md says it."""
     kills = (200, 600, 1_000)

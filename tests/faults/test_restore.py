@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.devices import ForeignClient, reading
+from tests.faults import LONG
 from tests.faults.test_kills import Load, assert_stored_once
 from tests.integration.ops.exported import scraped
 from tests.postgres import Postgres
@@ -53,7 +54,7 @@ def lose_and_restore(
     wait_for(lambda: "asking for frames again" in site.cloud.log(), "the cloud to ask for what it lacks")
 
 
-@pytest.mark.parametrize("backends", ["embedded", "servers"])
+@pytest.mark.parametrize("backends", ["embedded", "servers"] if LONG else ["embedded"])
 def test_restored_from_an_older_backup_nothing_is_lost_that_gateways_keep(
     tmp_path: Path, backends: Backends, postgres: Postgres
 ) -> None:

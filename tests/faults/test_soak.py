@@ -13,7 +13,7 @@ def test_the_slope_of_a_line_is_its_slope() -> None:
 
 def test_memory_and_files_stay_flat(tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
-        report = soak(site, 900 if LONG else 20, 1.0)
+        report = soak(site, 900 if LONG else 12, 1.0)
     print(report)
     assert report["messages_per_s"] > 300, "there was no load"
     assert report["ledger"]["unexplained"] == 0

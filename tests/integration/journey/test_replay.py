@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import BIN, Site, Stores, running_site, wait_for
+from tests.processes import BIN, Site, running_site, wait_for
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
@@ -52,13 +52,13 @@ def wait_for_all(site: Site, metric: str, count: int) -> dict[str, tuple[float, 
 
 
 @pytest.mark.parametrize("day", ["2016-10-12"])
-def test_a_day_of_parking(tmp_path: Path, day: str, stores: Stores | None) -> None:
+def test_a_day_of_parking(tmp_path: Path, day: str) -> None:
     expected: dict[str, list[int]] = defaultdict(list)
     for row in rows(DATA / "parking_birmingham" / "readings.csv.gz"):
         if row["LastUpdated"].startswith(day):
             expected[row["SystemCodeNumber"]].append(int(row["Occupancy"]))
     assert sum(map(len, expected.values())) > 300, "the file has no such day"
-    with running_site(tmp_path, stores=stores) as site:
+    with running_site(tmp_path) as site:
         replay(site, "parking_birmingham", day)
         found = wait_for_all(site, "occupied_spaces", sum(map(len, expected.values())))
     assert sorted(found.values()) == sorted((len(values), sum(values)) for values in expected.values())

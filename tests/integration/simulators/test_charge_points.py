@@ -125,10 +125,13 @@ class Scene:
         answer = await self._central.call(payload, suppress=False)
         return str(getattr(answer, "status", ""))
 
-    async def until(self, kind: str, count: int = 1) -> dict[str, Any]:
-        """The newest thing told of a kind, once so many were."""
+    async def until(self, kind: str, count: int = 1, **wanted: Any) -> dict[str, Any]:
+        """The newest thing told of a kind that says what is wanted, once so many were."""
         async with asyncio.timeout(10):
-            while len(found := [payload for what, payload in self.told if what == kind]) < count:
+            while (
+                len(found := [what for name, what in self.told if name == kind and wanted.items() <= what.items()])
+                < count
+            ):
                 await asyncio.sleep(0.01)
         return found[-1]
 
@@ -216,7 +219,7 @@ def test_every_order_of_1_6() -> None:
             )  # fmt: skip
             there.station.outlets[1].unplug()
             assert await there.order(call16.ReserveNow(1, written(wall_ms() + 60_000), "CARD", 5)) == "Accepted"
-            assert (await there.until("status", 3))["status"] == "Reserved"
+            await there.until("status", status="Reserved")
             assert await there.order(call16.CancelReservation(5)) == "Accepted"
             assert await there.order(call16.CancelReservation(5)) == "Rejected"
             assert await there.order(call16.ChangeAvailability(1, "Inoperative")) == "Accepted"

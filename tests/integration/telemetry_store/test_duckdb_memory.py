@@ -11,8 +11,8 @@ from contracts.reading import Clock, Reading, Sample
 from tests.integration.frames import T0
 
 READINGS = 2_000
-APPLIED = 400
-BOUND_MB = 32
+APPLIED = 200
+BOUND_MB = 16
 
 
 def resident_mb() -> float:

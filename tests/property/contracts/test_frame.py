@@ -34,7 +34,7 @@ def encode(given_readings: list[Reading], given_records: list[Record], seq: int 
 
 
 @given(st.lists(readings(), max_size=30), st.lists(records, max_size=5))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_what_is_encoded_is_decoded(given_readings: list[Reading], given_records: list[Record]) -> None:
     frame = decode_frame(encode(given_readings, given_records))
     assert frame.readings == tuple(given_readings)
@@ -47,7 +47,7 @@ def test_what_is_encoded_is_decoded(given_readings: list[Reading], given_records
 
 
 @given(st.lists(readings(), min_size=1, max_size=8), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_an_altered_frame_is_an_error_and_nothing_else(given_readings: list[Reading], data: st.DataObject) -> None:
     frame = bytearray(encode(given_readings, []))
     place = data.draw(st.integers(0, len(frame) - 1))
@@ -65,7 +65,7 @@ def test_any_bytes_are_an_error_and_nothing_else(payload: bytes) -> None:
 
 
 @given(st.lists(readings(), min_size=1, max_size=5), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None)
 def test_a_body_that_contradicts_itself_is_an_error(given_readings: list[Reading], data: st.DataObject) -> None:
     """Signed with a right digest, as a gateway with a fault would send it: every place and length is checked."""
     whole = msgspec.msgpack.decode(encode(given_readings, []))

@@ -13,7 +13,7 @@ from contracts.profile import Profile
 from contracts.reading import Clock, Sample
 from edge_agent.profiles import ActionRefused, Decoded, ProfileError, ProfileSet, Undecodable
 from edge_agent.profiles.check import check_profile, load_with_own
-from edge_agent.profiles.faults import check_files
+from edge_agent.profiles.faults import check_files, faults_of
 
 NOW_MS = 1_790_000_000_000
 JSON_TOPIC = "made-up/dev-1/state"
@@ -484,3 +484,11 @@ def test_too_much_in_one_message_is_refused() -> None:
     open_reading = profile_of({"readings": [{"metrics_from": "@"}]})
     with pytest.raises(Undecodable, match="too_many_samples"):
         decode(open_reading, {f"metric_{number}": 1 for number in range(65)})
+
+
+def test_aliases_may_stand_in_a_profile_but_not_grow_it_beyond_bounds() -> None:
+    ten = "\n".join(f"- &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 8))
+    (fault,) = faults_of(f"- &a0 [1]\n{ten}\n".encode())
+    assert "aliases" in fault.message
+    (fault,) = faults_of(b"&itself [*itself]")
+    assert "aliases" in fault.message
