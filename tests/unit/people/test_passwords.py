@@ -1,6 +1,8 @@
 """Passwords: length counts, what is guessed first is refused, and they are kept as argon2id."""
 
 import asyncio
+import statistics
+import time
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -50,6 +52,23 @@ def test_it_is_kept_as_argon2id_with_owasps_parameters() -> None:
         assert not await passwords.verify(kept, "tram ladder violet 89")
         assert not await passwords.verify(None, "nobody has this password")
         assert passwords.is_outdated(QUICK.hash("x")) and not passwords.is_outdated(kept)
+
+    asyncio.run(run())
+
+
+def test_somebody_who_is_not_there_takes_as_long() -> None:
+    """By CPU time, which a busy machine does not change: the means differ by less than 5 ms."""
+
+    async def run() -> None:
+        passwords = Passwords()
+        kept = await passwords.hashed("tram ladder violet 88")
+        took: dict[bool, list[float]] = {True: [], False: []}
+        for number in range(40):
+            is_there = number % 2 == 0
+            began = time.process_time()
+            assert not await passwords.verify(kept if is_there else None, "wrong")
+            took[is_there].append(time.process_time() - began)
+        assert abs(statistics.fmean(took[True]) - statistics.fmean(took[False])) < 0.005
 
     asyncio.run(run())
 

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 import { api, data, ProblemError } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { useTitle } from "../useTitle";
-import { SESSION_KEY } from "./session";
+import { changeSession } from "./session";
 
 /** Name and password; the authenticator's code once the server asks for it. */
 export function SignInPage() {
@@ -16,10 +16,7 @@ export function SignInPage() {
   useTitle(texts.signIn);
   const signIn = useMutation({
     mutationFn: () => data(api.POST("/api/v1/sessions", { body: { name, password, totp } })),
-    onSuccess: (session) => {
-      queries.clear(); // what somebody else has seen before is not this one's
-      queries.setQueryData(SESSION_KEY, session);
-    },
+    onSuccess: (session) => changeSession(queries, session),
   });
   const reason = signIn.error instanceof ProblemError ? (signIn.error.type.split("/").pop() ?? "") : "";
   const [asksCode, setAsksCode] = useState(false);

@@ -2,7 +2,7 @@ import { Button, Menu, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, type Session } from "../api/client";
 import { useTexts } from "../i18n/language";
-import { SESSION_KEY } from "./session";
+import { changeSession } from "./session";
 
 /** Who is signed in, as what; and the way out. */
 export function WhoIsSignedIn({ session }: { session: Session }) {
@@ -13,10 +13,7 @@ export function WhoIsSignedIn({ session }: { session: Session }) {
       const { error } = await api.DELETE("/api/v1/sessions/current");
       if (error && !error.type.endsWith("/not_signed_in")) throw new Error(error.detail);
     },
-    onSuccess: () => {
-      queries.clear();
-      queries.setQueryData(SESSION_KEY, null);
-    },
+    onSuccess: () => changeSession(queries, null),
   });
   return (
     <Menu position="bottom-end">
