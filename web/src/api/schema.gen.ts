@@ -1281,6 +1281,7 @@ export interface components {
              * @example liuyuan
              */
             community_id: string;
+            name: components["schemas"]["BilingualName"];
             /**
              * Kind
              * @enum {string}
