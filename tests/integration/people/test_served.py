@@ -28,7 +28,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudApi]:
     served = CloudApi(tmp_path_factory.mktemp("served") / "cloud", free_port())
     served.start()
     try:
-        wait_for(lambda: answers(served), "the cloud to serve", 40)
+        wait_for(lambda: answers(served), "the cloud to serve", 60)
         yield served
     finally:
         served.stop()
