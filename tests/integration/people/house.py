@@ -73,7 +73,10 @@ class House:
         found = Discovered(
             topic=f"{community}/unit", count=3, size_bytes=12, head=b"{}", first_ms=NOW, at_ms=NOW,
             proposals=[
-                Proposal(profile="zigbee2mqtt/plug", profile_version=1, kind="building", score=0.9, device=f"{community}-unit")
+                Proposal(
+                    profile="zigbee2mqtt/plug", profile_version=1, kind="building", score=0.9,
+                    device=f"{community}-unit", values={"power": 41.5},
+                )
             ],
         )  # fmt: skip
         refused = Refused(
