@@ -4,10 +4,10 @@ from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request
 
-UNKNOWN = "local"
-"""There is no sign-in yet: all that is known is that the request came from this machine's network."""
+UNKNOWN = "nobody"
+"""Who has not signed in, or asks for what is public."""
 SCOPE = "linli.actor"
-"""Whoever knows better puts an Actor under this name into the request's ASGI scope."""
+"""Under this name whoever lets a request in puts its Actor into the ASGI scope."""
 
 
 class Actor(NamedTuple):

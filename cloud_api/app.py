@@ -25,11 +25,14 @@ from cloud_api.docs_page import docs_page
 from cloud_api.framelog import routes as framelog_routes
 from cloud_api.identity import routes as identity_routes
 from cloud_api.ledger import routes as ledger_routes
+from cloud_api.live.routes import Seen
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
+from cloud_api.people import session_routes, user_routes
+from cloud_api.people.access import PUBLIC, SAID, SECURITY_SCHEMES, SeesNothing, check_declared, enforce
 from cloud_api.personal_data import routes as personal_data_routes
-from cloud_api.problems import ProblemDetails, add_handlers, responses
+from cloud_api.problems import MEDIA_TYPE, ProblemDetails, add_handlers, responses
 from cloud_api.profiles import routes as profiles_routes
 from cloud_api.quality import routes as quality_routes
 from cloud_api.quarantine import routes as quarantine_routes
@@ -39,20 +42,27 @@ from contracts import VERSION
 DESCRIPTION = (
     "Linli runs the shared facilities of residential communities. Times are integers, milliseconds UTC, in fields that "
     "end in _ms. Lists come as {items, next_cursor}. Errors are RFC 9457 problem details with a stable type. "
-    "There is no sign-in yet: keep this address to machines you trust."
+    "People sign in with POST sessions, machines send a token; x-linli-access of each operation says who may use it. "
+    "What belongs to a community where the caller may not do that is not found."
 )
 
 
+OPENAPI = "/api/v1/openapi.json"
+
+
 def build_app(parts: Parts) -> FastAPI:
-    """The application: the API under /api/v1, health at the root, pages at /docs, everything else is the console."""
+    """The application: the API under /api/v1, health at the root, pages at /docs, everything else is the console.
+
+    Raises AccessUndeclared for a route that does not say who may use it.
+    """
     app = FastAPI(
         title="Linli",
         version=VERSION,
         description=DESCRIPTION,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=OPENAPI,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(refuse_unknown_parameters)],
+        dependencies=[Depends(enforce), Depends(refuse_unknown_parameters)],
         responses=responses("parameter_invalid", "parameter_unknown"),
         generate_unique_id_function=_operation_id,
     )
@@ -78,13 +88,15 @@ def build_app(parts: Parts) -> FastAPI:
         identity_routes.router,
         audit_routes.router,
         personal_data_routes.router,
-        live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _sources, parts.clock),
+        session_routes.router,
+        user_routes.router,
+        live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _seen, parts.clock),
     ):
         app.include_router(router, prefix="/api/v1")
     app.include_router(health.health_router(parts.checks, parts.metrics, parts.before_metrics))
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
 
-    @app.get("/docs", include_in_schema=False)
+    @app.get("/docs", include_in_schema=False, openapi_extra=PUBLIC)
     async def docs() -> HTMLResponse:
         page = docs_page(app.openapi())
         # The page has its styles within; it has no scripts at all.
@@ -92,9 +104,11 @@ def build_app(parts: Parts) -> FastAPI:
 
     app.include_router(console.console_router(parts.console))
     app.add_middleware(AuditRequests, audit=parts.audit, clock=parts.clock, community_of=community_of)
+    app.add_middleware(SeesNothing)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestTimes, registry=parts.metrics)
     app.add_middleware(RequestIds, new_id=parts.new_request_id)
+    check_declared(app.routes, frozenset({OPENAPI}))
     return app
 
 
@@ -108,14 +122,32 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         schemas["ProblemDetails"] = problem
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                _add_refusals(operation)
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-async def _sources(where: Mapping[str, str]) -> dict[str, list[registry.SourceSpan]]:
-    """The devices that the live stream's filters mean, each with its sources."""
-    return await registry.sources_of_all(await registry.devices(registry.DeviceFilter(**where)))
+def _add_refusals(operation: dict[str, Any]) -> None:
+    """What ``enforce`` may answer in the place of the route."""
+    access = operation[SAID]
+    if access["where"] == "public":
+        return
+    words = ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])
+    for status, entry in responses(*words).items():
+        known = operation["responses"].setdefault(str(status), entry)
+        if known is not entry:
+            known["description"] += f"; {entry['description']}"
+            known["content"][MEDIA_TYPE]["examples"] |= entry["content"][MEDIA_TYPE]["examples"]
+
+
+async def _seen(where: Mapping[str, str]) -> Seen:
+    """What the live stream's filters mean, within what the caller may see."""
+    devices = await registry.sources_of_all(await registry.devices(registry.DeviceFilter(**where)))
+    return Seen(devices, await registry.visible_gateways())
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -135,10 +167,21 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(one for one in self._headers if one[0] not in there)]
+                ours = [*self._headers, *_headers_for(scope)]
+                message["headers"] = [*message["headers"], *(one for one in ours if one[0] not in there)]
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _headers_for(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What depends on the request: what the API says is nobody's to keep; where TLS is, plain text is over for a year."""
+    found = []
+    if scope["path"].startswith("/api/"):
+        found.append((b"cache-control", b"no-store"))
+    if scope["scheme"] == "https":
+        found.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+    return found
 
 
 def _template(scope: Scope) -> str:

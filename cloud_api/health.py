@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from pydantic import BaseModel, Field
 
 from cloud_api.parts import Check
+from cloud_api.people.access import PUBLIC
 
 CHECK_S_MAX = 2.0
 
@@ -44,13 +45,16 @@ def health_router(
     """checks: part -> is it ready? before_metrics is awaited first when metrics are asked for."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", summary="Is the process alive?")
+    @router.get("/healthz", summary="Is the process alive?", openapi_extra=PUBLIC)
     async def healthz() -> Alive:
         """Answers as long as the event loop turns."""
         return Alive(status="alive")
 
     @router.get(
-        "/readyz", summary="Is every part ready?", responses={503: {"model": Ready, "description": "A part is not"}}
+        "/readyz",
+        summary="Is every part ready?",
+        responses={503: {"model": Ready, "description": "A part is not"}},
+        openapi_extra=PUBLIC,
     )
     async def readyz() -> Response:
         """200 when all parts are ready, else 503, with the state of each."""
@@ -59,7 +63,7 @@ def health_router(
         body = Ready(ready=not any(found), parts=states)
         return JSONResponse(body.model_dump(), 200 if body.ready else 503)
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response, openapi_extra=PUBLIC)
     async def metrics() -> Response:
         """In Prometheus' text format."""
         if before_metrics is not None:

@@ -15,6 +15,7 @@ from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.ingest import GatewayPresence
 from cloud_api.ledger import LedgerBook
 from cloud_api.live import LiveState
+from cloud_api.people.sign_in import Door
 from cloud_api.quality import QualityTracks
 from cloud_api.quarantine import Quarantine
 from cloud_api.telemetry import TelemetryStore
@@ -36,6 +37,7 @@ class Parts:
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
     public_url     where people and gateways reach this cloud, for links; "": as a request came in
+    door           how people and machines come in
     identity       how gateways get their certificates; None without an authority
     """
 
@@ -53,6 +55,7 @@ class Parts:
     profile_key: bytes
     console: Path
     new_request_id: Callable[[], str]
+    door: Door
     checks: Mapping[str, Check] = field(default_factory=dict)
     metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
     before_metrics: Callable[[], Awaitable[None]] | None = None

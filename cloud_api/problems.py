@@ -48,6 +48,14 @@ PROBLEMS: Mapping[str, Kind] = {
     "same_person": Kind(403, "Another person decides about this"),
     "device_pending": Kind(409, "The device is not adopted"),
     "no_authority": Kind(409, "This cloud signs no certificates"),
+    "not_signed_in": Kind(401, "Nobody is signed in"),
+    "sign_in_refused": Kind(401, "Name, password or code is wrong"),
+    "code_needed": Kind(401, "The authenticator's code is needed"),
+    "not_allowed": Kind(403, "This caller may not do that"),
+    "foreign_page": Kind(403, "The request does not come from a page of this address"),
+    "https_needed": Kind(403, "Signing in needs https"),
+    "invitation_refused": Kind(403, "The invitation lets nobody in"),
+    "password_refused": Kind(422, "This can't be a password"),
     "claim_unknown": Kind(403, "There is no such claim"),
     "claim_for_another_site": Kind(403, "The claim is for another site"),
     "claim_used": Kind(409, "The claim has been used"),
@@ -93,13 +101,16 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):
-    """What a route raises. word: a key of PROBLEMS; detail: a sentence about this very case."""
+    """What a route raises. word: a key of PROBLEMS; detail: a sentence about this very case; headers: of the answer."""
 
-    def __init__(self, word: str, detail: str, errors: list[Fault] | None = None) -> None:
+    def __init__(
+        self, word: str, detail: str, errors: list[Fault] | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(f"{word}: {detail}")
         self.word = word
         self.detail = detail
         self.errors = errors or []
+        self.headers = headers or {}
 
 
 _WORD = "linli.problem"
@@ -154,7 +165,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> JSONResponse:
-        return answer(request, error.word, error.detail, error.errors)
+        response = answer(request, error.word, error.detail, error.errors)
+        response.headers.update(error.headers)
+        return response
 
     @app.exception_handler(NotFound)
     async def not_found(request: Request, error: NotFound) -> JSONResponse:

@@ -40,6 +40,9 @@ from cloud_api.identity.claims import CLI_ISSUER, NewClaim, claim_link, create_c
 from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access, write_wanted
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
+from cloud_api.people.invitations import first_code
+from cloud_api.people.passwords import Passwords
+from cloud_api.people.sign_in import Door, keep_first_code
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
 from cloud_api.projections import Progress, rebuild, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
@@ -60,6 +63,8 @@ log = logging.getLogger(__name__)
 LIVE_BEHIND_FRAMES = 400
 """A live state that is further behind shows people what was, for a second or more."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+FIRST_CODE = "first-administrator.code"
+"""In the data folder, until the first administrator has come in."""
 
 
 def now_ms() -> int:
@@ -212,9 +217,11 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work, seal
         )
         desired = publish_desired(session.publish, signing(stores.profile_key), seal, stores.presence.desired_version)
-        app = build_app(build_parts(settings, stores, clock, checks, metrics, figures.look, identity))
+        door = await open_door(settings, clock)
+        metrics.register(door.refused)
+        app = build_app(build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity))
         try:
-            server = web_server(app, settings.http_tls_cert, settings.http_tls_key)
+            server = web_server(app, settings.http_proxies, settings.http_tls_cert, settings.http_tls_key)
         except (OSError, ValueError) as error:
             raise ProgramError(f"LINLI_HTTP_TLS_CERT: {error}") from error
         async with asyncio.TaskGroup() as tasks:
@@ -333,12 +340,21 @@ async def restore(settings: Settings, source: Path, replace: bool, shown: Shown)
     return manifest, aside
 
 
+async def open_door(settings: Settings, clock: Callable[[], int], passwords: Passwords | None = None) -> Door:
+    """How people come in; while there is nobody, with a code for the first administrator in the data folder."""
+    file = settings.data_dir / FIRST_CODE
+    code = await first_code(secrets.token_bytes(BITS // 8), clock())
+    await asyncio.to_thread(keep_first_code, file, code)
+    return Door(passwords or Passwords(), require_totp=settings.require_totp, first_code=file)
+
+
 def build_parts(
     settings: Settings,
     stores: Stores,
     clock: Callable[[], int],
     checks: Mapping[str, Check],
     metrics: CollectorRegistry,
+    door: Door,
     before_metrics: Callable[[], Awaitable[None]] | None = None,
     identity: GatewayIdentity | None = None,
 ) -> Parts:
@@ -362,5 +378,6 @@ def build_parts(
         before_metrics=before_metrics,
         public_url=settings.public_url,
         identity=identity,
+        door=door,
         new_request_id=lambda: f"req-{secrets.token_hex(8)}",
     )

@@ -1,4 +1,4 @@
-"""The database of record: registry, commands, approvals, charging and identity in one file, with their migrations."""
+"""The database of record: registry, commands, approvals, charging, identity and people in one file, with their migrations."""
 
 from collections.abc import Mapping
 
@@ -10,5 +10,6 @@ APPS: Mapping[str, str] = {
     "approvals": "cloud_api.approvals",
     "charging": "cloud_api.charging",
     "identity": "cloud_api.identity",
+    "people": "cloud_api.people",
 }
 """App label -> package with ``models`` and ``migrations``, in the order in which they are migrated."""

@@ -27,7 +27,9 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Every setting, with its default. ``LINLI_DATA_DIR`` sets ``data_dir``, and so on.
 
-    http_host  loopback unless set: there is no sign-in yet, whoever reaches the port may command devices
+    http_host  loopback unless set: elsewhere put TLS before it, people can't sign in without
+    http_proxies  addresses of proxies whose word on scheme and client counts, with commas
+    require_totp  who may change anything has to have an authenticator
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
     database_url       postgres://user@host:port/name for registry, frame log and records; "": files in data_dir
@@ -60,6 +62,8 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65_535)] = 8080
     http_tls_cert: Path | None = None
     http_tls_key: Path | None = None
+    http_proxies: str = "127.0.0.1"
+    require_totp: bool = False
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from cloud_api.names import BilingualName
+from cloud_api.people.access import SIGNED_IN
 from contracts.verbs import VERBS
 from contracts.vocabulary import KINDS, METRICS
 
@@ -96,7 +97,7 @@ def _vocabulary() -> Vocabulary:
     return Vocabulary(metrics=metrics, verbs=verbs, kinds=list(KINDS))
 
 
-@router.get("/vocabulary", summary="Metrics, verbs and kinds")
+@router.get("/vocabulary", summary="Metrics, verbs and kinds", openapi_extra=SIGNED_IN)
 async def get_vocabulary() -> Vocabulary:
     """Fixed for a version of Linli: units, bounds, staleness limits and labels of metrics; verbs and their arguments."""
     return _vocabulary()

@@ -1,6 +1,6 @@
 """The book of record: communities, facilities, gateways, devices, profiles, desired state.
 
-All queries are in this package, so that scoping to a tenant has one place. Open the database first::
+All queries are in this package, and ``scope`` narrows them down to a caller's communities. Open the database first::
 
     async with open_database("sqlite:///var/registry.sqlite"):
         await put_community("liuyuan", Name("柳园", "Willow Garden"), now_ms)
@@ -58,12 +58,16 @@ from device_registry.profiles import (
     recoveries,
     refused_profiles,
 )
+from device_registry.scope import EVERYWHERE, NOWHERE, Communities, see, visible_gateways, within
 from device_registry.sources import SourceSpan, devices_at, sources_of, sources_of_all
 
 __all__ = [
     "APPS",
+    "EVERYWHERE",
+    "NOWHERE",
     "SESSION_LOST",
     "UNAVAILABLE",
+    "Communities",
     "Community",
     "Conflict",
     "DatabaseUnavailable",
@@ -127,11 +131,14 @@ __all__ = [
     "refused_profiles",
     "release",
     "reported",
+    "see",
     "sighting_fault",
     "site_charging",
     "sources_of",
     "sources_of_all",
     "token_named",
     "token_names",
+    "visible_gateways",
+    "within",
     "writing",
 ]

@@ -12,6 +12,7 @@ from device_registry.ids import device_id as id_of
 from device_registry.ids import facility_id
 from device_registry.models import Device, Facility, FormerSource, Gateway, Profile, Sighting
 from device_registry.names import FACILITY_NAMES, device_name
+from device_registry.scope import visible
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ async def place_waiting(gateway: Gateway, now_ms: int, adopt: bool) -> None:
 async def adopt_device(device_id: str, now_ms: int) -> Device:
     """Make a pending device part of its community; one that is already stays as it is. Raises NotFound."""
     async with writing():
-        row = await Device.get_or_none(id=device_id)
+        row = await visible(Device).get_or_none(id=device_id)
         if row is None:
             raise NotFound("device", device_id)
         if row.status != "adopted":

@@ -9,6 +9,7 @@ from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Device, Facility
 from device_registry.names import Name
+from device_registry.scope import visible
 
 
 class DeviceFilter(NamedTuple):
@@ -26,7 +27,7 @@ class DeviceFilter(NamedTuple):
 
 async def device(device_id: str) -> Device:
     """One device. Raises NotFound."""
-    row = await Device.get_or_none(id=device_id)
+    row = await visible(Device).get_or_none(id=device_id)
     if row is None:
         raise NotFound("device", device_id)
     return row
@@ -43,7 +44,7 @@ async def devices(where: DeviceFilter, after: str = "", limit: int | None = None
         "id": where.device,
         "status": where.status,
     }
-    rows = Device.filter(id__gt=after, **{key: value for key, value in wanted.items() if value}).order_by("id")
+    rows = visible(Device).filter(id__gt=after, **{key: value for key, value in wanted.items() if value}).order_by("id")
     if where.q:
         q = where.q
         rows = rows.filter(Q(id=q) | Q(name_zh__icontains=q) | Q(name_en__icontains=q) | Q(external_id__icontains=q))
@@ -68,7 +69,7 @@ async def change_device(
         if name is not None:
             row.name_zh, row.name_en, row.named_by = name.zh, name.en, "person"
         if facility_id is not None:
-            facility = await Facility.get_or_none(id=facility_id)
+            facility = await visible(Facility).get_or_none(id=facility_id)
             if facility is None:
                 raise NotFound("facility", facility_id)
             if (facility.community_id, facility.kind) != (row.community_id, row.kind):

@@ -13,6 +13,7 @@ from device_registry.desired import write_desired
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Device, Discovery, Gateway
 from device_registry.names import Name
+from device_registry.scope import visible
 
 KEPT_MAX = 256
 """Topics of one gateway; of more, those that were told of longest ago go. A gateway's own catalogue holds as many."""
@@ -86,7 +87,7 @@ async def discoveries(
     gateway_id: str, status: str, after: tuple[int, int] | None = None, limit: int | None = None
 ) -> list[Discovery]:
     """Of one gateway and status, the last told of first. after: (at_ms, id) of the page before. Raises NotFound."""
-    if not await Gateway.exists(id=gateway_id):
+    if not await visible(Gateway).filter(id=gateway_id).exists():
         raise NotFound("gateway", gateway_id)
     # A gateway has few: they are all read, and a page is cut from them.
     rows = await Discovery.filter(gateway_id=gateway_id, status=status).order_by("-at_ms", "-id")
@@ -184,7 +185,7 @@ async def _refuse_bound(found: Discovery, wanted: Device | None) -> None:
 
 
 async def _told_of(gateway_id: str, topic: str) -> Discovery:
-    if not await Gateway.exists(id=gateway_id):
+    if not await visible(Gateway).filter(id=gateway_id).exists():
         raise NotFound("gateway", gateway_id)
     row = await Discovery.get_or_none(gateway_id=gateway_id, topic=topic)
     if row is None:

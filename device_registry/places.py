@@ -11,11 +11,13 @@ from device_registry.database import writing
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Community, Facility, Gateway
 from device_registry.names import Name
+from device_registry.scope import is_hidden, visible
 
 
 async def put_community(community_id: str, name: Name, now_ms: int) -> Community:
-    """Make or rename a community."""
+    """Make or rename a community. Raises NotFound for one that is not seen here."""
     async with writing():
+        await _not_hidden(Community, "community", community_id)
         row = await Community.get_or_none(id=community_id)
         if row is None:
             return await Community.create(id=community_id, name_zh=name.zh, name_en=name.en, created_ms=now_ms)
@@ -28,6 +30,7 @@ async def put_facility(facility_id: str, community_id: str, kind: str, name: Nam
     """Make or rename a facility. Raises NotFound (community), Conflict when community or kind would change."""
     async with writing():
         await community(community_id)
+        await _not_hidden(Facility, "facility", facility_id)
         row = await Facility.get_or_none(id=facility_id)
         if row is None:
             return await Facility.create(
@@ -52,6 +55,7 @@ async def put_gateway(gateway_id: str, community_id: str, name: Name, now_ms: in
     """
     async with writing():
         await community(community_id)
+        await _not_hidden(Gateway, "gateway", gateway_id)
         row = await Gateway.get_or_none(id=gateway_id)
         if row is None:
             row = await Gateway.create(
@@ -66,9 +70,14 @@ async def put_gateway(gateway_id: str, community_id: str, name: Name, now_ms: in
         return row
 
 
+async def _not_hidden(model: type[Community | Facility | Gateway], what: str, key: str) -> None:
+    if await is_hidden(model, key):
+        raise NotFound(what, key)
+
+
 async def community(community_id: str) -> Community:
     """One community. Raises NotFound."""
-    row = await Community.get_or_none(id=community_id)
+    row = await visible(Community).get_or_none(id=community_id)
     if row is None:
         raise NotFound("community", community_id)
     return row
@@ -76,7 +85,7 @@ async def community(community_id: str) -> Community:
 
 async def facility(facility_id: str) -> Facility:
     """One facility. Raises NotFound."""
-    row = await Facility.get_or_none(id=facility_id)
+    row = await visible(Facility).get_or_none(id=facility_id)
     if row is None:
         raise NotFound("facility", facility_id)
     return row
@@ -84,7 +93,7 @@ async def facility(facility_id: str) -> Facility:
 
 async def gateway(gateway_id: str) -> Gateway:
     """One gateway. Raises NotFound."""
-    row = await Gateway.get_or_none(id=gateway_id)
+    row = await visible(Gateway).get_or_none(id=gateway_id)
     if row is None:
         raise NotFound("gateway", gateway_id)
     return row
@@ -97,14 +106,14 @@ def named(q: str) -> Q:
 
 async def communities(after: str, limit: int, q: str = "") -> list[Community]:
     """A page of communities."""
-    rows = Community.filter(id__gt=after).order_by("id").limit(limit)
+    rows = visible(Community).filter(id__gt=after).order_by("id").limit(limit)
     return await (rows.filter(named(q)) if q else rows)
 
 
 async def facilities(after: str, limit: int, community: str = "", kind: str = "", q: str = "") -> list[Facility]:
     """A page of facilities."""
     wanted = {"community_id": community, "kind": kind}
-    rows = Facility.filter(id__gt=after, **{key: value for key, value in wanted.items() if value})
+    rows = visible(Facility).filter(id__gt=after, **{key: value for key, value in wanted.items() if value})
     rows = rows.order_by("id").limit(limit)
     return await (rows.filter(named(q)) if q else rows)
 
@@ -117,6 +126,6 @@ async def community_of_gateway(gateway_id: str) -> str:
 
 async def gateways(after: str, limit: int, community: str = "", q: str = "") -> list[Gateway]:
     """A page of gateways."""
-    rows = Gateway.filter(id__gt=after, **({"community_id": community} if community else {}))
+    rows = visible(Gateway).filter(id__gt=after, **({"community_id": community} if community else {}))
     rows = rows.order_by("id").limit(limit)
     return await (rows.filter(named(q)) if q else rows)

@@ -8,6 +8,7 @@ from device_registry.desired import write_profiles
 from device_registry.errors import Conflict, NotFound
 from device_registry.models import Desired, Device, Discovery, Gateway, ProfileVersion, Recovery
 from device_registry.names import Name
+from device_registry.scope import visible, visible_gateways
 
 TOPIC_LENGTH_MAX = 256
 PUSHED_BYTES_MAX = 524_288
@@ -46,10 +47,10 @@ async def push_profile(profile: str, version: int, gateways: Iterable[str], comm
             raise NotFound("profile version", f"{profile} {version}")
         wanted = [*gateways]
         for gateway in wanted:
-            if not await Gateway.exists(id=gateway):
+            if not await visible(Gateway).filter(id=gateway).exists():
                 raise NotFound("gateway", gateway)
         if community:
-            wanted += [row.id for row in await Gateway.filter(community_id=community)]
+            wanted += [row.id for row in await visible(Gateway).filter(community_id=community)]
         for gateway in sorted(set(wanted)):
             row = await Desired.get_or_none(gateway_id=gateway)
             profiles = {**(row.profiles if row else {}), profile: version}
@@ -63,11 +64,12 @@ async def push_profile(profile: str, version: int, gateways: Iterable[str], comm
 async def profile_places() -> tuple[dict[str, dict[str, int]], dict[tuple[str, int], int]]:
     """Where profiles are: profile -> gateway -> pushed version, and (profile, version) -> number of devices."""
     pushed: dict[str, dict[str, int]] = {}
+    seen = await visible_gateways()
     for gateway, profiles in await Desired.all().order_by("gateway_id").values_list("gateway_id", "profiles"):
-        for profile, version in profiles.items():
+        for profile, version in profiles.items() if seen is None or gateway in seen else ():
             pushed.setdefault(profile, {})[gateway] = version
     devices: dict[tuple[str, int], int] = {}
-    for profile, version in await Device.all().values_list("profile", "profile_version"):
+    for profile, version in await visible(Device).values_list("profile", "profile_version"):
         devices[profile, version] = devices.get((profile, version), 0) + 1
     return pushed, devices
 
@@ -75,7 +77,7 @@ async def profile_places() -> tuple[dict[str, dict[str, int]], dict[tuple[str, i
 async def refused_profiles() -> dict[str, dict[str, str]]:
     """Profile -> gateway -> why it did not take it."""
     found: dict[str, dict[str, str]] = {}
-    for gateway, refused in await Gateway.all().values_list("id", "refused"):
+    for gateway, refused in await visible(Gateway).values_list("id", "refused"):
         for profile, why in refused.items():
             found.setdefault(profile, {})[gateway] = why
     return found

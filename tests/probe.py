@@ -4,7 +4,6 @@ import json
 import statistics
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,8 +57,7 @@ class Probe:
     def _watch(self) -> None:
         while not self._stop.is_set():
             try:
-                url = f"{self._cloud.url}/api/v1/live?device={self._id}"
-                with urllib.request.urlopen(url, timeout=30) as stream:
+                with self._cloud.ask(f"live?device={self._id}", timeout_s=30) as stream:
                     for line in stream:
                         if self._stop.is_set():
                             return

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.brokers import free_port
+from tests.letting_in import bearer
 from tests.processes import BIN, wait_for
 
 
@@ -55,6 +57,18 @@ class RunningSystem:
         """The supervisor."""
         assert self._process is not None
         return self._process
+
+    def ask(self, path: str, body: object = None, **headers: str) -> Any:
+        """GET, or POST with a body, below /api/v1, as the demo's administrator. Raises OSError."""
+        token = self.demo["accounts"]["administrator"]["token"]
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(
+            f"{self.base_url}/api/v1/{path}",
+            json.dumps(body).encode() if body is not None else None,
+            {"Content-Type": "application/json", **bearer(token), **named},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
 
     def output(self) -> str:
         """What it has printed."""

@@ -1,15 +1,20 @@
 """Routes of approvals."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, Request
 
+import device_registry as registry
 from cloud_api.actor import ActorDep
 from cloud_api.approvals import records, schema
 from cloud_api.approvals.models import ApprovalRow
 from cloud_api.audit import note
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["approvals"])
@@ -21,13 +26,44 @@ def _in_json(row: ApprovalRow, now_ms: int) -> schema.Approval:
     return schema.Approval.model_validate(shown | {"state": records.state_of(row, now_ms)})
 
 
+async def _seen(action: str, target: str, request: Mapping[str, Any]) -> None:
+    """Raises NotFound when what it is about is in a community that the caller does not see."""
+    if action == "command":
+        await registry.device(target)
+        return
+    for gateway in request.get("gateways") or []:
+        await registry.gateway(str(gateway))
+    if community := request.get("community"):
+        await registry.community(str(community))
+
+
+async def _is_seen(row: ApprovalRow) -> bool:
+    try:
+        await _seen(row.action, row.target, row.request)
+    except registry.NotFound:
+        return False
+    return True
+
+
+async def _found(approval_id: str) -> ApprovalRow:
+    row = await records.find(approval_id)
+    if not await _is_seen(row):
+        raise registry.NotFound("approval", approval_id)
+    return row
+
+
 @router.post(
-    "/approvals", status_code=201, summary="Ask a second person", responses=responses("body_invalid")
-)  # fmt: skip
+    "/approvals",
+    status_code=201,
+    summary="Ask a second person",
+    responses=responses("not_found", "body_invalid"),
+    openapi_extra=needs(Permission.COMMAND),
+)
 async def ask_approval(
     body: schema.ApprovalBody, parts: PartsDep, actor: ActorDep, request: Request
 ) -> schema.Approval:
     """For unlocking, and for what goes to many at once. When another person has approved it, give its id with the request."""
+    await _seen(body.action, body.target, body.request)
     now_ms = parts.clock()
     approval_id = f"apr-{secrets.token_hex(8)}"
     note(request, approval=approval_id, what=body.action, of=body.target)
@@ -35,29 +71,41 @@ async def ask_approval(
     return _in_json(row, now_ms)
 
 
-@router.get("/approvals", summary="What waits for a second person, and what became of it")
+@router.get(
+    "/approvals",
+    summary="What waits for a second person, and what became of it",
+    openapi_extra=needs(Permission.COMMAND),
+)
 async def list_approvals(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100) -> schema.ApprovalPage:
     """Newest first."""
     rows, following = cut(
         await records.newest(time_before(cursor), limit + 1), limit, lambda row: (row.created_ms, row.id)
     )
     now_ms = parts.clock()
-    return schema.ApprovalPage(items=[_in_json(row, now_ms) for row in rows], next_cursor=following)
+    items = [_in_json(row, now_ms) for row in rows if await _is_seen(row)]
+    return schema.ApprovalPage(items=items, next_cursor=following)
 
 
-@router.get("/approvals/{approval_id}", summary="One approval", responses=responses("not_found"))
+@router.get(
+    "/approvals/{approval_id}",
+    summary="One approval",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.COMMAND),
+)
 async def get_approval(approval_id: str, parts: PartsDep) -> schema.Approval:
     """An approval by its id."""
-    return _in_json(await records.find(approval_id), parts.clock())
+    return _in_json(await _found(approval_id), parts.clock())
 
 
 @router.post(
     "/approvals/{approval_id}/approve",
     summary="Allow it",
     responses=responses("not_found", "same_person", "approval_refused"),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def approve(approval_id: str, parts: PartsDep, actor: ActorDep) -> schema.Approval:
     """Not by who asked for it."""
+    await _found(approval_id)
     now_ms = parts.clock()
     return _in_json(await records.decide(approval_id, True, actor.id, now_ms), now_ms)
 
@@ -66,8 +114,10 @@ async def approve(approval_id: str, parts: PartsDep, actor: ActorDep) -> schema.
     "/approvals/{approval_id}/refuse",
     summary="Do not allow it",
     responses=responses("not_found", "same_person", "approval_refused"),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def refuse(approval_id: str, parts: PartsDep, actor: ActorDep) -> schema.Approval:
     """It can't be allowed after that."""
+    await _found(approval_id)
     now_ms = parts.clock()
     return _in_json(await records.decide(approval_id, False, actor.id, now_ms), now_ms)

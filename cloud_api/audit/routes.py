@@ -16,6 +16,8 @@ from cloud_api.audit.store import Where
 from cloud_api.devices.readings import Time
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs_everywhere
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["audit"])
@@ -27,7 +29,12 @@ def _in_json(entry: Entry) -> schema.AuditEntry:
     return schema.AuditEntry.model_validate({**entry._asdict(), "details": json.loads(entry.details)})
 
 
-@router.get("/audit", summary="Who asked for what", responses=responses("cursor_invalid"))
+@router.get(
+    "/audit",
+    summary="Who asked for what",
+    responses=responses("cursor_invalid"),
+    openapi_extra=needs_everywhere(Permission.AUDIT),
+)
 async def list_audit(
     parts: PartsDep,
     cursor: Cursor = "",
@@ -55,6 +62,7 @@ async def list_audit(
         200: {"content": {MEDIA_TYPE: {}}, "description": "An entry a line, then a checkpoint over the last one"}
     },
     dependencies=[Depends(reads_personal_data)],
+    openapi_extra=needs_everywhere(Permission.AUDIT),
 )
 async def export_audit(parts: PartsDep) -> StreamingResponse:
     """`cloud-api audit verify FILE` checks it offline; docs/audit.md says how to do so without us."""
@@ -69,7 +77,12 @@ async def export_audit(parts: PartsDep) -> StreamingResponse:
     return StreamingResponse(lines(), media_type=MEDIA_TYPE, headers=headers)
 
 
-@router.get("/audit/checkpoints", summary="Checkpoints over the audit", responses=responses("cursor_invalid"))
+@router.get(
+    "/audit/checkpoints",
+    summary="Checkpoints over the audit",
+    responses=responses("cursor_invalid"),
+    openapi_extra=needs_everywhere(Permission.AUDIT),
+)
 async def list_checkpoints(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100) -> schema.AuditCheckpointPage:
     """Newest first. Who keeps one elsewhere can tell later whether the entries up to it are still the same."""
     place = decode_cursor(cursor, int)

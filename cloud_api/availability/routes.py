@@ -10,6 +10,7 @@ import device_registry as registry
 from cloud_api.availability.decision import DECIDING, STATUSES, Decision, Latest, Status, decide, joined
 from cloud_api.names import BilingualName
 from cloud_api.parts import Parts, PartsDep
+from cloud_api.people.access import PUBLIC
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["availability"])
@@ -48,20 +49,21 @@ class Availability(BaseModel):
     """All places of a kind in a community."""
 
     community_id: str = Field(examples=["liuyuan"])
+    name: BilingualName
     kind: Literal["parking", "charging"]
     as_of_ms: int = Field(examples=[1_790_000_000_000])
     counts: Counts
     places: list[Place]
 
 
-@router.get("/availability", summary="Free places and chargers", responses=responses("not_found"))
+@router.get("/availability", summary="Free places and chargers", responses=responses("not_found"), openapi_extra=PUBLIC)
 async def get_availability(
     community: Annotated[str, Query(description="The community's id")],
     kind: Literal["parking", "charging"],
     parts: PartsDep,
 ) -> Availability:
     """Public. A place is `free` only on a fresh word; past the staleness limit it is `unknown`, never `free`."""
-    await registry.community(community)
+    home = await registry.community(community)
     now_ms = parts.clock()
     rows = await registry.devices(registry.DeviceFilter(community=community, kind=kind, status="adopted"))
     bays = {}
@@ -89,7 +91,8 @@ async def get_availability(
     places.sort(key=lambda place: (place.name.en, place.device_id))
     by_status = {status: sum(place.status == status for place in places) for status in STATUSES}
     counts = Counts(**by_status, total=len(places))
-    return Availability(community_id=community, kind=kind, as_of_ms=now_ms, counts=counts, places=places)
+    name = BilingualName.of(home)
+    return Availability(community_id=community, name=name, kind=kind, as_of_ms=now_ms, counts=counts, places=places)
 
 
 def _is_no_place(kind: str, sources: Sequence[registry.SourceSpan], parts: Parts) -> bool:

@@ -11,6 +11,8 @@ from cloud_api.devices.readings import Time, span
 from cloud_api.names import BilingualName
 from cloud_api.pages import Cursor, Limit, Page, cut, id_after
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 from cloud_api.telemetry import TelemetryStore, steps_of
 from contracts.vocabulary import DAY_MS, HOUR_MS, METRICS
@@ -59,7 +61,7 @@ class Emptyings(BaseModel):
     items: list[Emptied]
 
 
-@router.get("/bins", summary="Bins: how full, and when they will be")
+@router.get("/bins", summary="Bins: how full, and when they will be", openapi_extra=needs(Permission.SEE))
 async def list_bins(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, community: str = "") -> BinPage:
     """In the order of their ids."""
     where = registry.DeviceFilter(community=community, kind="waste", status="adopted")
@@ -100,6 +102,7 @@ async def _bin(row: registry.Device, sources: Sequence[registry.SourceSpan], par
     "/devices/{device_id}/emptyings",
     summary="When a bin was emptied",
     responses=responses("not_found", "range_invalid"),
+    openapi_extra=needs(Permission.SEE),
 )
 async def get_emptyings(device_id: str, parts: PartsDep, start_ms: Time = None, end_ms: Time = None) -> Emptyings:
     """Within `start_ms <= t < end_ms`, the last day unless given; to half an hour, at most the newest 62 days of it."""

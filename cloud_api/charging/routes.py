@@ -19,6 +19,8 @@ from cloud_api.charging.sessions import Said, sessions_of
 from cloud_api.devices.readings import TIME_MS_MAX, Time, span
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from cloud_api.telemetry import TelemetryStore, series_of
 from contracts.vocabulary import DAY_MS, METRICS
@@ -38,6 +40,7 @@ STATUS, REGISTER = METRICS["connector_status"], METRICS["energy_active_import_re
     summary="A pile's charging sessions",
     responses=responses("not_found", "range_invalid"),
     dependencies=[Depends(reads_personal_data)],
+    openapi_extra=needs(Permission.CHARGING),
 )
 async def get_sessions(
     device_id: str,
@@ -98,6 +101,7 @@ async def _said(
     summary="Charging transactions",
     responses=responses("not_found", "range_invalid", "cursor_invalid"),
     dependencies=[Depends(reads_personal_data)],
+    openapi_extra=needs(Permission.CHARGING),
 )
 async def list_transactions(
     cursor: Cursor = "",
@@ -111,7 +115,8 @@ async def list_transactions(
     start, end = start_ms or 0, TIME_MS_MAX if end_ms is None else end_ms
     if start >= end:
         raise Problem("range_invalid", f"start_ms {start} must lie before end_ms {end}")
-    gateways, sources = None, None
+    seen, sources = await registry.visible_gateways(), None
+    gateways = None if seen is None else sorted(seen)
     if community:
         await registry.community(community)
         gateways = [row.id for row in await registry.gateways("", GATEWAYS_MAX, community)]

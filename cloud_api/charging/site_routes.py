@@ -10,6 +10,8 @@ import device_registry as registry
 from cloud_api.audit import reads_personal_data
 from cloud_api.charging.schema import ChargePoint, SiteCharging, SiteChargingBody, Token
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from contracts.scrypt import SALT_BYTES, hashed
@@ -22,6 +24,7 @@ router = APIRouter(tags=["charging"])
     summary="How a site charges",
     responses=responses("not_found"),
     dependencies=[Depends(reads_personal_data)],
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def get_site_charging(gateway_id: str) -> SiteCharging:
     """Passwords are never shown, and of a card's number only the end."""
@@ -32,6 +35,7 @@ async def get_site_charging(gateway_id: str) -> SiteCharging:
     "/gateways/{gateway_id}/charging",
     summary="Set how a site charges",
     responses=responses("not_found", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def put_site_charging(gateway_id: str, body: SiteChargingBody, parts: PartsDep) -> SiteCharging:
     """The whole of it, as it shall be; it reaches the gateway with its desired state. May be repeated."""

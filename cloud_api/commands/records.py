@@ -10,7 +10,7 @@ from tortoise.functions import Count
 from cloud_api.commands.models import CommandRow, TransitionRow
 from cloud_api.commands.states import ENDED, GATEWAY_WORDS, UNSENT, Event, State, after
 from contracts.messages import CommandProgress
-from device_registry import writing
+from device_registry import visible_gateways, writing
 
 EFFECT_DELAY_MS_MAX = 10_000
 """A sample that reached its gateway later than this after its own time shows the past, not the effect."""
@@ -39,13 +39,17 @@ async def insert(
 
 
 async def find(command_id: str) -> CommandRow | None:
-    """One command."""
-    return await CommandRow.get_or_none(id=command_id)
+    """One command, if its gateway is seen here."""
+    row = await CommandRow.get_or_none(id=command_id)
+    seen = await visible_gateways()
+    return row if row is not None and (seen is None or row.gateway_id in seen) else None
 
 
 async def newest(device_id: str, before: tuple[int, str] | None, limit: int) -> list[CommandRow]:
     """Commands, newest first; of one device, or of all for ""."""
     rows = CommandRow.filter(**({"device_id": device_id} if device_id else {}))
+    if (seen := await visible_gateways()) is not None:
+        rows = rows.filter(gateway_id__in=sorted(seen))
     if before is not None:
         # Several commands may have one millisecond: the id decides among them.
         at_ms, last_id = before

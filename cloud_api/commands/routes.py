@@ -11,6 +11,8 @@ from cloud_api.audit import note
 from cloud_api.commands.schema import Command, CommandBody, CommandPage, Selection, SelectionBody
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 
 router = APIRouter(tags=["commands"])
@@ -32,6 +34,7 @@ Key = Annotated[
     status_code=201,
     summary="Select a device for a dangerous verb",
     responses=responses("not_found", "device_pending", "body_invalid", "verb_unsupported", "arguments_invalid"),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def select_device(
     device_id: str, body: SelectionBody, parts: PartsDep, actor: ActorDep, request: Request
@@ -62,6 +65,7 @@ async def select_device(
         "arguments_invalid",
         "metric_unknown",
     ),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def create_command(
     device_id: str,
@@ -84,7 +88,7 @@ async def create_command(
     return command
 
 
-@router.get("/commands", summary="Commands")
+@router.get("/commands", summary="Commands", openapi_extra=needs(Permission.COMMAND))
 async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, device: str = "") -> CommandPage:
     """Newest first."""
     found = await parts.commands.newest(device, time_before(cursor), limit + 1)
@@ -92,7 +96,12 @@ async def list_commands(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100
     return CommandPage(items=items, next_cursor=following)
 
 
-@router.get("/commands/{command_id}", summary="One command", responses=responses("not_found"))
+@router.get(
+    "/commands/{command_id}",
+    summary="One command",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.COMMAND),
+)
 async def get_command(command_id: str, parts: PartsDep) -> Command:
     """Its state, and every transition with its time and source."""
     return await parts.commands.get(command_id)
@@ -102,6 +111,7 @@ async def get_command(command_id: str, parts: PartsDep) -> Command:
     "/commands/{command_id}/cancel",
     summary="Withdraw a command",
     responses=responses("not_found", "command_ended"),
+    openapi_extra=needs(Permission.COMMAND),
 )
 async def cancel_command(command_id: str, parts: PartsDep) -> Command:
     """At once while it is queued; else its gateway is asked, and the answer is `cancelled` only on its word."""

@@ -10,6 +10,8 @@ from cloud_api.ingest import GatewayPresence
 from cloud_api.names import BilingualName, Id, KindOfFacility
 from cloud_api.pages import Cursor, Limit, cut, id_after
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs, needs_everywhere
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 from contracts.messages import GatewayState
 
@@ -65,26 +67,36 @@ async def _gateways(rows: list[registry.Gateway], presence: GatewayPresence) -> 
     return items
 
 
-@router.get("/communities", summary="Communities")
+@router.get("/communities", summary="Communities", openapi_extra=needs(Permission.SEE))
 async def list_communities(cursor: Cursor = "", limit: Limit = 100, q: str = "") -> schema.CommunityPage:
     """In the order of their ids. `q` searches id and names."""
     rows, following = cut(await registry.communities(id_after(cursor), limit + 1, q), limit, lambda row: (row.id,))
     return schema.CommunityPage(items=[_community(row) for row in rows], next_cursor=following)
 
 
-@router.get("/communities/{community_id}", summary="One community", responses=responses("not_found"))
+@router.get(
+    "/communities/{community_id}",
+    summary="One community",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_community(community_id: str) -> schema.Community:
     """A community by its id."""
     return _community(await registry.community(community_id))
 
 
-@router.put("/communities/{community_id}", summary="Make or rename a community", responses=responses("body_invalid"))
+@router.put(
+    "/communities/{community_id}",
+    summary="Make or rename a community",
+    responses=responses("body_invalid"),
+    openapi_extra=needs_everywhere(Permission.COMMUNITIES),
+)
 async def put_community(community_id: GivenId, body: schema.CommunityBody, parts: PartsDep) -> schema.Community:
     """May be repeated: the second time changes nothing."""
     return _community(await registry.put_community(community_id, body.name.plain(), parts.clock()))
 
 
-@router.get("/facilities", summary="Facilities")
+@router.get("/facilities", summary="Facilities", openapi_extra=needs(Permission.SEE))
 async def list_facilities(
     cursor: Cursor = "", limit: Limit = 100, community: str = "", kind: KindOfFacility | None = None, q: str = ""
 ) -> schema.FacilityPage:
@@ -94,7 +106,12 @@ async def list_facilities(
     return schema.FacilityPage(items=[_facility(row) for row in rows], next_cursor=following)
 
 
-@router.get("/facilities/{facility_id}", summary="One facility", responses=responses("not_found"))
+@router.get(
+    "/facilities/{facility_id}",
+    summary="One facility",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_facility(facility_id: str) -> schema.Facility:
     """A facility by its id."""
     return _facility(await registry.facility(facility_id))
@@ -104,6 +121,7 @@ async def get_facility(facility_id: str) -> schema.Facility:
     "/facilities/{facility_id}",
     summary="Make or rename a facility",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def put_facility(facility_id: GivenId, body: schema.FacilityBody, parts: PartsDep) -> schema.Facility:
     """May be repeated: the second time changes nothing."""
@@ -111,7 +129,7 @@ async def put_facility(facility_id: GivenId, body: schema.FacilityBody, parts: P
     return _facility(await registry.put_facility(facility_id, body.community_id, body.kind, name, parts.clock()))
 
 
-@router.get("/gateways", summary="Gateways")
+@router.get("/gateways", summary="Gateways", openapi_extra=needs(Permission.SEE))
 async def list_gateways(
     parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, community: str = "", q: str = ""
 ) -> schema.GatewayPage:
@@ -121,7 +139,12 @@ async def list_gateways(
     return schema.GatewayPage(items=await _gateways(rows, parts.presence), next_cursor=following)
 
 
-@router.get("/gateways/{gateway_id}", summary="One gateway", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}",
+    summary="One gateway",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_gateway(gateway_id: str, parts: PartsDep) -> schema.Gateway:
     """A gateway by its id."""
     return (await _gateways([await registry.gateway(gateway_id)], parts.presence))[0]
@@ -131,6 +154,7 @@ async def get_gateway(gateway_id: str, parts: PartsDep) -> schema.Gateway:
     "/gateways/{gateway_id}",
     summary="Make or rename a gateway",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.INSTALL),
 )
 async def put_gateway(gateway_id: GivenId, body: schema.GatewayBody, parts: PartsDep) -> schema.Gateway:
     """May be repeated. Devices that the gateway has already seen are placed now."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from cloud_api.people.access import PUBLIC
 from cloud_api.problems import answer
 
 _ABSENT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Linli</title>
@@ -43,7 +44,7 @@ def console_router(build: Path) -> APIRouter:
     """Routes for the build in this folder; mount them last. The folder is looked at on each request."""
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/{path:path}")  # not async: it looks at files, so it runs in a thread
+    @router.get("/{path:path}", openapi_extra=PUBLIC)  # not async: it looks at files, so it runs in a thread
     def console(path: str, request: Request) -> Response:
         if path.startswith("api/"):
             return answer(request, "not_found", f"there is nothing at /{path}")

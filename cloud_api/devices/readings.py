@@ -10,6 +10,8 @@ from cloud_api.devices.schema import DeviceState, Point, Telemetry
 from cloud_api.live.json import metrics_in_json
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from cloud_api.telemetry import Aggregate, TelemetryStore, series_of, steps_of
 from cloud_api.telemetry import Point as StoredPoint
@@ -56,7 +58,12 @@ def span(
     return Span(max(0, start), end, step_ms, aggregate)
 
 
-@router.get("/devices/{device_id}/state", summary="What a device says now", responses=responses("not_found"))
+@router.get(
+    "/devices/{device_id}/state",
+    summary="What a device says now",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     """The latest value of each metric by event time: what is filled in later never moves it backwards.
 
@@ -72,6 +79,7 @@ async def get_state(device_id: str, parts: PartsDep) -> DeviceState:
     "/devices/{device_id}/telemetry",
     summary="The history of one metric",
     responses=responses("not_found", "metric_unknown", "range_invalid", "cursor_invalid", "not_ready"),
+    openapi_extra=needs(Permission.SEE),
 )
 async def get_telemetry(
     device_id: str,

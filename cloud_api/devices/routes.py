@@ -9,6 +9,8 @@ from cloud_api.devices import schema
 from cloud_api.names import BilingualName, KindOfFacility
 from cloud_api.pages import Cursor, Limit, cut, id_after
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["devices"])
@@ -37,7 +39,7 @@ def in_json(row: registry.Device) -> schema.Device:
     )
 
 
-@router.get("/devices", summary="Devices")
+@router.get("/devices", summary="Devices", openapi_extra=needs(Permission.SEE))
 async def list_devices(
     cursor: Cursor = "",
     limit: Limit = 100,
@@ -64,7 +66,9 @@ async def list_devices(
     return schema.DevicePage(items=[in_json(row) for row in rows], next_cursor=following)
 
 
-@router.get("/devices/{device_id}", summary="One device", responses=responses("not_found"))
+@router.get(
+    "/devices/{device_id}", summary="One device", responses=responses("not_found"), openapi_extra=needs(Permission.SEE)
+)
 async def get_device(device_id: str) -> schema.Device:
     """A device by its id."""
     return in_json(await registry.device(device_id))
@@ -74,6 +78,7 @@ async def get_device(device_id: str) -> schema.Device:
     "/devices/{device_id}",
     summary="Change a device",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def change_device(device_id: str, body: schema.DeviceChange, parts: PartsDep) -> schema.Device:
     """Its name, its facility (of the same community and kind), its parameters such as a bin's height, a charger's place."""
@@ -82,7 +87,12 @@ async def change_device(device_id: str, body: schema.DeviceChange, parts: PartsD
     return in_json(row)
 
 
-@router.post("/devices/{device_id}/adopt", summary="Adopt a device", responses=responses("not_found"))
+@router.post(
+    "/devices/{device_id}/adopt",
+    summary="Adopt a device",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SET_UP),
+)
 async def adopt_device(device_id: str, parts: PartsDep) -> schema.Device:
     """Make a pending device part of its community. May be repeated."""
     return in_json(await registry.adopt_device(device_id, parts.clock()))
@@ -92,6 +102,7 @@ async def adopt_device(device_id: str, parts: PartsDep) -> schema.Device:
     "/devices/{device_id}/move",
     summary="Move a device to another gateway",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def move_device(device_id: str, body: schema.Move, parts: PartsDep) -> schema.Device:
     """It keeps its id, its name and its history. The gateway must be of the same community. May be repeated.
@@ -105,7 +116,12 @@ async def move_device(device_id: str, body: schema.Move, parts: PartsDep) -> sch
     return in_json(row)
 
 
-@router.get("/devices/{device_id}/sources", summary="Where a device was", responses=responses("not_found"))
+@router.get(
+    "/devices/{device_id}/sources",
+    summary="Where a device was",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_sources(device_id: str) -> schema.DeviceSources:
     """The gateways that read it, and until when."""
     spans = await registry.sources_of(await registry.device(device_id))

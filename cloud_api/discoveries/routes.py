@@ -10,6 +10,8 @@ from cloud_api.devices.schema import Device
 from cloud_api.discoveries import schema
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 from cloud_api.profiles.checking import shipped
 
@@ -36,6 +38,7 @@ def _in_json(row: registry.Discovery) -> schema.Discovery:
     "/gateways/{gateway_id}/discoveries",
     summary="Topics that no profile reads",
     responses=responses("not_found", "cursor_invalid"),
+    openapi_extra=needs(Permission.DIAGNOSE),
 )
 async def list_discoveries(
     gateway_id: str, cursor: Cursor = "", limit: Limit = 100, status: schema.Status = "open"
@@ -55,6 +58,7 @@ async def list_discoveries(
     "/gateways/{gateway_id}/discoveries/adopt",
     summary="Adopt what was discovered",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def adopt_discovery(gateway_id: str, body: schema.Adoption, parts: PartsDep) -> Device:
     """Make or adopt the device and bind the topic to it: the gateway reads it with this profile from then on.
@@ -88,6 +92,7 @@ async def _reads(gateway_id: str, topic: str, profile: str) -> registry.Reads:
     "/gateways/{gateway_id}/discoveries/dismiss",
     summary="Dismiss what was discovered",
     responses=responses("not_found", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def dismiss_discovery(gateway_id: str, body: schema.Decided) -> schema.Discovery:
     """Show this topic no longer, however often it speaks. May be repeated."""
@@ -98,6 +103,7 @@ async def dismiss_discovery(gateway_id: str, body: schema.Decided) -> schema.Dis
     "/gateways/{gateway_id}/discoveries/release",
     summary="Undo an adoption or a dismissal",
     responses=responses("not_found", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def release_discovery(gateway_id: str, body: schema.Decided, parts: PartsDep) -> schema.Discovery:
     """The topic is open again. Its device stays, with its history; it is no longer read on this topic. May be repeated."""

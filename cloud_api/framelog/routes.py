@@ -9,6 +9,8 @@ import device_registry as registry
 from cloud_api.framelog.log import Conflict
 from cloud_api.pages import Cursor, Limit, Page, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 from contracts.frame import read_header
 
@@ -56,6 +58,7 @@ def _in_json(conflict: Conflict) -> ConflictingFrame:
     "/gateways/{gateway_id}/conflicts",
     summary="Frames under numbers that others have",
     responses=responses("not_found"),
+    openapi_extra=needs(Permission.DIAGNOSE),
 )
 async def list_conflicts(gateway_id: str, parts: PartsDep, cursor: Cursor = "", limit: Limit = 100) -> ConflictPage:
     """Newest first. The first 256 of a gateway are kept; none of them is in its series, nor in its ledger's sums."""

@@ -102,7 +102,8 @@ async def withdraw_claim(claim_id: str, now_ms: int) -> ClaimRow:
     """Take a claim back; one that is used, withdrawn or expired stays as it is. Raises NotFound."""
     async with writing():
         row = await ClaimRow.get_or_none(id=claim_id)
-        if row is None:
+        seen = await registry.visible_gateways()
+        if row is None or (seen is not None and row.gateway_id not in seen):
             raise NotFound("claim", claim_id)
         if claim_state(row, now_ms) is ClaimState.OPEN:
             row.withdrawn_ms = now_ms
@@ -113,6 +114,8 @@ async def withdraw_claim(claim_id: str, now_ms: int) -> ClaimRow:
 async def newest_claims(gateway_id: str, before: tuple[int, str] | None, limit: int) -> list[ClaimRow]:
     """Claims, newest first; of one gateway, or of all for ""."""
     rows = ClaimRow.filter(**({"gateway_id": gateway_id} if gateway_id else {}))
+    if (seen := await registry.visible_gateways()) is not None:
+        rows = rows.filter(gateway_id__in=sorted(seen))
     if before is not None:
         rows = rows.filter(created_ms__lte=before[0]).exclude(created_ms=before[0], id__gte=before[1])
     return await rows.order_by("-created_ms", "-id").limit(limit)

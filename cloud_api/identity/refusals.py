@@ -3,6 +3,7 @@
 import secrets
 
 from cloud_api.identity.models import RefusalRow
+from device_registry import visible_gateways
 
 KEPT_MAX = 10_000
 
@@ -23,8 +24,10 @@ async def note_refusal(reason: str, claim_id: str, gateway_id: str, address: str
 
 
 async def newest_refusals(before: tuple[int, str] | None, limit: int) -> list[RefusalRow]:
-    """Refused uses, newest first."""
+    """Refused uses, newest first; of the gateways that are seen here."""
     rows = RefusalRow.all()
+    if (seen := await visible_gateways()) is not None:
+        rows = rows.filter(gateway_id__in=sorted(seen))
     if before is not None:
         rows = rows.filter(at_ms__lte=before[0]).exclude(at_ms=before[0], id__gte=before[1])
     return await rows.order_by("-at_ms", "-id").limit(limit)

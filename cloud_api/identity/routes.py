@@ -19,6 +19,8 @@ from cloud_api.identity.models import CertificateRow, ClaimRow
 from cloud_api.identity.refusals import newest_refusals
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import PUBLIC, needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Problem, responses
 from contracts.claim_code import BITS
 
@@ -55,6 +57,7 @@ def _identity(parts: PartsDep) -> GatewayIdentity:
     status_code=201,
     summary="Make a claim for a gateway",
     responses=responses("not_found", "no_authority", "body_invalid"),
+    openapi_extra=needs(Permission.INSTALL),
 )
 async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep, actor: ActorDep) -> schema.NewClaim:
     """The code is shown once. An open claim of the same gateway ends with this."""
@@ -72,7 +75,7 @@ async def create_claim(body: schema.ClaimBody, request: Request, parts: PartsDep
     return schema.NewClaim.model_validate({**_claim(row, now_ms), **shown})
 
 
-@router.get("/claims", summary="Claims")
+@router.get("/claims", summary="Claims", openapi_extra=needs(Permission.INSTALL))
 async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = "") -> schema.ClaimPage:
     """Newest first; their codes are kept nowhere."""
     found = await claims.newest_claims(gateway, time_before(cursor), limit + 1)
@@ -82,7 +85,12 @@ async def list_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, 
     return schema.ClaimPage(items=items, next_cursor=following)
 
 
-@router.post("/claims/{claim_id}/withdraw", summary="Take a claim back", responses=responses("not_found"))
+@router.post(
+    "/claims/{claim_id}/withdraw",
+    summary="Take a claim back",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.INSTALL),
+)
 async def withdraw_claim(claim_id: ClaimId, parts: PartsDep) -> schema.Claim:
     """One that was used stays used: shut out the gateway instead."""
     now_ms = parts.clock()
@@ -98,6 +106,7 @@ async def withdraw_claim(claim_id: ClaimId, parts: PartsDep) -> schema.Claim:
         "request_unreadable", "request_key_refused", "request_altered", "request_names_another", "too_many_attempts",
         "body_invalid",
     ),
+    openapi_extra=PUBLIC,
 )  # fmt: skip
 async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDep) -> schema.Provision:
     """`edge-agent provision` calls this. The same key may ask again: it is given the same certificate."""
@@ -131,7 +140,7 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
     )
 
 
-@router.get("/claims/refused", summary="Uses of claims that were refused")
+@router.get("/claims/refused", summary="Uses of claims that were refused", openapi_extra=needs(Permission.INSTALL))
 async def list_refused_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit = 100) -> schema.RefusalPage:
     """Newest first. One that was used before, is for another site or unknown may be somebody who should not have it."""
     found = await newest_refusals(time_before(cursor), limit + 1)
@@ -140,7 +149,12 @@ async def list_refused_claims(parts: PartsDep, cursor: Cursor = "", limit: Limit
     return schema.RefusalPage(items=items, next_cursor=following)
 
 
-@router.get("/gateways/{gateway_id}/certificates", summary="A gateway's certificates", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}/certificates",
+    summary="A gateway's certificates",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.INSTALL),
+)
 async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit = 100) -> schema.CertificatePage:
     """Newest first."""
     await registry.gateway(gateway_id)
@@ -153,6 +167,7 @@ async def list_certificates(gateway_id: str, cursor: Cursor = "", limit: Limit =
     "/gateways/{gateway_id}/revoke",
     summary="Shut a gateway out",
     responses=responses("not_found", "no_authority", "conflict", "body_invalid"),
+    openapi_extra=needs(Permission.SHUT_OUT),
 )
 async def revoke(gateway_id: str, body: schema.RevokeBody, parts: PartsDep, request: Request) -> schema.Revoked:
     """All its certificates end; the broker ends its session within seconds, its frames are refused. A claim lets it in again."""

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 import device_registry as registry
 from cloud_api.ledger.book import LaneEntry, gateway_ledger
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["ledger"])
@@ -74,7 +76,12 @@ def _epoch(entry: LaneEntry) -> LedgerEpoch:
     )
 
 
-@router.get("/gateways/{gateway_id}/ledger", summary="Does it add up?", responses=responses("not_found"))
+@router.get(
+    "/gateways/{gateway_id}/ledger",
+    summary="Does it add up?",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.SEE),
+)
 async def get_ledger(gateway_id: str, parts: PartsDep) -> Ledger:
     """Everything a gateway has produced, and where it is now. Counted in samples."""
     await registry.gateway(gateway_id)

@@ -33,6 +33,7 @@ class Subscription:
         self._others: deque[Event] = deque()
         self._some = asyncio.Event()
         self.overflown = False
+        self.ended = False
 
     @property
     def waiting(self) -> int:
@@ -41,7 +42,7 @@ class Subscription:
 
     def offer(self, event: Event) -> None:
         """Something happened; never blocks."""
-        if self.overflown or not self._wanted(event):
+        if self.overflown or self.ended or not self._wanted(event):
             return
         if (source := event.source) is not None:
             waiting = self._states.pop(source, None)
@@ -58,7 +59,7 @@ class Subscription:
 
     def end(self) -> None:
         """No more events: whoever reads this starts over, elsewhere if need be."""
-        self.overflown = True
+        self.ended = True
         self._states.clear()
         self._others.clear()
         self._some.set()

@@ -1,51 +1,73 @@
 """`GET live`: server-sent events. A snapshot first, then what changes; Last-Event-ID resumes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from cloud_api.live.hub import Event, Source
+from cloud_api.live.hub import Event, Source, Subscription
 from cloud_api.live.json import metrics_in_json
 from cloud_api.live.latest import LiveValue
 from cloud_api.live.state import LiveState
 from cloud_api.names import KindOfFacility
-from device_registry import SourceSpan
+from cloud_api.people.access import CallerDep, needs, still_there
+from cloud_api.people.roles import Permission
+from device_registry import UNAVAILABLE, SourceSpan
+
+log = logging.getLogger(__name__)
 
 SNAPSHOT_DEVICES = 200
 HEARTBEAT_S = 15.0
 DEVICES_REFRESH_S = 2.0
 
 Spans = Sequence[SourceSpan]
-Find = Callable[[Mapping[str, str]], Awaitable[Mapping[str, Spans]]]
-"""Filters of the query (as for devices) -> the devices they mean, each with its sources."""
+
+
+class Seen(NamedTuple):
+    """What a watcher may see now. devices: each with its sources; gateways: None for all."""
+
+    devices: Mapping[str, Spans]
+    gateways: frozenset[str] | None
+
+
+Find = Callable[[Mapping[str, str]], Awaitable[Seen]]
+"""Filters of the query (as for devices) -> what they mean, within what the caller may see."""
 
 Doubts = Callable[[Spans], Mapping[str, str]]
 """A device's sources -> metric -> why its value is not believed."""
 
 
 class Watch:
-    """One browser's stream. Which devices its filters mean is looked up again now and then: more may be adopted."""
+    """One browser's stream. Which devices its filters mean is looked up again now and then: more may be adopted.
+
+    hears_commands  whether what is commanded is told too
+    still_there     whether the watcher may still see what it could at first; once not, the stream ends
+    """
 
     def __init__(
-        self, live: LiveState, doubts: Doubts, find: Find, where: Mapping[str, str], clock: Callable[[], int]
-    ) -> None:
+        self, live: LiveState, doubts: Doubts, find: Find, where: Mapping[str, str], clock: Callable[[], int],
+        hears_commands: bool, still_there: Callable[[], Awaitable[bool]],
+    ) -> None:  # fmt: skip
         self._live = live
         self._doubts = doubts
         self._find = find
         self._where = where
         self._clock = clock
+        self._hears_commands = hears_commands
+        self._still_there = still_there
         self._devices: Mapping[str, Spans] = {}
         self._at: dict[Source, list[str]] = {}  # which devices have, or had, this source
+        self._gateways: frozenset[str] | None = frozenset()
 
     async def events(self, last_id: str) -> AsyncIterator[bytes]:
         """The stream's bytes, for as long as it is read."""
         await self._look_up()
         subscription, resumed = self._live.hub.subscribe(self._wanted, last_id)
-        refresh = asyncio.create_task(self._refresh())
+        refresh = asyncio.create_task(self._refresh(subscription))
         try:
             if not resumed:
                 for chunk in self._snapshot(list(self._devices)):
@@ -61,8 +83,8 @@ class Watch:
                     # An event, not a comment: scripts see no comments, and a browser shall notice a link gone silent.
                     chunk = b'event: beat\ndata: {"now_ms":%d}\n\n' % self._clock()
                 else:
-                    if subscription.overflown:
-                        return  # the browser connects again and gets a snapshot
+                    if subscription.overflown or subscription.ended:
+                        return  # the browser connects again and gets a snapshot, if it still may
                     chunk = b"".join([part for event in events if (part := self._in_bytes(event))])
                 if chunk:  # what happens elsewhere is nothing here: it must not put off the beat
                     beat_at = loop.time() + HEARTBEAT_S
@@ -71,13 +93,19 @@ class Watch:
             refresh.cancel()
             self._live.hub.leave(subscription)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, subscription: Subscription) -> None:
         while True:
             await asyncio.sleep(DEVICES_REFRESH_S)
-            await self._look_up()
+            try:
+                if not await self._still_there():
+                    subscription.end()
+                    return
+                await self._look_up()
+            except UNAVAILABLE as error:  # nobody's rights change while the database is away
+                log.warning("what a watcher may see can't be looked up", extra={"error": str(error)})
 
     async def _look_up(self) -> None:
-        self._devices = await self._find(self._where)
+        self._devices, self._gateways = await self._find(self._where)
         self._at = {}
         for device, spans in self._devices.items():
             for span in spans:
@@ -86,9 +114,10 @@ class Watch:
     def _wanted(self, event: Event) -> bool:
         # A state is looked at when it is written: its device may be adopted a moment after its first value.
         if event.kind == "command":
-            return event.data["device_id"] in self._devices
+            return self._hears_commands and event.data["device_id"] in self._devices
         if event.kind == "gateway":
-            return not self._where.get("device")
+            is_seen = self._gateways is None or event.data["gateway_id"] in self._gateways
+            return is_seen and not self._where.get("device")
         if self._where.get("device"):
             return event.source in self._at  # it is there already: what all others say is not kept waiting for it
         return True
@@ -140,9 +169,11 @@ def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]
         responses={
             200: {"description": "Events snapshot, state, command, gateway, beat", "content": {"text/event-stream": {}}}
         },
+        openapi_extra=needs(Permission.SEE),
     )
     async def get_live(
         request: Request,
+        caller: CallerDep,
         community: str = "",
         facility: str = "",
         kind: KindOfFacility | None = None,
@@ -158,7 +189,9 @@ def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]
             "gateway": gateway,
             "device": device,
         }
-        stream = Watch(live, doubts, find, where, clock).events(last_event_id)
+        hears = caller.where(Permission.COMMAND) == caller.where(Permission.SEE)
+        still = still_there(request, Permission.SEE)
+        stream = Watch(live, doubts, find, where, clock, hears, still).events(last_event_id)
         return StreamingResponse(
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         )

@@ -12,6 +12,8 @@ from cloud_api.charging.routes import transaction_in_json
 from cloud_api.charging.site_routes import token_in_json
 from cloud_api.devices.readings import TIME_MS_MAX
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.personal_data import schema
 from cloud_api.problems import responses
 
@@ -24,6 +26,7 @@ TRANSACTIONS_MAX = 10_000
     "/personal-data/export",
     summary="Everything that is kept of a resident",
     responses=responses("not_found", "body_invalid"),
+    openapi_extra=needs(Permission.CHARGING),
 )
 async def export_personal_data(body: schema.Subject, request: Request) -> schema.PersonalData:
     """For the resident to take away. At most the newest 10,000 transactions."""
@@ -44,7 +47,10 @@ async def export_personal_data(body: schema.Subject, request: Request) -> schema
 
 
 @router.post(
-    "/personal-data/erase", summary="Erase what is kept of a resident", responses=responses("not_found", "body_invalid")
+    "/personal-data/erase",
+    summary="Erase what is kept of a resident",
+    responses=responses("not_found", "body_invalid"),
+    openapi_extra=needs(Permission.PEOPLE),
 )
 async def erase_personal_data(
     body: schema.Subject, request: Request, parts: PartsDep, actor: ActorDep

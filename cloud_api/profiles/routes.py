@@ -12,6 +12,8 @@ from cloud_api.audit import note
 from cloud_api.names import BilingualName
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs, needs_everywhere
+from cloud_api.people.roles import Permission
 from cloud_api.problems import Fault, Problem, responses
 from cloud_api.profiles import checking, schema
 from contracts.profile_signature import DOCUMENT_BYTES_MAX, digest_of
@@ -74,7 +76,7 @@ async def _versions(profile: str = "") -> list[schema.ProfileVersion]:
     return sorted(rows, key=lambda row: (row.id, -row.version, row.source))
 
 
-@router.get("/profiles", summary="Profiles, a version an entry")
+@router.get("/profiles", summary="Profiles, a version an entry", openapi_extra=needs(Permission.DIAGNOSE))
 async def list_profiles(cursor: Cursor = "", limit: Limit = 100) -> schema.ProfilePage:
     """In the order of their ids, of each the newest version first."""
     place = decode_cursor(cursor, str, int, str)
@@ -85,13 +87,20 @@ async def list_profiles(cursor: Cursor = "", limit: Limit = 100) -> schema.Profi
     return schema.ProfilePage(items=page, next_cursor=following)
 
 
-@router.get("/profiles/key", summary="The key by which gateways know our profiles")
+@router.get(
+    "/profiles/key", summary="The key by which gateways know our profiles", openapi_extra=needs(Permission.DIAGNOSE)
+)
 async def get_profile_key(parts: PartsDep) -> schema.ProfileKey:
     """Put it into a file, and its path into the gateway's `LINLI_PROFILE_KEY_FILE`."""
     return schema.ProfileKey(pem=parts.profile_key.decode())
 
 
-@router.get("/profiles/{maker}/{model}", summary="One profile", responses=responses("not_found"))
+@router.get(
+    "/profiles/{maker}/{model}",
+    summary="One profile",
+    responses=responses("not_found"),
+    openapi_extra=needs(Permission.DIAGNOSE),
+)
 async def get_profile(maker: str, model: str) -> schema.ProfileDetail:
     """Its versions and the newest one's document. Its examples are tried now."""
     name = f"{maker}/{model}"
@@ -112,7 +121,8 @@ async def get_profile(maker: str, model: str) -> schema.ProfileDetail:
     summary="Keep a version of a profile",
     status_code=201,
     responses=responses("conflict", "profile_invalid", "body_too_large"),
-    openapi_extra={
+    openapi_extra=needs_everywhere(Permission.PROFILES)
+    | {
         "requestBody": {
             "required": True,
             "content": {"application/yaml": {"schema": {"type": "string"}}, "application/json": {"schema": {}}},
@@ -147,6 +157,7 @@ async def post_profile(request: Request, parts: PartsDep) -> schema.ProfileVersi
     "/profiles/{maker}/{model}/versions/{version}/push",
     summary="Push a version to gateways",
     responses=responses("not_found", "conflict", "approval_needed", "approval_refused", "body_invalid"),
+    openapi_extra=needs(Permission.SET_UP),
 )
 async def push_profile(
     maker: str, model: str, version: int, body: schema.PushBody, parts: PartsDep, actor: ActorDep, request: Request

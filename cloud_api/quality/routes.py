@@ -9,6 +9,8 @@ import device_registry as registry
 from cloud_api.names import KindOfFacility
 from cloud_api.pages import Cursor, Limit, Page, cut, id_after
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 
 router = APIRouter(tags=["quality"])
 
@@ -33,7 +35,7 @@ class FindingPage(Page):
     items: list[Finding]
 
 
-@router.get("/findings", summary="What is wrong with devices")
+@router.get("/findings", summary="What is wrong with devices", openapi_extra=needs(Permission.SEE))
 async def list_findings(
     parts: PartsDep,
     cursor: Cursor = "",

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 import device_registry as registry
 from cloud_api.pages import Cursor, Limit, Page, cut, decode_cursor
 from cloud_api.parts import PartsDep
+from cloud_api.people.access import needs
+from cloud_api.people.roles import Permission
 from cloud_api.quarantine.store import Entry
 
 router = APIRouter(tags=["quarantine"])
@@ -74,13 +76,16 @@ def _in_json(entry: Entry, recovery: registry.Recovery | None) -> RefusedMessage
     )
 
 
-@router.get("/quarantine", summary="What was refused")
+@router.get("/quarantine", summary="What was refused", openapi_extra=needs(Permission.DIAGNOSE))
 async def list_quarantine(
     parts: PartsDep, cursor: Cursor = "", limit: Limit = 100, gateway: str = ""
 ) -> QuarantinePage:
     """From whom, why and when, newest first. The newest 100,000 entries are kept."""
     place = decode_cursor(cursor, int)
-    entries = await parts.quarantine.newest(gateway, int(place[0]) if place else None, limit + 1)
+    seen = await registry.visible_gateways()
+    if gateway:
+        seen = frozenset({gateway}) if seen is None or gateway in seen else frozenset()
+    entries = await parts.quarantine.newest(seen, int(place[0]) if place else None, limit + 1)
     page, following = cut(entries, limit, lambda entry: (entry.number,))
     known = await registry.recoveries([entry.gateway for entry in page], [entry.topic for entry in page])
     items = [_in_json(entry, known.get((entry.gateway, entry.topic))) for entry in page]

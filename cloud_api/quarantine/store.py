@@ -1,6 +1,7 @@
 """What is kept of the quarantine. A gateway's refusals come through the book, ingest's own directly."""
 
 import hashlib
+from collections.abc import Collection
 from typing import NamedTuple
 
 import msgspec
@@ -105,12 +106,16 @@ class Quarantine:
             Statement("DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - $1", (KEPT,)),
         )
 
-    async def newest(self, gateway: str, before: int | None, limit: int) -> list[Entry]:
-        """Newest first; of one gateway, or of all for ""."""
+    async def newest(self, gateways: Collection[str] | None, before: int | None, limit: int) -> list[Entry]:
+        """Newest first; of these gateways, None: of all."""
+        if gateways is not None and not gateways:
+            return []
+        places = ", ".join(f"${number}" for number in range(3, 3 + len(gateways or ())))
         rows = await self._database.fetch(
             "SELECT number, gateway, origin, topic, profile, reason, detail, at_ms, head, size_bytes, count "
-            "FROM quarantine WHERE ($1 = '' OR gateway = $1) AND number < $2 ORDER BY number DESC LIMIT $3",
-            gateway, before if before is not None else 2**63 - 1, limit,
+            f"FROM quarantine WHERE number < $1 {f'AND gateway IN ({places})' if places else ''} "
+            "ORDER BY number DESC LIMIT $2",
+            before if before is not None else 2**63 - 1, limit, *(gateways or ()),
         )  # fmt: skip
         return [Entry(*row) for row in rows]
 

@@ -22,9 +22,8 @@ class Identities:
     access  what the broker reads again when it changes; tls: the folder with its certificate
     """
 
-    def __init__(self, data_dir: Path, url: str) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._url = url
         self._authority = data_dir / "cloud" / "authority"
         self.access = self._authority / "access" / "gateways.conf"
         self.tls = self._authority / "broker"
@@ -71,14 +70,13 @@ class Identities:
         if not self.access.exists() or time.time() - made.stat().st_mtime > MADE_ANEW_S:
             await _run("cloud-api", "authority", "create", str(self._authority), "127.0.0.1")
 
-    async def of_gateways(self, gateways: Sequence[str]) -> None:
+    async def of_gateways(self, api: httpx.AsyncClient, gateways: Sequence[str]) -> None:
         """A claim for each, made by the API and used by `edge-agent provision`. Raises DemoError, httpx.HTTPError."""
-        await asyncio.gather(*map(self._bring_in, gateways))
+        await asyncio.gather(*[self._bring_in(api, gateway) for gateway in gateways])
 
-    async def _bring_in(self, gateway: str) -> None:
-        async with httpx.AsyncClient(base_url=f"{self._url}/api/v1", timeout=10) as api:
-            answer = await api.post("claims", json={"gateway_id": gateway})
-            answer.raise_for_status()
+    async def _bring_in(self, api: httpx.AsyncClient, gateway: str) -> None:
+        answer = await api.post("claims", json={"gateway_id": gateway})
+        answer.raise_for_status()
         await _run("edge-agent", "provision", answer.json()["link"], "--out", str(self.settings_of(gateway).parent))
 
 

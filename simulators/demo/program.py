@@ -16,8 +16,10 @@ from pathlib import Path
 import httpx
 
 from simulators.communities import CHARGE_POINT_PREFIX, CHARGE_POINTS, CHARGE_POINTS_GATEWAY, GATEWAYS
+from simulators.demo.accounts import ADMINISTRATOR, Account, make_accounts, token_client
 from simulators.demo.children import Child, ChildSpec
 from simulators.demo.identities import Identities
+from simulators.demo.secret_file import write_secret
 from simulators.demo.seed import seed_registry, wait_for_devices
 from simulators.demo.settings import DemoError, DemoSettings, read_settings
 
@@ -60,10 +62,11 @@ class Demo:
         self._settings = settings
         self._url = f"http://127.0.0.1:{settings.http_port}"
         self._charge_point_password = secrets.token_urlsafe(18)
+        self._accounts: Mapping[str, Account] = {}
         logs = settings.data_dir / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LINLI_")}
-        self._identities = Identities(settings.data_dir, self._url)
+        self._identities = Identities(settings.data_dir)
         # Devices and gateways find their brokers by themselves; this is the order of starting, backwards of stopping.
         self._children = [
             Child(spec, logs, environment, self._write_down)
@@ -139,7 +142,7 @@ class Demo:
         """A few that speak OCPP, both versions, to the first gateway itself."""
         folder, ready = self._settings.data_dir, self._ready_file("charge-points")
         passwords = folder / "charge-points.passwords"
-        _write_secret(passwords, f"{self._charge_point_password}\n")
+        write_secret(passwords, f"{self._charge_point_password}\n")
         command = [
             str(BIN / "simulate"), "ocpp", "--url", f"ws://127.0.0.1:{self._settings.ocpp_port}",
             "--charge-points", str(CHARGE_POINTS), "--prefix", CHARGE_POINT_PREFIX, "--meter-s", "120",
@@ -163,6 +166,7 @@ class Demo:
             "mqtt_tls": self._identities.shown(),
             "site_mqtt_ports": {g.id: port for g, port in zip(GATEWAYS, settings.site_mqtt_ports, strict=True)},
             "ocpp_port": settings.ocpp_port,
+            "accounts": {role: account._asdict() for role, account in self._accounts.items()},
             "gateways": [gateway.id for gateway in GATEWAYS],
             "pids": {
                 "supervisor": os.getpid(),
@@ -171,7 +175,7 @@ class Demo:
             "data_dir": str(settings.data_dir),
             "logs": str(settings.data_dir / "logs"),
         }
-        _write_secret(settings.data_dir / "demo.json", json.dumps(document, indent=2))
+        write_secret(settings.data_dir / "demo.json", json.dumps(document, indent=2))
 
     async def run(self) -> int:
         """Start everything, say when it is ready, keep it running until told to stop."""
@@ -211,32 +215,28 @@ class Demo:
                 for child in programs:
                     if not (missing and child in agents):
                         await child.wait_ready()
-                await seed_registry(self._url, self._charge_point_password)
-                if missing:
-                    await self._identities.of_gateways(missing)
-                    running += [asyncio.create_task(child.run(), name=child.spec.name) for child in agents]
-                    for child in agents:
+                self._accounts = await make_accounts(self._url, settings.data_dir)
+                self._write_down()
+                async with token_client(self._url, self._accounts[ADMINISTRATOR].token) as api:
+                    await seed_registry(api, self._charge_point_password)
+                    if missing:
+                        await self._identities.of_gateways(api, missing)
+                        running += [asyncio.create_task(child.run(), name=child.spec.name) for child in agents]
+                        for child in agents:
+                            await child.wait_ready()
+                    # Only now: a broker keeps nothing for an agent that has never been there.
+                    for child in (devices, charge_points):
+                        running.append(asyncio.create_task(child.run(), name=child.spec.name))
                         await child.wait_ready()
-                # Only now: a broker keeps nothing for an agent that has never been there.
-                for child in (devices, charge_points):
-                    running.append(asyncio.create_task(child.run(), name=child.spec.name))
-                    await child.wait_ready()
-                await wait_for_devices(self._url, [gateway.id for gateway in GATEWAYS], settings.seed)
+                    await wait_for_devices(api, [gateway.id for gateway in GATEWAYS], settings.seed)
         except TimeoutError:
             missing = [child.spec.name for child in self._children if not (child.pid and await child.spec.ready())]
             raise DemoError(
                 f"not ready after {READY_S_MAX} s: {', '.join(missing) or 'devices'}; "
                 f"see {self._settings.data_dir / 'logs'}"
             ) from None
+        print(f"Accounts to sign in with, one a role, are in {settings.data_dir / 'demo.json'}", file=sys.stderr)
         print(f"Linli is ready: {self._url}", flush=True)
-
-
-def _write_secret(path: Path, text: str) -> None:
-    """Whole or not at all, for its owner alone."""
-    fresh = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 def _exists(path: Path) -> Callable[[], Awaitable[bool]]:

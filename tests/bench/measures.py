@@ -183,7 +183,7 @@ def live(folder: Path, rate: int = 2_000, seconds: int = 8) -> dict[str, float]:
         stop = threading.Event()
 
         def listen() -> None:
-            with urllib.request.urlopen(f"{site.cloud.url}/api/v1/live", timeout=30) as stream:
+            with site.cloud.ask("live", timeout_s=30) as stream:
                 ready.set()
                 kind = b""
                 for line in stream:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,9 +26,25 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def clean_page(browser: Browser, system: RunningSystem, width: int, locale: str) -> Iterator[Page]:
-    """A page that may not complain in its console, nor ask anybody but the system."""
+def clean_page(
+    browser: Browser,
+    system: RunningSystem,
+    width: int,
+    locale: str,
+    role: str = "administrator",
+    refusals: bool = False,
+) -> Iterator[Page]:
+    """A page that may not complain in its console, nor ask anybody but the system.
+
+    role      who has signed in; "": nobody
+    refusals  that the server has refused something, which the browser notes, is no complaint
+    """
     context = browser.new_context(viewport={"width": width, "height": 900}, locale=locale)
+    if role:
+        account = system.demo["accounts"][role]
+        who = {"name": account["name"], "password": account["password"]}
+        asked = context.request.post(f"{system.base_url}/api/v1/sessions", data=who)
+        assert asked.status == 201, asked.text()
     page = context.new_page()
     complaints: list[str] = []
     page.on(
@@ -46,13 +61,12 @@ def clean_page(browser: Browser, system: RunningSystem, width: int, locale: str)
     )
     yield page
     context.close()
-    assert complaints == []
+    assert [text for text in complaints if not (refusals and "status of 401" in text)] == []
 
 
 def valve(system: RunningSystem) -> dict[str, str]:
-    url = f"{system.base_url}/api/v1/devices?community=liuyuan&kind=building&limit=1000"
-    with urllib.request.urlopen(url) as answer:
-        return next(device for device in json.loads(answer.read())["items"] if device["profile"] == "linli/valve")
+    items = system.ask("devices?community=liuyuan&kind=building&limit=1000")["items"]
+    return next(device for device in items if device["profile"] == "linli/valve")
 
 
 @pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
@@ -172,3 +186,41 @@ def test_a_page_that_is_not_there_says_so(running_system: RunningSystem, browser
     with clean_page(browser, running_system, 390, "en-US") as page:
         page.goto(f"{running_system.base_url}/no/such/page")
         expect(page.get_by_text("This page does not exist.")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1440, "en-US"), (390, "zh-CN")])
+def test_signing_in_and_out(running_system: RunningSystem, browser: Browser, width: int, locale: str) -> None:
+    """By keyboard alone; what is wrong is said; the place that was asked for is shown; afterwards nothing is."""
+    chinese = locale.startswith("zh")
+    account = running_system.demo["accounts"]["supervising_authority"]
+    path = f"/gateways/{running_system.demo['gateways'][0]}"
+    with clean_page(browser, running_system, width, locale, role="", refusals=True) as page:
+        page.goto(f"{running_system.base_url}{path}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("登录" if chinese else "Sign in")
+        expect(page.get_by_label("用户名" if chinese else "Name")).to_be_focused()
+        page.keyboard.type(account["name"])
+        page.keyboard.press("Tab")
+        page.keyboard.type("not the password")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("错误" if chinese else "is wrong")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
+        page.get_by_label("密码" if chinese else "Password", exact=True).fill(account["password"])
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("全部有着落。" if chinese else "Everything is accounted for.")).to_be_visible()
+        # Who only looks is not offered what he may not do.
+        expect(page.get_by_role("region", name="被拒绝的消息" if chinese else "Refused messages")).to_have_count(0)
+        assert page.evaluate("document.cookie") == "", "no script can read the session"
+        page.get_by_role("button", name=account["name"]).focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("menuitem", name="退出登录" if chinese else "Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("登录" if chinese else "Sign in")
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("登录" if chinese else "Sign in")
+
+
+def test_what_is_free_is_shown_to_everybody(running_system: RunningSystem, browser: Browser) -> None:
+    with clean_page(browser, running_system, 390, "zh-CN", role="", refusals=True) as page:
+        page.goto(f"{running_system.base_url}/availability/liuyuan")
+        expect(page.get_by_role("heading", level=1)).to_have_text("柳园小区")
+        expect(page.locator(".place").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "the page is wider than the screen"

@@ -1,7 +1,5 @@
 """Every kind of command, to a simulated device of the running system: it ends confirmed by telemetry."""
 
-import json
-import urllib.request
 import uuid
 from typing import Any
 
@@ -24,13 +22,7 @@ ORDERS = [
 
 
 def call(system: RunningSystem, path: str, body: object = None) -> Any:
-    request = urllib.request.Request(
-        f"{system.base_url}/api/v1/{path}",
-        json.dumps(body).encode() if body is not None else None,
-        {"Content-Type": "application/json", "Idempotency-Key": uuid.uuid4().hex},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
+    return system.ask(path, body, Idempotency_Key=uuid.uuid4().hex)
 
 
 def device_for(system: RunningSystem, verb: str, before: dict[str, object]) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """What `make run` promises: ready, restarted when killed, gone after Ctrl-C."""
 
-import json
 import os
 import signal
 import stat
@@ -14,8 +13,7 @@ from tests.system import RunningSystem, is_alive, running_demo
 
 
 def get(system: RunningSystem, path: str) -> dict[str, object]:
-    with urllib.request.urlopen(f"{system.base_url}/api/v1/{path}", timeout=5) as answer:
-        return dict(json.loads(answer.read()))
+    return dict(system.ask(path))
 
 
 def test_two_communities_with_their_devices_are_there(running_system: RunningSystem) -> None:

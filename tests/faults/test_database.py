@@ -40,7 +40,9 @@ class Said(NamedTuple):
 def ask(cloud: CloudApi, path: str) -> Said:
     began = time.monotonic()
     try:
-        with urllib.request.urlopen(cloud.url + path, timeout=60) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(cloud.url + path, headers=cloud.let_in()), timeout=60
+        ) as answer:
             status, headers, body = answer.status, answer.headers, json.load(answer)
     except urllib.error.HTTPError as error:
         status, headers, body = error.code, error.headers, json.load(error)

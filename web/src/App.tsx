@@ -1,13 +1,18 @@
-import { ActionIcon, Anchor, AppShell, Button, Container, Group, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Anchor, AppShell, Button, Container, Group, Stack, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { lazy, Suspense, useEffect } from "react";
 import { Link, Route, Routes, useLocation, useNavigationType } from "react-router";
+import type { Session } from "./api/client";
+import { AvailabilityPage } from "./availability/AvailabilityPage";
 import { ClaimsPage } from "./claims/ClaimsPage";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
 import { GatewayPage } from "./gateways/GatewayPage";
 import { GatewaysPage } from "./gateways/GatewaysPage";
 import { useLanguage } from "./i18n/language";
-import { Empty, Loading } from "./Notice";
+import { Empty, Failed, Loading } from "./Notice";
+import { may, useSession } from "./people/session";
+import { SignInPage } from "./people/SignInPage";
+import { WhoIsSignedIn } from "./people/WhoIsSignedIn";
 import { ProfilesPage } from "./profiles/ProfilesPage";
 
 // The plots are most of the code; the overview does not wait for them.
@@ -26,6 +31,7 @@ function useTopOfPage(): void {
 
 export function App() {
   useTopOfPage();
+  const { session, error, again } = useSession();
   const { texts, toggle, language } = useLanguage();
   const { setColorScheme } = useMantineColorScheme();
   const scheme = useComputedColorScheme("light");
@@ -42,6 +48,7 @@ export function App() {
               </Group>
             </Anchor>
             <Group gap="xs" wrap="nowrap">
+              {session && <WhoIsSignedIn session={session} />}
               <Button variant="default" size="compact-md" onClick={toggle} aria-label={texts.languageLabel} lang={language === "zh" ? "en" : "zh-CN"}>
                 {texts.language}
               </Button>
@@ -56,18 +63,43 @@ export function App() {
         <Container size="xl" px={0}>
           <Suspense fallback={<Loading />}>
             <Routes>
-              <Route path="/" element={<CommunitiesPage />} />
-              <Route path="/communities/:id" element={<CommunityPage />} />
-              <Route path="/devices/:id" element={<DevicePage />} />
-              <Route path="/gateways" element={<GatewaysPage />} />
-              <Route path="/gateways/:id" element={<GatewayPage />} />
-              <Route path="/claims" element={<ClaimsPage />} />
-              <Route path="/profiles" element={<ProfilesPage />} />
-              <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+              <Route path="/availability/:id" element={<AvailabilityPage />} />
+              <Route path="*" element={<SignedIn session={session} error={error} again={again} />} />
             </Routes>
           </Suspense>
         </Container>
       </AppShell.Main>
     </AppShell>
   );
+}
+
+/** Everything but what is public: for whoever is signed in, else the place to do so. */
+function SignedIn({ session, error, again }: { session: Session | null | undefined; error: Error | null; again: () => void }) {
+  const { texts } = useLanguage();
+  if (error) return <Failed error={error} retry={again} />;
+  if (session === undefined) return <Loading />;
+  if (session === null) return <SignInPage />;
+  if (!may(session, "see")) return <NothingToSee session={session} />;
+  return (
+    <Routes>
+      <Route path="/" element={<CommunitiesPage />} />
+      <Route path="/communities/:id" element={<CommunityPage />} />
+      <Route path="/devices/:id" element={<DevicePage />} />
+      <Route path="/gateways" element={<GatewaysPage />} />
+      <Route path="/gateways/:id" element={<GatewayPage />} />
+      <Route path="/claims" element={<ClaimsPage />} />
+      <Route path="/profiles" element={<ProfilesPage />} />
+      <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+    </Routes>
+  );
+}
+
+/** A resident, or somebody who has to set up an authenticator first. */
+function NothingToSee({ session }: { session: Session }) {
+  const { texts } = useLanguage();
+  if (session.authenticator_missing) return <Empty text={texts.people.authenticatorMissing} />;
+  const links = (session.communities ?? []).map((id) => (
+    <Anchor key={id} component={Link} to={`/availability/${id}`}>{texts.people.availabilityOf(id)}</Anchor>
+  ));
+  return <Empty text={texts.people.nothingToSee} next={<Stack gap={4}>{links}</Stack>} />;
 }

@@ -1,13 +1,14 @@
 import "@mantine/core/styles.css";
 import "./style.css";
 import { createTheme, MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { ProblemError } from "./api/client";
 import { App } from "./App";
 import { LanguageProvider } from "./i18n/language";
+import { isNobody, SESSION_KEY } from "./people/session";
 
 const theme = createTheme({
   primaryColor: "cyan",
@@ -15,7 +16,13 @@ const theme = createTheme({
   defaultRadius: "md",
   fontFamily: 'system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif',
 });
-const queries = new QueryClient({
+/** A session that has ended leads to where one signs in. */
+const whenRefused = (error: Error): void => {
+  if (isNobody(error)) queries.setQueryData(SESSION_KEY, null);
+};
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: whenRefused }),
+  mutationCache: new MutationCache({ onError: whenRefused }),
   defaultOptions: {
     queries: {
       // What the server has answered (not found, refused) it would answer again.

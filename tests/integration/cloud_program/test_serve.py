@@ -9,10 +9,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.letting_in import administrators_token, bearer
 
 DEADLINE_S = 20
 
@@ -22,14 +24,19 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def fetch(port: int, path: str) -> tuple[int, Any]:
+def fetch(port: int, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=dict(headers or {}))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
     except urllib.error.URLError:
         return 0, None
+
+
+def let_in(port: int, folder: Path) -> dict[str, str]:
+    return bearer(administrators_token(f"http://127.0.0.1:{port}", folder))
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -66,13 +73,15 @@ def test_without_a_broker_it_serves_and_says_what_is_not_ready(tmp_path: Path) -
         assert {name for name, state in body["parts"].items() if state == "ready"} == {
             "disk", "registry", "frame_log", "telemetry", "live", "quality", "book",
         }  # fmt: skip
-        assert fetch(port, "/api/v1/devices") == (200, {"items": [], "next_cursor": None})
+        assert fetch(port, "/api/v1/devices")[0] == 401
+        assert fetch(port, "/api/v1/devices", let_in(port, tmp_path)) == (200, {"items": [], "next_cursor": None})
 
 
 def test_sigterm_ends_it_cleanly_also_with_a_stream_open(tmp_path: Path) -> None:
     port = free_port()
     with serving(tmp_path, port) as process:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/live", timeout=DEADLINE_S) as stream:
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1/live", headers=let_in(port, tmp_path))
+        with urllib.request.urlopen(request, timeout=DEADLINE_S) as stream:
             assert stream.readline() == b"event: snapshot\n"
             process.send_signal(signal.SIGTERM)
             assert process.wait(DEADLINE_S) == 0
@@ -85,10 +94,11 @@ def test_killed_and_started_again_it_has_everything(tmp_path: Path) -> None:
     with serving(tmp_path, port):
         body = json.dumps({"name": {"zh": "柳园", "en": "Willow Garden"}}).encode()
         address = f"http://127.0.0.1:{port}/api/v1/communities/willow"
-        headers = {"Content-Type": "application/json"}
+        us = let_in(port, tmp_path)
+        headers = {"Content-Type": "application/json", **us}
         urllib.request.urlopen(urllib.request.Request(address, body, headers, method="PUT"), timeout=5).close()
     with serving(tmp_path, port):  # the first one was killed
-        assert fetch(port, "/api/v1/communities/willow")[1]["name"]["zh"] == "柳园"
+        assert fetch(port, "/api/v1/communities/willow", us)[1]["name"]["zh"] == "柳园"
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:

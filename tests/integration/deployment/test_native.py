@@ -47,6 +47,7 @@ def test_cloud_and_gateway_come_up_and_carry_a_reading_up_and_a_command_down(
     for name in CLOUD:
         services[name].start()
     api = CloudApi(tmp_path / "unused", 0)  # only to ask the one that runs
+    api.settings["LINLI_DATA_DIR"] = services["cloud-api"].environment["LINLI_DATA_DIR"]
     api.url = f"http://127.0.0.1:{installed.ports['8080']}"
     names = {"name": {"zh": "测试", "en": "Test"}}
     assert api.send("PUT", "communities/estate", names)[0] == 200

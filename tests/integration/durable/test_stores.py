@@ -69,10 +69,10 @@ def test_quarantine(open_again: Open) -> None:
         await durable.quarantine.frame_refused("gw-2", "topic", "not_a_frame", "a\0b", T0, b"\xc1" * 300)
 
     async def read(durable: Durable) -> None:
-        everything = await durable.quarantine.newest("", None, 10)
+        everything = await durable.quarantine.newest(None, None, 10)
         assert [entry.topic for entry in everything] == ["topic", "t/2", "t/1", "t/0"]
         assert (everything[0].head, everything[0].size_bytes, everything[0].detail) == (b"\xc1" * 256, 300, "a\ufffdb")
-        page = await durable.quarantine.newest("gw-1", everything[1].number, 1)
+        page = await durable.quarantine.newest(["gw-1"], everything[1].number, 1)
         assert [(entry.topic, entry.head) for entry in page] == [("t/1", b"\x00\xff")]
 
     twice(open_again, write, read)

@@ -28,7 +28,10 @@ examples:
 
 def post(site: Site, document: str) -> tuple[int, Any]:
     request = urllib.request.Request(
-        f"{site.cloud.url}/api/v1/profiles", document.encode(), {"Content-Type": "application/yaml"}, method="POST"
+        f"{site.cloud.url}/api/v1/profiles",
+        document.encode(),
+        {"Content-Type": "application/yaml", **site.cloud.let_in()},
+        method="POST",
     )
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:

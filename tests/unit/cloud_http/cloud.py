@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from cloud_api.actor import SCOPE, Actor
 from cloud_api.app import build_app
 from cloud_api.framelog import IncomingFrame
-from cloud_api.program import build_parts
+from cloud_api.identity.gateways import GatewayIdentity
+from cloud_api.people.passwords import Passwords
+from cloud_api.program import FIRST_CODE, build_parts, open_door
 from cloud_api.projections import rebuild
 from cloud_api.settings import Settings
 from cloud_api.stores import Stores, open_stores
@@ -23,10 +26,14 @@ from contracts.reading import Clock, Reading, Sample
 NOW = 1_790_000_000_000
 GATEWAY = "gw-willow-1"
 EPOCH = "00112233445566aa"
+ADMINISTRATOR = "root"
+PASSWORD = "tram ladder violet 88"
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""A password takes no time here: how it is kept for real is tested by itself."""
 
 
 class Cloud:
-    """http: a client of the application; now_ms: the clock, to be moved by tests.
+    """http: a client of the application, let in as an administrator; now_ms: the clock, to be moved by tests.
 
     A request's header Test-Actor says who asks.
     """
@@ -38,6 +45,28 @@ class Cloud:
         self.samples: dict[str, int] = {}
         self.app: FastAPI
         self.http: httpx.AsyncClient
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        """Another one, whom nobody knows."""
+        transport = httpx.ASGITransport(self._asked, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers)
+
+    async def _asked(self, scope: Any, receive: Any, send: Any) -> None:
+        if (actor := dict(scope["headers"]).get(b"test-actor")) is not None:
+            scope[SCOPE] = Actor(actor.decode(), "10.0.0.7")
+        await self.app(scope, receive, send)
+
+    async def let_in(self, folder: Path) -> None:
+        """As the first administrator is: by the code in the data folder; then with a token, as machines are."""
+        async with self.client(**{"X-Requested-With": "linli"}) as browser:
+            code = (folder / FIRST_CODE).read_text()
+            body = {"code": code, "name": ADMINISTRATOR, "password": PASSWORD}
+            answer = await browser.post("/api/v1/invitations/accept", json=body)
+            assert answer.status_code == 201, answer.text
+            grants = [{"role": "administrator", "community_id": None}]
+            answer = await browser.post("/api/v1/tokens", json={"name": "tests", "grants": grants})
+            assert answer.status_code == 201, answer.text
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['secret']}"
 
     async def frames(
         self, readings: Sequence[Reading] = (), records: Sequence[Record] = (), gateway: str = GATEWAY
@@ -51,7 +80,15 @@ class Cloud:
         for projection in self.stores.projections():
             await rebuild(projection, self.stores.durable.framelog, lambda position, end: None)
 
-    async def seen(self, device: str, kind: str, verbs: Sequence[str] = (), name: str = "", at_ms: int = NOW) -> str:
+    async def seen(
+        self,
+        device: str,
+        kind: str,
+        verbs: Sequence[str] = (),
+        name: str = "",
+        gateway: str = GATEWAY,
+        at_ms: int = NOW,
+    ) -> str:
         """The gateway reports a device. Returns its id."""
         record = DeviceSeen(
             device=device,
@@ -62,7 +99,7 @@ class Cloud:
             name=name,
             at_ms=at_ms,
         )
-        await self.frames(records=[record])
+        await self.frames(records=[record], gateway=gateway)
         found = (await self.http.get("/api/v1/devices", params={"external_id": device})).json()
         return str(found["items"][0]["id"])
 
@@ -85,7 +122,7 @@ def reading(device: str, observed_ms: int = NOW, **samples: Any) -> Reading:
 
 
 @asynccontextmanager
-async def open_cloud(folder: Path, **settings: Any) -> AsyncIterator[Cloud]:
+async def open_cloud(folder: Path, identity: GatewayIdentity | None = None, **settings: Any) -> AsyncIterator[Cloud]:
     """A cloud with the community "willow" and one gateway."""
     chosen = Settings(data_dir=folder, console=folder / "dist", **{"adopt": "auto", **settings})
     clouds: list[Cloud] = []
@@ -96,16 +133,11 @@ async def open_cloud(folder: Path, **settings: Any) -> AsyncIterator[Cloud]:
     async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
         clouds.append(cloud)
-        cloud.app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry()))
-
-        async def asked(scope: Any, receive: Any, send: Any) -> None:
-            if (actor := dict(scope["headers"]).get(b"test-actor")) is not None:
-                scope[SCOPE] = Actor(actor.decode(), "10.0.0.7")
-            await cloud.app(scope, receive, send)
-
-        transport = httpx.ASGITransport(asked, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://linli") as http:
+        door = await open_door(chosen, clock, Passwords(QUICK))
+        cloud.app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry(), door, identity=identity))
+        async with cloud.client() as http:
             cloud.http = http
+            await cloud.let_in(folder)
             name = {"zh": "柳园", "en": "Willow Garden"}
             await http.put("/api/v1/communities/willow", json={"name": name})
             await http.put(f"/api/v1/gateways/{GATEWAY}", json={"community_id": "willow", "name": name})

@@ -1,7 +1,10 @@
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.gen";
 
-export const api = createClient<paths>({ baseUrl: "" });
+/** No page of another site can send this without being asked about it: what changes something needs it. */
+export const OWN = { "X-Requested-With": "linli" };
+
+export const api = createClient<paths>({ baseUrl: "", headers: OWN });
 
 type Schemas = components["schemas"];
 export type Community = Schemas["Community"];
@@ -30,6 +33,7 @@ export type Claim = Schemas["Claim"];
 export type NewClaim = Schemas["NewClaim"];
 export type Refusal = Schemas["Refusal"];
 export type Certificate = Schemas["Certificate"];
+export type Session = Schemas["Session"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 

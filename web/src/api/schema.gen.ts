@@ -1098,6 +1098,271 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in
+         * @description The answer sets the cookie; a session that the browser had ends. It lasts 12 h, or 30 min without a request.
+         *
+         *     Five failures of a name from one address within a quarter of an hour, and it waits; whether there is such a user is
+         *     not said.
+         */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is signed in
+         * @description Who asks, and what he may do where.
+         */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out
+         * @description The session has ended; its cookie is worth nothing. A machine's token is revoked at `/tokens` instead.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change one's password
+         * @description All other sessions end. At least 12 characters, of any kind; none that is guessed first.
+         */
+        put: operations["put_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/authenticator": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set up the authenticator
+         * @description With a first code of it. From now on a sign-in needs one.
+         */
+        put: operations["put_authenticator"];
+        /**
+         * Begin to set up an authenticator
+         * @description Its secret is given now and never again; it counts once a code of it has been given.
+         */
+        post: operations["new_authenticator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/authenticator/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the authenticator
+         * @description With a last code of it.
+         */
+        post: operations["remove_authenticator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users
+         * @description Those who are something where you look after people, in the order of their ids.
+         */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One user
+         * @description A user by the id.
+         */
+        get: operations["get_user"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what a user is, or shut him out
+         * @description All his sessions and open streams end; of his tokens nothing is left that he is not. Invitations that he made and
+         *     nobody has used end when he is disabled.
+         */
+        patch: operations["change_user"];
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Invitations
+         * @description Yours, newest first; of all for whoever looks after people everywhere. Their codes are kept nowhere.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite somebody
+         * @description The code is shown once; whoever has it chooses a name and a password with it.
+         */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{invitation_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an invitation back
+         * @description One that was used stays used: disable the user instead.
+         */
+        post: operations["withdraw_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come in by an invitation
+         * @description Choose a name and a password; the answer signs in. The first administrator comes in by the code that the cloud has
+         *     written into its data folder.
+         */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description Yours, newest first; of all for whoever administers everything.
+         */
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * Make a token for a machine
+         * @description It speaks for you, and for no more than you are: what you lose it loses. The secret is shown once.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a token
+         * @description At once, for good. May be repeated.
+         */
+        post: operations["revoke_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -1182,6 +1447,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AcceptBody
+         * @description The code, and what the newcomer wants to be called and to sign in with.
+         */
+        AcceptBody: {
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+            /**
+             * Name
+             * @example chen.wei
+             */
+            name: string;
+            /**
+             * Password
+             * @example a few words that are not a saying
+             */
+            password: string;
+        };
         /**
          * Adoption
          * @description Which profile is to read the topic, proposed or not, and what the gateway is to call the device.
@@ -1485,6 +1771,34 @@ export interface components {
             items: components["schemas"]["AuditEntry"][];
         };
         /**
+         * AuthenticatorBody
+         * @description A code of the new authenticator.
+         */
+        AuthenticatorBody: {
+            /**
+             * Code
+             * @description Of the authenticator; empty without one
+             * @example 492039
+             */
+            code: string;
+        };
+        /**
+         * AuthenticatorSecret
+         * @description For an app such as FreeOTP. It counts once a code of it has been given.
+         */
+        AuthenticatorSecret: {
+            /**
+             * Link
+             * @example otpauth://totp/Linli:chen.wei?secret=...&issuer=Linli
+             */
+            link: string;
+            /**
+             * Qr Svg
+             * @example <svg ...></svg>
+             */
+            qr_svg: string;
+        };
+        /**
          * Availability
          * @description All places of a kind in a community.
          */
@@ -1494,6 +1808,7 @@ export interface components {
              * @example liuyuan
              */
             community_id: string;
+            name: components["schemas"]["BilingualName"];
             /**
              * Kind
              * @enum {string}
@@ -2811,6 +3126,89 @@ export interface components {
             clock_error_ms: number | null;
         };
         /**
+         * GrantBody
+         * @description A role in a community; null: in all, also those that come later.
+         */
+        GrantBody: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "administrator" | "property_manager" | "crew" | "installer" | "resident" | "supervising_authority";
+            /**
+             * Community Id
+             * @example liuyuan
+             */
+            community_id: string | null;
+        };
+        /**
+         * Invitation
+         * @description Leave for one person to choose a name and a password.
+         */
+        Invitation: {
+            /**
+             * Id
+             * @example invitation-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Issuer Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            issuer_id: string | null;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * User Id
+             * @description Who came of it
+             * @example null
+             */
+            user_id: string | null;
+        };
+        /**
+         * InvitationBody
+         * @description What somebody is invited as, and for how long the code holds: three days unless said, a month at most.
+         */
+        InvitationBody: {
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Valid S
+             * @default 259200
+             * @example 259200
+             */
+            valid_s: number;
+        };
+        /**
+         * InvitationPage
+         * @description A page of invitations, newest first.
+         */
+        InvitationPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Invitation"][];
+        };
+        /**
          * Ledger
          * @description produced = stored + declared_dropped + buffered + unexplained; `balanced`: unexplained is 0.
          *
@@ -3084,6 +3482,109 @@ export interface components {
             qr_svg: string;
         };
         /**
+         * NewInvitation
+         * @description `code` is given now and never again.
+         */
+        NewInvitation: {
+            /**
+             * Id
+             * @example invitation-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "used" | "withdrawn" | "expired";
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Issuer Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            issuer_id: string | null;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1790086400000
+             */
+            expires_ms: number;
+            /**
+             * User Id
+             * @description Who came of it
+             * @example null
+             */
+            user_id: string | null;
+            /**
+             * Code
+             * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
+             */
+            code: string;
+        };
+        /**
+         * NewToken
+         * @description `secret` is given now and never again: send it as `Authorization: Bearer ...`.
+         */
+        NewToken: {
+            /**
+             * Id
+             * @example token-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Name
+             * @example meter-export
+             */
+            name: string;
+            /**
+             * User Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            user_id: string;
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1797776000000
+             */
+            expires_ms: number;
+            /**
+             * Revoked Ms
+             * @example null
+             */
+            revoked_ms: number | null;
+            /**
+             * Secret
+             * @example linli_...
+             */
+            secret: string;
+        };
+        /**
+         * PasswordBody
+         * @description The old one again, so that nobody changes it at a desk that was left.
+         */
+        PasswordBody: {
+            /**
+             * Old
+             * @example a few words that are not a saying
+             */
+            old: string;
+            /**
+             * New
+             * @example a few words that are not a saying
+             */
+            new: string;
+        };
+        /**
          * PersonalData
          * @description All that is kept under a name. `token` is null when it is not in the site's list any more.
          */
@@ -3104,7 +3605,7 @@ export interface components {
              * @example tok-9f3b0c2d4e5a6178
              */
             alias: string;
-            token: components["schemas"]["Token"] | null;
+            token: components["schemas"]["cloud_api__charging__schema__Token"] | null;
             /** Transactions */
             transactions: components["schemas"]["ChargingTransaction"][];
         };
@@ -3734,6 +4235,79 @@ export interface components {
             };
         };
         /**
+         * Session
+         * @description Who is signed in, and what he is. `permissions`: what of, with the communities; null for all.
+         *
+         *     `authenticator_missing`: he may do nothing before he has set one up. `machine`: this came with a token.
+         */
+        Session: {
+            /**
+             * User Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            user_id: string;
+            /**
+             * Name
+             * @example chen.wei
+             */
+            name: string;
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /** Roles */
+            roles: ("administrator" | "property_manager" | "crew" | "installer" | "resident" | "supervising_authority")[];
+            /**
+             * Communities
+             * @description Where he is anything; null: everywhere
+             * @example [
+             *       "liuyuan"
+             *     ]
+             */
+            communities: string[] | null;
+            /**
+             * Permissions
+             * @example {
+             *       "command": [
+             *         "liuyuan"
+             *       ],
+             *       "see": [
+             *         "liuyuan"
+             *       ]
+             *     }
+             */
+            permissions: {
+                [key: string]: string[] | null;
+            };
+            /** Machine */
+            machine: boolean;
+            /** Authenticator */
+            authenticator: boolean;
+            /** Authenticator Missing */
+            authenticator_missing: boolean;
+        };
+        /**
+         * SignInBody
+         * @description Name and password; `totp` when an authenticator is set up.
+         */
+        SignInBody: {
+            /**
+             * Name
+             * @example chen.wei
+             */
+            name: string;
+            /**
+             * Password
+             * @example a few words that are not a saying
+             */
+            password: string;
+            /**
+             * Totp
+             * @description Of the authenticator; empty without one
+             * @default
+             * @example 492039
+             */
+            totp: string;
+        };
+        /**
          * SiteCharging
          * @description How a gateway's site charges. `set_up` is false until somebody has.
          */
@@ -3764,7 +4338,7 @@ export interface components {
             /** Charge Points */
             charge_points: components["schemas"]["ChargePoint"][];
             /** Tokens */
-            tokens: components["schemas"]["Token"][];
+            tokens: components["schemas"]["cloud_api__charging__schema__Token"][];
         };
         /**
          * SiteChargingBody
@@ -3808,7 +4382,7 @@ export interface components {
              * Tokens
              * @default []
              */
-            tokens: components["schemas"]["TokenBody"][];
+            tokens: components["schemas"]["cloud_api__charging__schema__TokenBody"][];
         };
         /**
          * Subject
@@ -3856,48 +4430,18 @@ export interface components {
             points: components["schemas"]["Point"][];
         };
         /**
-         * Token
-         * @description Who may charge; of the card's number only the end is shown.
+         * TokenPage
+         * @description A page of tokens, newest first.
          */
-        Token: {
+        TokenPage: {
             /**
-             * Name
-             * @example Flat 12
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
              */
-            name: string;
-            /**
-             * Id Tag Masked
-             * @example ••••E6F7
-             */
-            id_tag_masked: string;
-            /** Expires Ms */
-            expires_ms: number;
-            /** Blocked */
-            blocked: boolean;
-        };
-        /**
-         * TokenBody
-         * @description Who may charge. `id_tag`, write only: what the charge point reads off the card; left out it stays.
-         */
-        TokenBody: {
-            /**
-             * Name
-             * @example Flat 12
-             */
-            name: string;
-            /** Id Tag */
-            id_tag?: string | null;
-            /**
-             * Expires Ms
-             * @description ms UTC; 0: never
-             * @default 0
-             */
-            expires_ms: number;
-            /**
-             * Blocked
-             * @default false
-             */
-            blocked: boolean;
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["cloud_api__people__schema__Token"][];
         };
         /**
          * Transition
@@ -3924,6 +4468,60 @@ export interface components {
              * @example
              */
             reason: string;
+        };
+        /**
+         * User
+         * @description Somebody who can sign in, or could.
+         */
+        User: {
+            /**
+             * Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Name
+             * @example chen.wei
+             */
+            name: string;
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /** Authenticator */
+            authenticator: boolean;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Disabled Ms
+             * @example null
+             */
+            disabled_ms: number | null;
+        };
+        /**
+         * UserChange
+         * @description What is left out stays. `grants` is the whole of them, as they shall be. All sessions of the user end with this.
+         */
+        UserChange: {
+            /** Grants */
+            grants?: components["schemas"]["GrantBody"][] | null;
+            /** Disabled */
+            disabled?: boolean | null;
+        };
+        /**
+         * UserPage
+         * @description A page of users.
+         */
+        UserPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["User"][];
         };
         /**
          * VerbWord
@@ -3974,6 +4572,107 @@ export interface components {
              */
             kinds: string[];
         };
+        /**
+         * Token
+         * @description Who may charge; of the card's number only the end is shown.
+         */
+        cloud_api__charging__schema__Token: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /**
+             * Id Tag Masked
+             * @example ••••E6F7
+             */
+            id_tag_masked: string;
+            /** Expires Ms */
+            expires_ms: number;
+            /** Blocked */
+            blocked: boolean;
+        };
+        /**
+         * TokenBody
+         * @description Who may charge. `id_tag`, write only: what the charge point reads off the card; left out it stays.
+         */
+        cloud_api__charging__schema__TokenBody: {
+            /**
+             * Name
+             * @example Flat 12
+             */
+            name: string;
+            /** Id Tag */
+            id_tag?: string | null;
+            /**
+             * Expires Ms
+             * @description ms UTC; 0: never
+             * @default 0
+             */
+            expires_ms: number;
+            /**
+             * Blocked
+             * @default false
+             */
+            blocked: boolean;
+        };
+        /**
+         * Token
+         * @description A machine's leave to speak for somebody.
+         */
+        cloud_api__people__schema__Token: {
+            /**
+             * Id
+             * @example token-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Name
+             * @example meter-export
+             */
+            name: string;
+            /**
+             * User Id
+             * @example user-9f3b0c2d4e5a6178
+             */
+            user_id: string;
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Expires Ms
+             * @example 1797776000000
+             */
+            expires_ms: number;
+            /**
+             * Revoked Ms
+             * @example null
+             */
+            revoked_ms: number | null;
+        };
+        /**
+         * TokenBody
+         * @description What it is called and good for: at most what you are. It holds ninety days unless said, a year at most.
+         */
+        cloud_api__people__schema__TokenBody: {
+            /**
+             * Name
+             * @example chen.wei
+             */
+            name: string;
+            /** Grants */
+            grants: components["schemas"]["GrantBody"][];
+            /**
+             * Valid S
+             * @default 7776000
+             * @example 7776000
+             */
+            valid_s: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -4007,6 +4706,24 @@ export interface operations {
                     "application/json": components["schemas"]["CommunityPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -4036,6 +4753,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Community"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4083,6 +4818,24 @@ export interface operations {
                     "application/json": components["schemas"]["Community"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -4120,6 +4873,24 @@ export interface operations {
                     "application/json": components["schemas"]["FacilityPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -4149,6 +4920,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facility"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4194,6 +4983,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facility"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4250,6 +5057,24 @@ export interface operations {
                     "application/json": components["schemas"]["GatewayPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -4279,6 +5104,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4324,6 +5167,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4386,6 +5247,24 @@ export interface operations {
                     "application/json": components["schemas"]["DevicePage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -4415,6 +5294,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4459,6 +5356,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4510,6 +5425,24 @@ export interface operations {
                     "application/json": components["schemas"]["Device"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -4552,6 +5485,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4603,6 +5554,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeviceSources"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -4641,6 +5610,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeviceState"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4695,6 +5682,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Telemetry"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4752,6 +5757,24 @@ export interface operations {
                     "application/json": components["schemas"]["DiscoveryPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -4794,6 +5817,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -4849,6 +5890,24 @@ export interface operations {
                     "application/json": components["schemas"]["Discovery"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -4902,6 +5961,24 @@ export interface operations {
                     "application/json": components["schemas"]["Discovery"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -4940,6 +6017,24 @@ export interface operations {
                     "application/json": components["schemas"]["Vocabulary"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -4973,6 +6068,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5040,6 +6153,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -5093,6 +6224,24 @@ export interface operations {
                     "application/json": components["schemas"]["CommandPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5122,6 +6271,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5162,6 +6329,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Command"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5216,6 +6401,24 @@ export interface operations {
                     "application/json": components["schemas"]["ApprovalPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5249,6 +6452,33 @@ export interface operations {
                     "application/json": components["schemas"]["Approval"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -5278,6 +6508,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5320,7 +6568,16 @@ export interface operations {
                     "application/json": components["schemas"]["Approval"];
                 };
             };
-            /** @description same_person: Another person decides about this */
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description same_person: Another person decides about this; foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5378,7 +6635,16 @@ export interface operations {
                     "application/json": components["schemas"]["Approval"];
                 };
             };
-            /** @description same_person: Another person decides about this */
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description same_person: Another person decides about this; foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5485,6 +6751,24 @@ export interface operations {
                     "application/json": components["schemas"]["ChargingSessions"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -5534,6 +6818,24 @@ export interface operations {
                     "application/json": components["schemas"]["ChargingTransactionPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -5572,6 +6874,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5618,6 +6938,24 @@ export interface operations {
                     "application/json": components["schemas"]["SiteCharging"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -5662,6 +7000,24 @@ export interface operations {
                     "application/json": components["schemas"]["BinPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5696,6 +7052,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Emptyings"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5736,6 +7110,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ledger"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -5783,6 +7175,24 @@ export interface operations {
                     "application/json": components["schemas"]["ConflictPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -5827,6 +7237,24 @@ export interface operations {
                     "application/json": components["schemas"]["QuarantinePage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5861,6 +7289,24 @@ export interface operations {
                     "application/json": components["schemas"]["ProfilePage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5893,6 +7339,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileVersion"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description conflict: The change contradicts what is there */
@@ -5942,6 +7406,24 @@ export interface operations {
                     "application/json": components["schemas"]["ProfileKey"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -5972,6 +7454,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileDetail"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6018,6 +7518,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Pushed"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6075,6 +7593,24 @@ export interface operations {
                     "application/json": components["schemas"]["FindingPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -6110,6 +7646,24 @@ export interface operations {
                     "application/json": components["schemas"]["ClaimPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -6141,6 +7695,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewClaim"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6190,6 +7762,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Claim"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6304,6 +7894,24 @@ export interface operations {
                     "application/json": components["schemas"]["RefusalPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
@@ -6338,6 +7946,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CertificatePage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6382,6 +8008,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6444,6 +8088,24 @@ export interface operations {
                     "application/json": components["schemas"]["AuditPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description cursor_invalid: This cursor does not belong to this list */
             422: {
                 headers: {
@@ -6471,6 +8133,24 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": unknown;
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
@@ -6507,6 +8187,24 @@ export interface operations {
                     "application/json": components["schemas"]["AuditCheckpointPage"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description cursor_invalid: This cursor does not belong to this list */
             422: {
                 headers: {
@@ -6538,6 +8236,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_found: There is no such thing */
@@ -6582,6 +8298,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErasureReceipt"];
                 };
             };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_found: There is no such thing */
             404: {
                 headers: {
@@ -6592,6 +8326,1005 @@ export interface operations {
                 };
             };
             /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description password_refused: This can't be a password; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_authenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthenticatorBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    new_authenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthenticatorSecret"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    remove_authenticator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthenticatorBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationPage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitation"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    withdraw_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description invitation_refused: The invitation lets nobody in; foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description password_refused: This can't be a password; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before; none for the first page */
+                cursor?: string;
+                /** @description How many items a page has at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["cloud_api__people__schema__TokenBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["cloud_api__people__schema__Token"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -6626,6 +9359,24 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": unknown;
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */

@@ -5,6 +5,7 @@ import { api, data } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { useTitle } from "../useTitle";
 import { Empty, Failed, Loading } from "../Notice";
+import { May } from "../people/May";
 import { useName } from "../vocabulary/useVocabulary";
 
 /** All communities; a single one is opened at once. */
@@ -27,7 +28,9 @@ export function CommunitiesPage() {
         <Title order={1} size="h2">{texts.communities}</Title>
         <Group gap="md">
           <Anchor component={Link} to="/gateways">{texts.gateways.title}</Anchor>
-          <Anchor component={Link} to="/profiles">{texts.profiles.title}</Anchor>
+          <May permission="diagnose">
+            <Anchor component={Link} to="/profiles">{texts.profiles.title}</Anchor>
+          </May>
         </Group>
       </Group>
       <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }}>

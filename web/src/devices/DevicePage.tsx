@@ -9,6 +9,7 @@ import { StreamBadge } from "../live/StreamBadge";
 import { useLive, useNow } from "../live/useLive";
 import { useTitle } from "../useTitle";
 import { Failed, Loading } from "../Notice";
+import { May } from "../people/May";
 import { Age, Reading } from "../reading/Reading";
 import { useName, useVocabulary, type VocabularyOf } from "../vocabulary/useVocabulary";
 import { inOrder } from "../reading/order";
@@ -76,11 +77,17 @@ export function DevicePage() {
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 7 }}>
           <Stack gap="md">
-            <CommandPanel key={id} device={device.data} deviceName={name(device.data.name)} stream={stream} vocabulary={vocabulary} metrics={metrics} gatewayOnline={online ?? true} nowMs={nowMs} />
+            <May permission="command" community={communityId}>
+              <CommandPanel key={id} device={device.data} deviceName={name(device.data.name)} stream={stream} vocabulary={vocabulary} metrics={metrics} gatewayOnline={online ?? true} nowMs={nowMs} />
+            </May>
             <Card withBorder padding="sm" component="section" aria-label={texts.history}>
               <History key={id} device={id} metrics={metrics} vocabulary={vocabulary} nowMs={nowMs} />
             </Card>
-            {device.data.kind === "charging" && <Sessions key={id} device={id} nowMs={nowMs} />}
+            {device.data.kind === "charging" && (
+              <May permission="charging" community={communityId}>
+                <Sessions key={id} device={id} nowMs={nowMs} />
+              </May>
+            )}
             {device.data.kind === "waste" && <Emptyings key={id} device={id} />}
             {device.data.status === "adopted" && <MoveCard key={`move ${id}`} device={device.data} />}
           </Stack>

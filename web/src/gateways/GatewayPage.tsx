@@ -7,6 +7,7 @@ import { SiteChargingCard } from "../charging/SiteChargingCard";
 import { useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
 import { Failed, Loading } from "../Notice";
+import { May } from "../people/May";
 import { shownAge } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
@@ -71,15 +72,25 @@ export function GatewayPage() {
             )}
             {ledger.isError && <Failed error={ledger.error} retry={() => void ledger.refetch()} />}
             {ledger.data && <LedgerCard ledger={ledger.data} />}
-            {ledger.data && <ConflictsCard gateway={id} total={ledger.data.conflicts} nowMs={nowMs} />}
+            {ledger.data && (
+              <May permission="diagnose" community={community_id}>
+                <ConflictsCard gateway={id} total={ledger.data.conflicts} nowMs={nowMs} />
+              </May>
+            )}
           </Stack>
         </Grid.Col>
         <Grid.Col span={{ base: 12, md: 6 }}>
           <Stack gap="md">
-            <SiteChargingCard gateway={id} />
-            <DiscoveriesCard gateway={id} nowMs={nowMs} />
-            <QuarantineCard gateway={id} nowMs={nowMs} />
-            <CertificatesCard gateway={id} nowMs={nowMs} />
+            <May permission="set_up" community={community_id}>
+              <SiteChargingCard gateway={id} />
+            </May>
+            <May permission="diagnose" community={community_id}>
+              <DiscoveriesCard gateway={id} nowMs={nowMs} />
+              <QuarantineCard gateway={id} nowMs={nowMs} />
+            </May>
+            <May permission="install" community={community_id}>
+              <CertificatesCard gateway={id} nowMs={nowMs} />
+            </May>
           </Stack>
         </Grid.Col>
       </Grid>

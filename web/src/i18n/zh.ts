@@ -1,6 +1,37 @@
 import type { Texts } from "./en";
 
 export const zh: Texts = {
+  people: {
+    signIn: "登录",
+    signOut: "退出登录",
+    name: "用户名",
+    password: "密码",
+    showPassword: "显示密码",
+    code: "验证码",
+    codeWhere: "身份验证器显示的六位数字",
+    noAccount: "没有账号？请联系小区管理方邀请您加入。",
+    account: (name: string) => `当前用户：${name}`,
+    comma: "、",
+    noRole: "没有角色",
+    nothingToSee: "空位信息无需登录即可查看；这里暂无其他内容。",
+    availabilityOf: (community: string) => `空位信息：${community}`,
+    authenticatorMissing: "使用前须先设置身份验证器（POST /api/v1/account/authenticator）。",
+    refused: {
+      sign_in_refused: "用户名、密码或验证码错误。",
+      code_needed: "请输入身份验证器的验证码。",
+      too_many_attempts: "失败次数过多，请一刻钟后再试。",
+      https_needed: "登录需要 https。",
+      foreign_page: "此页面与所请求的地址不一致。",
+    },
+    role: {
+      administrator: "管理员",
+      property_manager: "物业经理",
+      crew: "维修人员",
+      installer: "安装人员",
+      resident: "居民",
+      supervising_authority: "监管机构",
+    },
+  },
   appName: "邻里",
   skipToContent: "跳到内容",
   language: "English",

@@ -37,7 +37,11 @@ export class LiveStream {
   private pending = false;
   private version = 0;
 
-  constructor(where: Record<string, string>) {
+  /** onRefused: the server took the stream back or refused it; maybe nobody is signed in any more. */
+  constructor(
+    where: Record<string, string>,
+    private readonly onRefused: () => void,
+  ) {
     this.url = `/api/v1/live?${new URLSearchParams(where)}`;
     this.open();
     this.watchdog = window.setInterval(() => {
@@ -49,7 +53,10 @@ export class LiveStream {
     this.heardAt = performance.now();
     this.source = new EventSource(this.url);
     this.source.onerror = () => {
-      if (this.source?.readyState === EventSource.CLOSED) this.reopen();
+      if (this.source?.readyState === EventSource.CLOSED) {
+        this.onRefused();
+        this.reopen();
+      }
       else this.setLink("lost");
     };
     this.on("snapshot", (snapshot: Snapshot) => {

@@ -1,0 +1,227 @@
+"""Routes of signing in and out, and of what is one's own: password, authenticator."""
+
+import secrets
+
+import segno
+from fastapi import APIRouter, Request, Response
+
+from cloud_api.parts import Parts, PartsDep
+from cloud_api.people import schema, totp
+from cloud_api.people.access import PUBLIC, SIGNED_IN, CallerDep, cookie_name, refuse_foreign_page, secret_of
+from cloud_api.people.accounts import set_password
+from cloud_api.people.models import UserRow
+from cloud_api.people.origin import may_carry_cookie
+from cloud_api.people.passwords import Busy
+from cloud_api.people.roles import Caller, Permission
+from cloud_api.people.sessions import ABSOLUTE_MS, begin_session, end_session
+from cloud_api.people.sign_in import SignInRefused, use_code
+from cloud_api.problems import RETRY_AFTER_S, Problem, responses
+from device_registry import NOWHERE, Conflict
+
+router = APIRouter(tags=["people"])
+
+SECRET_BYTES = 32
+
+
+async def open_session(user: UserRow, request: Request, response: Response, parts: Parts) -> schema.Session:
+    """Begin a session for this browser; the one that it had ends. Raises Problem https_needed."""
+    refuse_open_wire(request)
+    secret, before = secrets.token_urlsafe(SECRET_BYTES), secret_of(request)
+    old = before.text if before is not None and before.kind == "session" else ""
+    row = await begin_session(user.id, secret, parts.clock(), old)
+    response.set_cookie(
+        cookie_name(request), secret, max_age=ABSOLUTE_MS // 1000, path="/", httponly=True, samesite="strict",
+        secure=request.url.scheme == "https",
+    )  # fmt: skip
+    caller = Caller(user.id, user.name, await parts.door.grants_now(user), row.digest)
+    return await _in_json(caller, user, parts)
+
+
+def refuse_open_wire(request: Request) -> None:
+    """Passwords do not leave this machine without encryption. Raises Problem https_needed."""
+    if not may_carry_cookie(request.url.scheme, request.url.hostname or ""):
+        raise Problem("https_needed", "signing in needs https; plain http only at a name of this machine's loopback")
+
+
+async def _in_json(caller: Caller, user: UserRow, parts: Parts) -> schema.Session:
+    places = {grant.community_id for grant in caller.grants}
+    permitted = {permission: caller.where(permission) for permission in Permission}
+    return schema.Session.model_validate(
+        {
+            "user_id": caller.user_id,
+            "name": caller.name,
+            "grants": [schema.GrantBody.of(grant) for grant in caller.grants],
+            "roles": list(dict.fromkeys(grant.role.value for grant in caller.grants)),
+            "communities": None if "" in places else sorted(places),
+            "permissions": {
+                permission.value: None if communities is None else sorted(communities)
+                for permission, communities in permitted.items()
+                if communities != NOWHERE
+            },
+            "machine": caller.machine,
+            "authenticator": user.totp_on,
+            "authenticator_missing": await parts.door.lacks_authenticator(user),
+        }
+    )
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as it is known."""
+    return request.client.host if request.client else ""
+
+
+def busy() -> Problem:
+    """More passwords are being checked than may."""
+    return Problem("not_ready", "too many sign-ins at once; try again", headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+@router.post(
+    "/sessions",
+    status_code=201,
+    summary="Sign in",
+    responses=responses(
+        "sign_in_refused",
+        "code_needed",
+        "foreign_page",
+        "https_needed",
+        "too_many_attempts",
+        "body_invalid",
+        "not_ready",
+    ),
+    openapi_extra=PUBLIC,
+)
+async def sign_in(body: schema.SignInBody, request: Request, response: Response, parts: PartsDep) -> schema.Session:
+    """The answer sets the cookie; a session that the browser had ends. It lasts 12 h, or 30 min without a request.
+
+    Five failures of a name from one address within a quarter of an hour, and it waits; whether there is such a user is
+    not said.
+    """
+    refuse_foreign_page(request)
+    refuse_open_wire(request)
+    try:
+        user = await parts.door.come_in(body.name, body.password, body.totp, address_of(request), parts.clock())
+    except SignInRefused as error:
+        if error.reason == "too_many_attempts":
+            wait_s = -(-error.wait_ms // 1000)
+            raise Problem(
+                error.reason, f"try again in {-(-wait_s // 60)} min", headers={"Retry-After": str(wait_s)}
+            ) from error
+        detail = {
+            "sign_in_refused": "name, password or code is wrong",
+            "code_needed": "the code of the authenticator is needed",
+        }[error.reason]
+        raise Problem(error.reason, detail) from error
+    except Busy as error:
+        raise busy() from error
+    return await open_session(user, request, response, parts)
+
+
+@router.get("/sessions/current", summary="Who is signed in", openapi_extra=SIGNED_IN)
+async def get_session(caller: CallerDep, parts: PartsDep) -> schema.Session:
+    """Who asks, and what he may do where."""
+    return await _in_json(caller, await UserRow.get(id=caller.user_id), parts)
+
+
+@router.delete("/sessions/current", status_code=204, summary="Sign out", openapi_extra=SIGNED_IN)
+async def sign_out(caller: CallerDep, request: Request, response: Response) -> None:
+    """The session has ended; its cookie is worth nothing. A machine's token is revoked at `/tokens` instead."""
+    _refuse_machine(caller)
+    await end_session(caller.session)
+    response.delete_cookie(
+        cookie_name(request), path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+
+
+@router.put(
+    "/account/password",
+    status_code=204,
+    summary="Change one's password",
+    responses=responses("sign_in_refused", "password_refused", "too_many_attempts", "not_ready", "body_invalid"),
+    openapi_extra=SIGNED_IN,
+)
+async def put_password(body: schema.PasswordBody, caller: CallerDep, request: Request, parts: PartsDep) -> None:
+    """All other sessions end. At least 12 characters, of any kind; none that is guessed first."""
+    _refuse_machine(caller)
+    user, door, address = await UserRow.get(id=caller.user_id), parts.door, address_of(request)
+    if wait_ms := door.limits.begin(user.key, address, parts.clock()):
+        raise Problem("too_many_attempts", f"try again in {-(-wait_ms // 60_000)} min")
+    try:
+        if not await door.passwords.verify(user.password_hash, body.old):
+            raise Problem("sign_in_refused", "the old password is wrong")
+        door.limits.succeeded(user.key, address)
+        await set_password(user.id, await chosen(parts, body.new, user.name), caller.session)
+    except Busy as error:
+        raise busy() from error
+
+
+async def chosen(parts: Parts, password: str, name: str) -> str:
+    """The hash of a password that somebody wants. Raises Problem password_refused, Busy."""
+    if fault := await parts.door.passwords.fault(password, name):
+        raise Problem("password_refused", fault)
+    return await parts.door.passwords.hashed(password)
+
+
+@router.post(
+    "/account/authenticator",
+    status_code=201,
+    summary="Begin to set up an authenticator",
+    responses=responses("conflict"),
+    openapi_extra=SIGNED_IN,
+)
+async def new_authenticator(caller: CallerDep) -> schema.AuthenticatorSecret:
+    """Its secret is given now and never again; it counts once a code of it has been given."""
+    _refuse_machine(caller)
+    user = await UserRow.get(id=caller.user_id)
+    if user.totp_on:
+        raise Conflict("there is one already; remove it first, with a code of it")
+    secret = secrets.token_bytes(totp.SECRET_BYTES)
+    await UserRow.filter(id=user.id, totp_on=False).update(totp_secret=secret.hex(), totp_step=0)
+    link = totp.link(secret, user.name)
+    return schema.AuthenticatorSecret(link=link, qr_svg=segno.make(link, error="m").svg_inline(scale=4))
+
+
+@router.put(
+    "/account/authenticator",
+    status_code=204,
+    summary="Set up the authenticator",
+    responses=responses("sign_in_refused", "conflict", "too_many_attempts", "body_invalid"),
+    openapi_extra=SIGNED_IN,
+)
+async def put_authenticator(
+    body: schema.AuthenticatorBody, caller: CallerDep, request: Request, parts: PartsDep
+) -> None:
+    """With a first code of it. From now on a sign-in needs one."""
+    await _check_code(caller, request, parts, body.code, wants_on=False)
+    await UserRow.filter(id=caller.user_id).update(totp_on=True)
+
+
+@router.post(
+    "/account/authenticator/remove",
+    status_code=204,
+    summary="Remove the authenticator",
+    responses=responses("sign_in_refused", "conflict", "too_many_attempts", "body_invalid"),
+    openapi_extra=SIGNED_IN,
+)
+async def remove_authenticator(
+    body: schema.AuthenticatorBody, caller: CallerDep, request: Request, parts: PartsDep
+) -> None:
+    """With a last code of it."""
+    await _check_code(caller, request, parts, body.code, wants_on=True)
+    await UserRow.filter(id=caller.user_id).update(totp_on=False, totp_secret="")
+
+
+async def _check_code(caller: Caller, request: Request, parts: Parts, code: str, wants_on: bool) -> None:
+    _refuse_machine(caller)
+    user, address, now_ms = await UserRow.get(id=caller.user_id), address_of(request), parts.clock()
+    if not user.totp_secret or user.totp_on != wants_on:
+        raise Conflict("there is none" if wants_on else "begin with POST /api/v1/account/authenticator")
+    if wait_ms := parts.door.limits.begin(user.key, address, now_ms):
+        raise Problem("too_many_attempts", f"try again in {-(-wait_ms // 60_000)} min")
+    if not await use_code(user, code, now_ms):
+        raise Problem("sign_in_refused", "the code is wrong, or was used")
+    parts.door.limits.succeeded(user.key, address)
+
+
+def _refuse_machine(caller: Caller) -> None:
+    if caller.machine:
+        raise Problem("not_allowed", "this is for people who have signed in, not for tokens")

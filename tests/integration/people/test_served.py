@@ -1,0 +1,169 @@
+"""The program as it is served: the first administrator, a stream that ends with its session, guesses, headers, the log."""
+
+import asyncio
+import json
+import stat
+import statistics
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.brokers import free_port
+from tests.letting_in import PASSWORD, post
+from tests.processes import CloudApi, wait_for
+
+GUESSES, AT_ONCE = 1_000, 20
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudApi]:
+    """Without a broker: nothing here needs one."""
+    served = CloudApi(tmp_path_factory.mktemp("served") / "cloud", free_port())
+    served.start()
+    try:
+        wait_for(lambda: answers(served), "the cloud to serve", 60)
+        yield served
+    finally:
+        served.stop()
+
+
+def answers(served: CloudApi) -> bool:
+    assert served.alive, served.log()[-2000:]
+    try:
+        with urllib.request.urlopen(f"{served.url}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_nobody_can_sign_in_before_the_code_was_used(cloud: CloudApi) -> None:
+    code = Path(cloud.settings["LINLI_DATA_DIR"]) / "first-administrator.code"
+    assert stat.S_IMODE(code.stat().st_mode) == 0o600
+    for name, password in (("admin", "admin"), ("administrator", "administrator"), ("root", ""), ("linli", "linli")):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            post(cloud.url, "sessions", {"name": name, "password": password})
+    text = code.read_text()
+    assert cloud.get("sessions/current")["roles"] == ["administrator"]
+    assert not code.exists()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        post(cloud.url, "invitations/accept", {"code": text, "name": "second", "password": PASSWORD})
+    assert text.strip() not in cloud.log() and PASSWORD not in cloud.log()
+
+
+def newcomer(cloud: CloudApi, name: str, role: str) -> tuple[str, str]:
+    """Somebody invited. Returns the id and the cookie."""
+    status, invited = cloud.send("POST", "invitations", {"grants": [{"role": role, "community_id": None}]})
+    assert status == 201, invited
+    body = {"code": invited["code"], "name": name, "password": PASSWORD}
+    session, cookie = post(cloud.url, "invitations/accept", body)
+    return session["user_id"], cookie
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"grants": []}])
+def test_an_open_stream_ends_when_its_reader_is_shut_out(cloud: CloudApi, change: dict[str, Any]) -> None:
+    user, cookie = newcomer(cloud, f"watcher{len(change)}{next(iter(change))}", "crew")
+    request = urllib.request.Request(f"{cloud.url}/api/v1/live", headers={"Cookie": cookie})
+    ended: list[float] = []
+    with urllib.request.urlopen(request, timeout=30) as stream:
+        assert stream.readline() == b"event: snapshot\n"
+
+        def read() -> None:
+            while stream.read1(65_536):
+                pass
+            ended.append(time.monotonic())
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        reader.join(2.5)
+        assert not ended, "it lasts while nothing happens"
+        began = time.monotonic()
+        assert cloud.send("PATCH", f"users/{user}", change)[0] == 200
+        reader.join(10)
+    assert ended and ended[0] - began < 5
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(request, timeout=5)
+
+
+def test_a_thousand_guesses_let_nobody_in_and_keep_nobody_out(cloud: CloudApi) -> None:
+    newcomer(cloud, "target", "property_manager")
+    newcomer(cloud, "colleague", "crew")
+
+    async def run() -> None:
+        limits = httpx.Limits(max_connections=AT_ONCE + 5)
+        async with httpx.AsyncClient(base_url=f"{cloud.url}/api/v1", timeout=30, limits=limits) as http:
+            quiet = [await timed(http, cloud) for _ in range(60)]
+            room = asyncio.Semaphore(AT_ONCE)
+            statuses: list[int] = []
+
+            async def guess(number: int) -> None:
+                async with room:
+                    body = {"name": "target", "password": f"guess number {number}"}
+                    statuses.append((await http.post("sessions", json=body)).status_code)
+
+            guessing = asyncio.gather(*map(guess, range(GUESSES)))
+            loud = []
+            while not guessing.done():
+                loud.append(await timed(http, cloud))
+            await guessing
+            assert sorted(set(statuses)) == [401, 429] and statuses.count(401) == 5
+            right = {"name": "colleague", "password": PASSWORD}
+            assert (await http.post("sessions", json=right)).status_code == 201, "others come in meanwhile"
+            print(f"p95 quiet {p95(quiet) * 1000:.1f} ms, during {GUESSES} guesses {p95(loud) * 1000:.1f} ms")
+
+    asyncio.run(run())
+
+
+async def timed(http: httpx.AsyncClient, cloud: CloudApi) -> float:
+    began = time.monotonic()
+    answer = await http.get("communities", headers=cloud.let_in())
+    assert answer.status_code == 200
+    return time.monotonic() - began
+
+
+def p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1]
+
+
+HEADERS = {
+    "content-security-policy": "frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+def test_every_route_has_its_headers(cloud: CloudApi) -> None:
+    document = cloud.get("openapi.json")
+    paths = [path for path in document["paths"] if path != "/api/v1/live"]
+    for path in [*paths, "/", "/gateways", "/assets/none.js", "/docs", "/no/such/page"]:
+        for headers in ({}, {"X-Forwarded-Proto": "https"}):
+            request = urllib.request.Request(cloud.url + path.replace("{", "").replace("}", ""), headers=headers)
+            try:
+                answer: Any = urllib.request.urlopen(request, timeout=10)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                for name, holds in HEADERS.items():
+                    if path == "/docs" and name == "content-security-policy":
+                        holds = "default-src 'none'"
+                    assert holds in answer.headers.get(name, ""), (path, name)
+                assert ("strict-transport-security" in answer.headers) == bool(headers), path
+                if path.startswith("/api/"):
+                    assert answer.headers["cache-control"] == "no-store", path
+
+
+def test_a_refused_sign_in_stands_in_the_log_on_one_line_without_its_secrets(cloud: CloudApi) -> None:
+    secret = "canary-7f3a-secret"
+    with pytest.raises(urllib.error.HTTPError):
+        post(cloud.url, "sessions", {"name": "line\nbreak", "password": secret})
+    log = cloud.log()
+    assert secret not in log and "line\nbreak" not in log
+    refused = [json.loads(line) for line in log.splitlines() if "sign-in refused" in line]
+    assert refused and refused[-1]["reason"] == "sign_in_refused" and refused[-1]["address"] == "127.0.0.1"
