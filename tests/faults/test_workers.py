@@ -93,7 +93,8 @@ def test_one_of_two_workers_stopped_and_both(tmp_path: Path, postgres: Postgres)
         try:
             before = second.counts()["frames"]
             time.sleep(STOPPED_S)  # the fault itself
-            assert second.counts()["frames"] > before, "the living worker takes no frames"
+            # The agent's window may be full of what the stopped one holds: that is sent again when it is late.
+            wait_for(lambda: second.counts()["frames"] > before, "the living worker to take frames")
             assert not first.is_ready(), "no probe notices it"
             with pytest.raises(OSError):  # so its series end, which is what LinliIngestSilent looks for
                 first.counts()
