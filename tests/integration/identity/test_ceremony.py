@@ -22,8 +22,11 @@ from tests.devices import ForeignClient, reading
 from tests.integration.identity.estate import NAMES, Estate, agent_of, provision, running_estate
 from tests.processes import BIN, CloudApi, wait_for
 
+on_both_brokers = pytest.mark.parametrize("estate", ["nats-cloud-tls", "mosquitto-cloud"], indirect=True)
+on_one = pytest.mark.parametrize("estate", ["nats-cloud-tls"], indirect=True)  # has nothing to do with the broker
 
-@pytest.fixture(scope="module", params=["nats-cloud-tls", "mosquitto-cloud"])
+
+@pytest.fixture(scope="module")
 def estate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     with running_estate(tmp_path_factory.mktemp("estate"), request.param) as estate:
         yield estate
@@ -36,6 +39,7 @@ def request_for(name: str = "", key: Any = None) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
+@on_both_brokers
 def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Estate, tmp_path: Path) -> None:
     claim = estate.claim("gw-liuyuan-1")
     assert claim["qr_svg"].startswith("<svg") and claim["code"].replace("-", "") in claim["link"]
@@ -80,9 +84,8 @@ def test_an_installer_brings_a_gateway_in_and_a_manager_shuts_it_out(estate: Est
         wait_for(lambda: estate.cloud.ledger("gw-liuyuan-1")["stored"] > stored, "what it had kept", 30)
 
 
+@on_one
 def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -> None:
-    if estate.broker.kind != "nats-cloud-tls":
-        return  # has nothing to do with the broker
     assert estate.cloud.send("PUT", "gateways/gw-cli", {"community_id": "liuyuan", **NAMES})[0] == 200
     command = [str(BIN / "cloud-api"), "claim", "create", "gw-cli"]
     settings = {"PATH": "/usr/bin", **estate.cloud.settings, "LINLI_PUBLIC_URL": estate.cloud.url}
@@ -99,6 +102,7 @@ def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -
     assert (other.returncode, "claim_used" in other.stderr) == (31, True)
 
 
+@on_one
 def test_of_a_thousand_with_one_claim_one_wins(estate: Estate) -> None:
     claim = estate.claim("gw-raced")
     requests = [request_for() for _ in range(20)]
