@@ -48,8 +48,9 @@ def said(site: Site) -> Iterator[tuple[str, str]]:
 
 def test_no_secret_comes_out(tmp_path: Path) -> None:
     canaries = Canaries(tmp_path / "secrets")
-    cloud = {**canaries.files(*CLOUD_SECRETS), "LINLI_LOG_LEVEL": "debug"}
-    edge = {**canaries.files(*EDGE_SECRETS), "LINLI_LOG_LEVEL": "debug", "LINLI_OCPP_HOST": "127.0.0.1"}
+    cloud = {**canaries.files(*CLOUD_SECRETS), "LINLI_MQTT_USERNAME": "cloud", "LINLI_LOG_LEVEL": "debug"}
+    names = {"LINLI_LOCAL_MQTT_USERNAME": "agent", "LINLI_CLOUD_MQTT_USERNAME": "agent"}
+    edge = {**canaries.files(*EDGE_SECRETS), **names, "LINLI_LOG_LEVEL": "debug"}
     with running_site(tmp_path, cloud=cloud, **edge) as site, ForeignClient(site.local_broker.port) as client:
         client.publish("linli-device/valve/v1/state", json.dumps({"valve_open": True}).encode())
         device = wait_for(lambda: site.cloud.device("v1"), "the valve")
