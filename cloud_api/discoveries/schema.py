@@ -20,7 +20,7 @@ class Proposal(BaseModel):
     kind: KindOfFacility
     score: float = Field(description="0 to 1, how well it fits", examples=[0.93])
     device: str = Field(description="What it would call the device", examples=["unit-7"])
-    values: dict[str, Value] = Field(examples=[{"power": 41.5}])
+    values: dict[str, Value] = Field({}, examples=[{"power": 41.5}])
 
 
 class Discovery(BaseModel):

@@ -26,7 +26,7 @@ def test_https_and_nothing_else(tmp_path: Path) -> None:
 
     async def run() -> None:
         listener = listen("127.0.0.1", 0)
-        server = web_server(app, identity.cert, identity.key)
+        server = web_server(app, cert=identity.cert, key=identity.key)
         serving = asyncio.create_task(server.serve([listener]))
         where = f"127.0.0.1:{listener.getsockname()[1]}/here"
         good, old = ssl.create_default_context(cafile=ca.file), ssl.create_default_context(cafile=ca.file)
@@ -41,7 +41,7 @@ def test_https_and_nothing_else(tmp_path: Path) -> None:
 
     asyncio.run(run())
     with pytest.raises(OSError):
-        web_server(app, identity.key, identity.cert)
+        web_server(app, cert=identity.key, key=identity.cert)
 
 
 def read(url: str, context: ssl.SSLContext | None) -> bytes:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cloud_api.live.routes import Watch
+from cloud_api.live.routes import Seen, Watch
 from contracts.messages import ChargingTransaction
 from device_registry import DeviceFilter, devices, sources_of_all
 from tests.unit.cloud_http.cloud import GATEWAY, NOW, Cloud, open_cloud, reading
@@ -74,13 +74,19 @@ def test_a_watcher_is_told_of_the_present_alone(tmp_path: Path) -> None:
             quality, live = cloud.stores.quality, cloud.stores.live
 
             async def find(where: Any) -> Any:
-                return await sources_of_all(await devices(DeviceFilter(**where)))
+                return Seen(await sources_of_all(await devices(DeviceFilter(**where))), None)
+
+            async def still_there() -> bool:
+                return True
 
             async def project(at_ms: int, value: float, gateway: str) -> None:
                 await cloud.frames([reading("t1", at_ms, temperature=value)], gateway=gateway)
 
             await project(MOVED - 5, 1, GATEWAY)
-            stream = Watch(live, quality.doubts_of, find, {"device": device}, lambda: cloud.now_ms).events("")
+            watch = Watch(
+                live, quality.doubts_of, find, {"device": device}, lambda: cloud.now_ms, True, still_there
+            )  # fmt: skip
+            stream = watch.events("")
             assert told(await anext(stream)) == [1]
             await project(NOW - 5, 20, OTHER)
             assert told(await anext(stream)) == [20]

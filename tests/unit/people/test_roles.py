@@ -12,7 +12,7 @@ held = st.lists(grants, max_size=5)
 
 
 def test_the_authority_only_looks() -> None:
-    assert MAY[Role.SUPERVISING_AUTHORITY] == {Permission.SEE}
+    assert MAY[Role.SUPERVISING_AUTHORITY] == {Permission.SEE, Permission.AUDIT}
     assert Role.SUPERVISING_AUTHORITY not in ACTING
 
 
