@@ -57,7 +57,10 @@ class CertificateRow(Model):
 
 
 class RefusalRow(Model):
-    """Somebody tried a claim in vain. claim_id, gateway_id: "" when the code is none; address: from where."""
+    """Somebody tried a claim in vain.
+
+    claim_id, gateway_id  "" when the code is none; address: from where
+    """
 
     id = fields.CharField(max_length=40, primary_key=True)
     at_ms = fields.BigIntField()

@@ -18,8 +18,8 @@ user agent
 topic readwrite #
 
 # A bridge speaks for many devices below its own root, such as:
-#   user zigbee2mqtt
-#   topic readwrite zigbee2mqtt/#
+#   user bridge
+#   topic readwrite bridge/#
 """
 
 

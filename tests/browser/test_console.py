@@ -145,7 +145,8 @@ def test_what_a_gateway_discovers_is_adopted(
         card = page.get_by_role("region", name="无人读取的主题" if chinese else "Topics that nobody reads")
         entry = card.get_by_role("listitem").filter(has_text=f"plant/unit-{width}")
         expect(entry).to_contain_text("231 V", timeout=30_000)
-        entry.get_by_label("名称" if chinese else "Name").fill("Boiler")
+        for label in ("中文名称", "英文名称") if chinese else ("Name in Chinese", "Name in English"):
+            entry.get_by_label(label).fill("Boiler")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the screen"
         entry.get_by_role("button", name="采纳" if chinese else "Adopt").click()
         card.get_by_role("link", name="Boiler").click()

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-import msgspec
 import pytest
 
+from cloud_api.signing import sealing, signing_key
 from contracts import topics
 from contracts.messages import Command
 from tests.brokers import Kind
@@ -71,12 +71,13 @@ def test_a_command_that_a_broker_kept_for_a_day_is_refused(tmp_path: Path) -> No
             device = valve_id(site)
             reached(site, order(site, device, "close_valve", "first"), "confirmed")  # its clock hinders nothing
             now_ms = time.time_ns() // 1_000_000
+            seal = sealing(signing_key(site.cloud_key.parent, None))
 
             def command(name: str, sent_ms: int) -> bytes:
-                return msgspec.msgpack.encode(
+                return seal(
                     Command(
                         command_id=name, device="main", verb="open_valve", ttl_ms=5_000, issuer="test",
-                        issued_ms=sent_ms, sent_ms=sent_ms,
+                        issued_ms=sent_ms, sent_ms=sent_ms, gateway=site.gateway,
                     )
                 )  # fmt: skip
 

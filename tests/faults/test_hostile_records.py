@@ -58,7 +58,7 @@ def honest(kind: type, command_id: str) -> Any:
         ChargingTransaction: {"device": "d-1"},
     }.get(kind, {})
     for name, hint in typing.get_type_hints(kind).items():
-        if name not in fields and hint in (int, float, str, bool):
+        if name not in fields and hint in (int, float, str, bool, bytes):
             fields[name] = hint(1)
     return kind(**fields)
 

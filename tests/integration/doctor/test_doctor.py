@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.clock import FLOOR_MS, Kept
-from edge_agent.doctor.finding import Finding
+from edge_agent.doctor.finding import EXIT_CODES, Finding
 from edge_agent.doctor.gateway import (
     bytes_an_hour,
     check_agent,
@@ -158,7 +158,7 @@ def test_tls(tmp_path: Path, trouble: str, word: str) -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    """Over a whole site without an agent: exit code 1 while something fails, 0 when nothing does."""
+    """Over a whole site without an agent: an exit code that says what fails, 0 when nothing does."""
     with mosquitto(tmp_path / "broker", "allow_anonymous true") as port, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # taken, and nobody listens
         settings = {
@@ -167,7 +167,7 @@ def test_the_command(tmp_path: Path) -> None:
         }  # fmt: skip
         command = [BIN / "edge-agent", "doctor", "--json"]
         found = subprocess.run(command, env=settings, capture_output=True, text=True)
-        assert found.returncode == 1
+        assert found.returncode == EXIT_CODES["port"]
         failed = [each["check"] for each in json.loads(found.stdout) if each["verdict"] == "fail"]
         assert failed == ["cloud port"]
         settings["LINLI_CLOUD_MQTT_PORT"] = str(port)

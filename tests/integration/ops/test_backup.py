@@ -222,7 +222,7 @@ def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres:
 
     async def work(frames: int) -> None:
         async with open_cloud(data, **settings) as cloud:
-            cloud.seqs["bulk"] = cloud.samples = await cloud.stores.durable.framelog.last_position()
+            cloud.seqs[GATEWAY] = cloud.samples[GATEWAY] = await cloud.stores.durable.framelog.last_position()
             for _ in range(frames):
                 await cloud.frames([cloud_reading("d", temperature=1.0)])
             await cloud.stores.durable.instances.keep({GATEWAY: INSTANCE}, T0)

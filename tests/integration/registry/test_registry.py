@@ -60,6 +60,8 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
             "commands.0001_initial",
             "commands.0002_selection",
             "identity.0001_initial",
+            "identity.0002_renewal",
+            "people.0001_initial",
             "registry.0001_initial",
             "registry.0002_place",
             "registry.0003_profiles",
@@ -354,7 +356,7 @@ def test_two_who_change_a_sites_charging_at_once_lose_nothing(database: Where) -
             counted.append(before.fuse_a if before else 0)
             return DesiredCharging(fuse_a=counted[-1] + 1)
 
-        await asyncio.gather(*(registry.put_site_charging("gw-willow-1", more, NOW) for _ in range(5)))
+        await asyncio.gather(*(registry.put_site_charging("gw-willow-1", more, NOW, lambda: "tok-1") for _ in range(5)))
         charging = await registry.site_charging("gw-willow-1")
         assert charging is not None and (charging.fuse_a, counted) == (5, [0, 1, 2, 3, 4])
 
@@ -425,7 +427,7 @@ def test_a_desired_state_that_fits_no_message_is_refused_and_stops_nobody(databa
             published[topic] = len(payload)
             return True
 
-        publishing = asyncio.create_task(publish_desired(publish, unsigned))
+        publishing = asyncio.create_task(publish_desired(publish, unsigned, msgspec.msgpack.encode, lambda gateway: 0))
         async with asyncio.timeout(10):
             while not published:
                 await asyncio.sleep(0.01)
