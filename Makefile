@@ -42,7 +42,7 @@ bench: .venv/.ready .build/bench/.ready servers ## The measured comparison with 
 	@touch $@
 
 faults: .venv/.ready servers ## The fault tests at full length, and with the journey on both sets of backends
-	LINLI_FAULTS=long $(BIN)/pytest tests/faults --timeout 900
+	LINLI_FAULTS=long $(BIN)/pytest tests/faults tests/integration --timeout 900
 	LINLI_FAULTS=long LINLI_BACKENDS=servers $(BIN)/pytest tests/faults tests/integration/journey --timeout 900
 	LINLI_FAULTS=long $(BIN)/pytest tests/simulation -s
 

@@ -3,5 +3,5 @@
 import os
 
 LONG = os.environ.get("LINLI_FAULTS") == "long"
-KILLS = 200 if LONG else 6
+KILLS = 200 if LONG else 3
 OUTAGE_S = 60 if LONG else 8

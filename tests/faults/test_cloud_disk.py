@@ -7,6 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.test_commands import Valve, order, reached, valve_id
 from tests.faults.test_disk import free_bytes, small_disk
 from tests.faults.test_kills import Load, assert_stored_once
@@ -96,6 +98,7 @@ def test_the_disk_of_everything_is_full(tmp_path: Path) -> None:
         assert ledger["produced"] == ledger["stored"]
 
 
+@pytest.mark.long
 def test_the_disk_of_the_projections_is_full(tmp_path: Path) -> None:
     """Frame log, records and commands in PostgreSQL: all of that goes on, and each projection says that it stands still."""
     with (

@@ -97,6 +97,7 @@ def test_database_killed_again_and_again(tmp_path: Path) -> None:
             assert site.cloud.alive
 
 
+@pytest.mark.long
 def test_database_hangs(tmp_path: Path) -> None:
     """F08. The system still accepts connections, and nobody answers on them."""
     with running_postgres() as server:
@@ -145,6 +146,7 @@ def small_disk(size_mb: int) -> Iterator[Path]:
         folder.rmdir()
 
 
+@pytest.mark.long
 def test_database_disk_full(tmp_path: Path) -> None:
     """F21."""
     with small_disk(48) as disk, running_postgres() as server:

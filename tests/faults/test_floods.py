@@ -19,6 +19,7 @@ from edge_agent.southbound import packets
 from tests.bench.load import RawPublisher
 from tests.brokers import running_broker
 from tests.devices import reading as reading_payload
+from tests.faults import LONG
 from tests.faults.test_kills import Load, assert_stored_once
 from tests.faults.test_links import assert_all_stored
 from tests.integration.frames import EPOCH, T0, frame, reading
@@ -160,7 +161,7 @@ class Raw:
             return False
 
 
-@pytest.mark.parametrize("fault", ["oversize", "properties"])
+@pytest.mark.parametrize("fault", ["oversize", "properties"] if LONG else ["oversize"])
 def test_what_is_beyond_the_brokers_limits_cuts_off_its_sender_alone(tmp_path: Path, fault: str) -> None:
     """F34, on Mosquitto. 1,000 small properties are within MQTT and do no harm; what is too large ends its sender."""
     with running_site(tmp_path, local="mosquitto-gateway") as site:

@@ -93,7 +93,7 @@ def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
-@pytest.mark.parametrize(("place", "local"), AT_EACH if LONG else [AT_EACH[0], AT_EACH[3], AT_EACH[4]])
+@pytest.mark.parametrize(("place", "local"), AT_EACH if LONG else [AT_EACH[3]])
 def test_agent_killed_at_a_named_point(tmp_path: Path, place: str, local: Kind) -> None:
     """What was committed and not acknowledged is delivered again, and stored once."""
     with running_site(tmp_path, local) as site:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from edge_agent.uplink.session import KEEPALIVE_S
 from tests.faultproxy import FaultProxy
 from tests.faults import OUTAGE_S
@@ -59,6 +61,7 @@ def test_a_third_of_all_packets_lost(tmp_path: Path) -> None:
         assert_stored_once(site, "kills", acked)
 
 
+@pytest.mark.long
 def test_a_partition_without_a_word(tmp_path: Path) -> None:
     """F12, F11 on packets: the link is cut without FIN or RST, and heals."""
     with distant_site(tmp_path, LINLI_HEARTBEAT_S="5") as (site, namespace, port):
@@ -78,6 +81,7 @@ def test_a_partition_without_a_word(tmp_path: Path) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
+@pytest.mark.long
 def test_one_direction_of_packets_only(tmp_path: Path) -> None:
     """F17 on packets: what the cloud sends is lost, TCP's own acknowledgements too.
 

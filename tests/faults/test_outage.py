@@ -3,12 +3,15 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.devices import ForeignClient, reading
 from tests.faults import OUTAGE_S
 from tests.faults.test_kills import Load
 from tests.processes import running_site, wait_for
 
 
+@pytest.mark.long
 def test_outage_of_the_cloud(tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
         load = Load(site.local_broker.port, "outage")

@@ -3,6 +3,8 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.devices import ForeignClient, reading
 from tests.faults.ledger import accounted_for
 from tests.processes import Site, running_site, wait_for
@@ -48,6 +50,7 @@ def test_at_each_point_of_a_frames_way(tmp_path: Path) -> None:
         assert ledger["declared_dropped"] == 0
 
 
+@pytest.mark.long
 def test_while_it_makes_room(tmp_path: Path) -> None:
     """After acknowledged frames were deleted, and after ones past the age cap were dropped with their declaration."""
     with running_site(tmp_path, LINLI_OUTBOX_BYTES_MAX="1048576") as site:
@@ -125,6 +128,7 @@ def test_while_a_damaged_file_is_salvaged(tmp_path: Path) -> None:
         assert list(file.parent.glob("outbox-salvaged*")), "nothing was salvaged: the damage was not met"
 
 
+@pytest.mark.long
 def test_while_a_deleted_file_is_written_anew(tmp_path: Path) -> None:
     """The file is deleted under the agent, which dies when it has written it anew."""
     with running_site(tmp_path) as site:

@@ -81,6 +81,7 @@ def test_restored_from_an_older_backup_nothing_is_lost_that_gateways_keep(
         assert not [gap for epoch in ledger["epochs"] for gap in epoch["gaps"]]
 
 
+@pytest.mark.long
 def test_what_gateways_no_longer_keep_is_declared(tmp_path: Path) -> None:
     """A gateway with a small outbox keeps a quarter of a megabyte of what was acknowledged."""
     with (

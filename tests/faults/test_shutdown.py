@@ -4,9 +4,12 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.processes import running_site
 
 
+@pytest.mark.long
 def test_sigterm_while_the_brokers_go_away(tmp_path: Path) -> None:
     chance = random.Random(5)
     with running_site(tmp_path) as site:

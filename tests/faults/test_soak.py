@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults import LONG
 from tests.faults.soak import slope_per_h, soak
 from tests.processes import running_site
@@ -11,6 +13,7 @@ def test_the_slope_of_a_line_is_its_slope() -> None:
     assert abs(slope_per_h([(at, 10 + at / 360) for at in range(100)]) - 10) < 1e-6
 
 
+@pytest.mark.long
 def test_memory_and_files_stay_flat(tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
         report = soak(site, 900 if LONG else 12, 1.0)

@@ -6,6 +6,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from influxdb import InfluxDBClient
 
 from tests.devices import ForeignClient, reading
@@ -89,6 +90,7 @@ def test_influxdb_away_under_load(tmp_path: Path) -> None:
         assert_stored_once(site, "thirsty", load.stop())
 
 
+@pytest.mark.long
 def test_influxdb_back_without_its_disk(tmp_path: Path) -> None:
     with running_influx(tmp_path / "influx") as server, running_site(tmp_path) as site:
         use_influx(site, server)
@@ -102,6 +104,7 @@ def test_influxdb_back_without_its_disk(tmp_path: Path) -> None:
         assert_stored_once(site, "bare", load.stop())
 
 
+@pytest.mark.long
 def test_influxdb_refuses_a_type(tmp_path: Path) -> None:
     with running_influx(tmp_path / "influx") as server, running_site(tmp_path) as site:
         use_influx(site, server)

@@ -58,6 +58,7 @@ def test_ingest_killed_at_a_named_point(tmp_path: Path, postgres: Postgres, plac
         assert_stored_once(site, "points", list(range(sent)))
 
 
+@pytest.mark.long
 def test_workers_killed_at_random(tmp_path: Path, postgres: Postgres) -> None:
     chance = random.Random(SEED)
     with running_site(tmp_path, stores=Stores(lambda: postgres.settings(postgres.new_database())), workers=2) as site:

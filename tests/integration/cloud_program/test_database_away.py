@@ -57,6 +57,7 @@ def test_serve_and_worker_wait_for_the_database_say_so_and_then_begin(tmp_path: 
                 server.start()
 
 
+@pytest.mark.long
 def test_a_wrong_password_is_not_waited_for(tmp_path: Path, server: Postgres) -> None:
     settings = server.settings(server.new_database())
     (tmp_path / "wrong").write_text("wrong")
@@ -68,6 +69,7 @@ def test_a_wrong_password_is_not_waited_for(tmp_path: Path, server: Postgres) ->
     assert "Traceback" not in cloud.log()
 
 
+@pytest.mark.long
 def test_several_make_the_schema_at_once(tmp_path: Path, server: Postgres) -> None:
     settings = server.settings(server.new_database())
     running = [

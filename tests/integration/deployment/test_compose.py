@@ -137,6 +137,7 @@ def test_dockerfile(dockerfile: Path) -> None:
             assert "--require-hashes" in command or "--no-index" in command
 
 
+@pytest.mark.long
 def test_the_gateways_image_holds_the_edge_and_nothing_of_the_cloud(tmp_path: Path) -> None:
     """Its build stage, carried out here in fresh environments."""
     build = next(stage for stage in stages(REPOSITORY / "docker" / "edge.Dockerfile") if stage.name == "build")

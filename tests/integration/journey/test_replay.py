@@ -52,6 +52,7 @@ def wait_for_all(site: Site, metric: str, count: int) -> dict[str, tuple[float, 
 
 
 @pytest.mark.parametrize("day", ["2016-10-12"])
+@pytest.mark.long
 def test_a_day_of_parking(tmp_path: Path, day: str) -> None:
     expected: dict[str, list[int]] = defaultdict(list)
     for row in rows(DATA / "parking_birmingham" / "readings.csv.gz"):

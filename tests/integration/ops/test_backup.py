@@ -213,6 +213,7 @@ def test_the_commands_say_what_they_do_and_refuse_in_one_line(tmp_path: Path) ->
     assert not (data / "restoring").exists()
 
 
+@pytest.mark.long
 def test_a_database_on_a_server_is_dumped_and_restored(tmp_path: Path, postgres: Postgres) -> None:
     """PostgreSQL: restored only when nobody is connected; what was there becomes a schema."""
     server = postgres

@@ -76,7 +76,7 @@ def check(outbox: Outbox, old_epoch: str) -> int:
     places=st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(1, 3)), min_size=1, max_size=4),
     value=st.sampled_from([0, 255, 7]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_pages_overwritten(
     tmp_path_factory: pytest.TempPathFactory, places: list[tuple[float, int]], value: int
 ) -> None:
@@ -101,7 +101,7 @@ def test_pages_overwritten(
 
 
 @given(source=st.floats(0.0, 1.0), target=st.floats(0.0, 1.0), cells=st.integers(0, 999))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_pages_out_of_order(tmp_path_factory: pytest.TempPathFactory, source: float, target: float, cells: int) -> None:
     """A page that stands in another's place, its cells shuffled: reading it must come to an end."""
     path = tmp_path_factory.mktemp("outbox")
