@@ -3860,6 +3860,7 @@ export interface components {
             device: string;
             /**
              * Values
+             * @default {}
              * @example {
              *       "power": 41.5
              *     }
