@@ -82,6 +82,7 @@ def test_a_killed_child_is_started_again(running_system: RunningSystem, name: st
     wait_for(well, f"the system to be well after {name} was killed", 30)
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_nothing_and_the_second_start_is_quick(tmp_path: Path) -> None:
     with running_demo(tmp_path / "var") as system:
         pids = list(system.demo["pids"].values())

@@ -100,6 +100,7 @@ def assert_times(found: list[dict[str, Any]], truth: list[Truth]) -> None:
 
 
 @pytest.mark.parametrize("fuse_a", FUSES_A)
+@pytest.mark.long
 def test_a_day_of_fifty_charge_points(tmp_path: Path, fuse_a: float) -> None:
     chance, port = random.Random(SEED), free_port()
     settings = {"LINLI_OCPP_HOST": "127.0.0.1", "LINLI_OCPP_PORT": str(port), "LINLI_OCPP_LEASE_S": "5"}

@@ -25,6 +25,7 @@ def a_day_behind() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["nats-cloud", "mosquitto-gateway"])
+@pytest.mark.long
 def test_killed_with_its_persistence_kept(tmp_path: Path, kind: Kind) -> None:
     """F03."""
     with running_site(tmp_path, cloud_broker=kind) as site:

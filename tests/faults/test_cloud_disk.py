@@ -58,6 +58,7 @@ def close_valve(site: Site, device: str, key: str) -> tuple[int, Any]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_the_disk_of_everything_is_full(tmp_path: Path) -> None:
     """Frame log, records, commands and projections in files on one disk. It is started again meanwhile, too."""
     with (

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from contracts import topics
@@ -89,6 +90,7 @@ def test_a_command_whose_time_is_over_expires_and_never_acts(tmp_path: Path) -> 
         assert site.cloud.get(f"commands/{late['id']}")["state"] == "expired"
 
 
+@pytest.mark.long
 def test_a_device_that_does_not_answer_fails_the_command(tmp_path: Path) -> None:
     with running_site(tmp_path) as site, Valve(site.local_broker.port, obeys=False) as valve:
         done = reached(site, order(site, valve_id(site), "close_valve", "deaf"), "failed", deadline_s=25)
@@ -96,6 +98,7 @@ def test_a_device_that_does_not_answer_fails_the_command(tmp_path: Path) -> None
         assert valve.acts == [False]
 
 
+@pytest.mark.long
 def test_killed_between_act_and_record_is_unknown_and_never_repeated(tmp_path: Path) -> None:
     with running_site(tmp_path) as site, Valve(site.local_broker.port, obeys=False) as valve:
         device = valve_id(site)

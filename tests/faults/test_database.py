@@ -65,6 +65,7 @@ def open_connections(server: Postgres) -> int:
     return count
 
 
+@pytest.mark.long
 def test_database_killed_again_and_again(tmp_path: Path) -> None:
     """F07."""
     chance = random.Random(SEED)

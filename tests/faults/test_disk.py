@@ -88,6 +88,7 @@ def test_the_disk_is_full(tmp_path: Path) -> None:
         assert reasons() == {"disk_floor"}
 
 
+@pytest.mark.long
 def test_somebody_else_fills_the_disk(tmp_path: Path) -> None:
     """F20: not even a page is left. The agent stays up, takes what it can, and goes on by itself when there is room."""
     with small_disk(tmp_path / "disk", 4096) as disk, running_site(tmp_path, data_dir=disk / "edge") as site:
@@ -106,6 +107,7 @@ def test_somebody_else_fills_the_disk(tmp_path: Path) -> None:
         accounted_for(site, "squeezed", acked)
 
 
+@pytest.mark.long
 def test_fsync_fails(tmp_path: Path) -> None:
     """F22: EIO from fsync. Nothing is acknowledged meanwhile, readiness says it, the agent does not crash, and heals."""
     with running_site(tmp_path) as site:
@@ -193,6 +195,7 @@ def test_the_file_is_damaged_under_the_agent(tmp_path: Path, damage: str) -> Non
             assert len({epoch["epoch"] for epoch in ledger["epochs"]}) == 2
 
 
+@pytest.mark.long
 def test_power_cut(tmp_path: Path) -> None:
     """F25: the files as they are at a moment after a commit, the write-ahead log torn: what was committed is there."""
     from contracts.frame import decode_frame

@@ -190,6 +190,7 @@ def test_what_is_beyond_the_brokers_limits_cuts_off_its_sender_alone(tmp_path: P
         (assert_stored_once if fault == "oversize" else assert_all_stored)(site, "kills", acked)
 
 
+@pytest.mark.long
 def test_one_sensors_flood_is_cut_off_and_its_neighbours_are_not(tmp_path: Path) -> None:
     """F35: a sensor that says a hundred times what it may."""
     quota = {"LINLI_TOPIC_MESSAGES_PER_S_MAX": "20", "LINLI_TOPIC_MESSAGES_BURST": "100"}
@@ -260,6 +261,7 @@ def stop() -> Iterator[threading.Event]:
     event.set()
 
 
+@pytest.mark.long
 def test_one_gateways_flood_harms_no_other(tmp_path: Path, stop: threading.Event) -> None:
     """F35, at ingest: a gateway that ignores its window."""
     with running_site(tmp_path) as site, running_probe(site.cloud, site.local_broker.port) as probe:

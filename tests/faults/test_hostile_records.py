@@ -99,6 +99,7 @@ async def send(port: int, payloads: list[bytes]) -> FrameAck:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"] if LONG else ["sqlite"])
+@pytest.mark.long
 def test_no_record_and_no_time_stops_a_projection(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:

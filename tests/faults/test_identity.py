@@ -61,6 +61,7 @@ def test_the_same_identity_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", [False, True] if LONG else [False])
+@pytest.mark.long
 def test_last_weeks_image_is_put_back(tmp_path: Path, elsewhere: bool) -> None:
     """F31: in the same place, or in another folder (another machine). No number is used twice, both streams are kept."""
     with running_site(tmp_path) as site:

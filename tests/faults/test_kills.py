@@ -84,6 +84,7 @@ def test_agent_killed_at_random_moments(tmp_path: Path, local: Kind) -> None:
         assert_stored_once(site, "kills", load.stop())
 
 
+@pytest.mark.long
 def test_cloud_killed_at_random_moments(tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
         load = Load(site.local_broker.port, "kills")
@@ -133,6 +134,7 @@ LOST_AT_A_KILL_MAX: dict[Kind, int] = {"nats-gateway": 0, "mosquitto-gateway": 2
 
 
 @pytest.mark.parametrize("local", LOCAL if LONG else LOCAL[:1])
+@pytest.mark.long
 def test_local_broker_killed(tmp_path: Path, local: Kind) -> None:
     """What a kill of the local broker costs of what it had acknowledged and not handed over; docs/faults.md says it."""
     kills = (200, 600, 1_000)

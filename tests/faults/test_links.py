@@ -147,6 +147,7 @@ def test_a_half_open_link_is_offline_within_one_and_a_half_keepalives(tmp_path: 
 
 
 @pytest.mark.parametrize("segments", ["single bytes", "coalesced"] if LONG else ["single bytes"])
+@pytest.mark.long
 def test_segments_of_one_byte_and_many_packets_in_one(tmp_path: Path, segments: str) -> None:
     """F15."""
     with running_site(tmp_path, proxied=True) as site:
@@ -281,6 +282,7 @@ def test_a_flapping_link_makes_progress_and_reconnects_with_jitter(tmp_path: Pat
         assert_stored_once(site, "kills", load.stop())
 
 
+@pytest.mark.long
 def test_one_direction_only_deletes_nothing_and_is_named(tmp_path: Path) -> None:
     """F17, up yes, down no: the cloud hears the gateway and shows that the gateway hears nothing."""
     with running_site(tmp_path, proxied=True, LINLI_RESEND_AFTER_MS="2000") as site:

@@ -44,6 +44,7 @@ def distant_site(folder: Path, **agent: str) -> Iterator[tuple[Site, Namespace, 
         yield site, namespace, relays[0].port
 
 
+@pytest.mark.long
 def test_a_third_of_all_packets_lost(tmp_path: Path) -> None:
     """F13: 30 % of the packets in each direction."""
     with distant_site(tmp_path) as (site, namespace, port):

@@ -78,6 +78,7 @@ def test_while_it_makes_room(tmp_path: Path) -> None:
         assert reasons <= {"age_cap"}
 
 
+@pytest.mark.long
 def test_while_a_copied_outbox_begins_a_new_epoch(tmp_path: Path) -> None:
     """Also F31: an older image of the outbox is put back; the agent notices, and dies while it begins anew."""
     with running_site(tmp_path) as site:
@@ -108,6 +109,7 @@ def test_while_a_copied_outbox_begins_a_new_epoch(tmp_path: Path) -> None:
         assert len({epoch["epoch"] for epoch in ledger["epochs"]}) == 2
 
 
+@pytest.mark.long
 def test_while_a_damaged_file_is_salvaged(tmp_path: Path) -> None:
     with running_site(tmp_path) as site:
         site.cloud_broker.kill()

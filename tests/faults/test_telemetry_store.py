@@ -65,6 +65,7 @@ def refusal_of_history(site: Site, device_id: str) -> tuple[int, str | None, dic
     return 200, None, {}
 
 
+@pytest.mark.long
 def test_influxdb_away_under_load(tmp_path: Path) -> None:
     with running_influx(tmp_path / "influx") as server, running_site(tmp_path) as site:
         use_influx(site, server)

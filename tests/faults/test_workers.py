@@ -83,6 +83,7 @@ def test_workers_killed_at_random(tmp_path: Path, postgres: Postgres) -> None:
         assert min(shares) > 0, f"only one worker took frames: {shares}"
 
 
+@pytest.mark.long
 def test_one_of_two_workers_stopped_and_both(tmp_path: Path, postgres: Postgres) -> None:
     """F37. A stopped process holds what the broker has given it; the broker drops nothing, the other one goes on."""
     with running_site(tmp_path, stores=Stores(lambda: postgres.settings(postgres.new_database())), workers=2) as site:
