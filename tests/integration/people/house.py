@@ -69,7 +69,7 @@ class House:
         await _ok(http.put(f"/api/v1/facilities/{community}-building", json=facility))
         await _ok(http.put(f"/api/v1/gateways/{gateway}", json={"community_id": community, "name": name}))
         valve = f"{community}-valve"
-        device = await self.cloud.seen(valve, "building", ["open_valve", "close_valve"], valve, gateway)
+        device = await self.cloud.seen(valve, "building", ["switch_on", "switch_off"], valve, gateway)
         found = Discovered(
             topic=f"{community}/unit", count=3, size_bytes=12, head=b"{}", first_ms=NOW, at_ms=NOW,
             proposals=[
@@ -84,7 +84,7 @@ class House:
             head=b"{", size_bytes=1, count=1,
         )  # fmt: skip
         await self.cloud.frames([reading(valve, NOW - 1000, valve_open=False)], [found, refused], gateway)
-        order = {"verb": "open_valve"}
+        order = {"verb": "switch_on"}
         command = await _ok(
             http.post(f"/api/v1/devices/{device}/commands", json=order, headers={"Idempotency-Key": community})
         )

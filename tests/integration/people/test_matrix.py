@@ -39,7 +39,7 @@ def body_of(operation: Operation, things: Things) -> Any:
         "PUT facilities/{facility_id}": {"community_id": of["community_id"], "kind": "building", "name": NAME},
         "PUT gateways/{gateway_id}": {"community_id": of["community_id"], "name": NAME},
         "PATCH devices/{device_id}": {"name": NAME},
-        "POST devices/{device_id}/commands": {"verb": "close_valve"},
+        "POST devices/{device_id}/commands": {"verb": "switch_off"},
         "POST gateways/{gateway_id}/discoveries/adopt": {
             "topic": f"{of['community_id']}/unit", "profile": "zigbee2mqtt/plug", "device": f"{of['community_id']}-unit",
         },

@@ -23,6 +23,7 @@ def shell(site: Site, folder: Path, commands: str) -> str:
     """Run the commands as a person would on the gateway; each must succeed. Returns what they print."""
     environment = {
         **os.environ,
+        "LINLI_TOKEN": site.cloud.let_in()["Authorization"].removeprefix("Bearer "),
         **site.agent.settings,
         "LINLI": site.cloud.url,
         "PATH": f"{BIN}:{os.environ['PATH']}",
