@@ -88,6 +88,8 @@ class House:
         command = await _ok(
             http.post(f"/api/v1/devices/{device}/commands", json=order, headers={"Idempotency-Key": community})
         )
+        asked = {"action": "command", "target": device, "request": {"verb": "switch_on", "args": {}}, "reason": "test"}
+        approval = await _ok(http.post("/api/v1/approvals", json=asked))
         claim = await _ok(http.post("/api/v1/claims", json={"gateway_id": gateway}))
         await _ok(http.post("/api/v1/profiles", json=PROFILE))
         pushed = {"gateways": [gateway], "community": ""}
@@ -97,7 +99,7 @@ class House:
         self.things[community] = Things(
             {
                 "community_id": community, "facility_id": f"{community}-building", "gateway_id": gateway,
-                "device_id": device, "command_id": command["id"], "claim_id": claim["id"], "user_id": who["user_id"],
+                "device_id": device, "command_id": command["id"], "approval_id": approval["id"], "claim_id": claim["id"], "user_id": who["user_id"],
                 "maker": "made-up", "model": "hoist", "version": "1", "token_id": "token-nobody",
                 "invitation_id": "invitation-nobody",
             }
