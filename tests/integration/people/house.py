@@ -99,9 +99,9 @@ class House:
         self.things[community] = Things(
             {
                 "community_id": community, "facility_id": f"{community}-building", "gateway_id": gateway,
-                "device_id": device, "command_id": command["id"], "approval_id": approval["id"], "claim_id": claim["id"], "user_id": who["user_id"],
+                "device_id": device, "command_id": command["id"], "claim_id": claim["id"], "user_id": who["user_id"],
                 "maker": "made-up", "model": "hoist", "version": "1", "token_id": "token-nobody",
-                "invitation_id": "invitation-nobody",
+                "invitation_id": "invitation-nobody", "approval_id": approval["id"],
             }
         )  # fmt: skip
 

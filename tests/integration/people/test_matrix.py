@@ -43,6 +43,9 @@ def body_of(operation: Operation, things: Things) -> Any:
         "POST gateways/{gateway_id}/discoveries/adopt": {
             "topic": f"{of['community_id']}/unit", "profile": "zigbee2mqtt/plug", "device": f"{of['community_id']}-unit",
         },
+        "POST devices/{device_id}/move": {"gateway_id": of["gateway_id"]},
+        "POST devices/{device_id}/selections": {"verb": "switch_off"},
+        "POST gateways/{gateway_id}/discoveries/release": {"topic": f"{of['community_id']}/unit"},
         "POST gateways/{gateway_id}/discoveries/dismiss": {"topic": f"{of['community_id']}/unit"},
         "PUT gateways/{gateway_id}/charging": {"fuse_a": 32, "charge_points": [], "tokens": []},
         "POST gateways/{gateway_id}/revoke": {"reason": "lost"},
