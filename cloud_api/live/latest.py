@@ -31,13 +31,6 @@ def newer(candidate: LiveValue, known: LiveValue | None) -> bool:
     return known is None or candidate.observed_ms >= known.observed_ms
 
 
-def latest_of(columns: Columns) -> Iterator[tuple[str, dict[str, LiveValue]]]:
-    """(device, its metrics' values): for each group of the frame, the latest of each of its devices."""
-    for group in columns.groups:
-        rows = latest_rows(group)
-        yield from values_of(columns.devices, group, list(rows), list(rows.values()))
-
-
 def latest_of_all(frames: Sequence[Columns]) -> dict[tuple[str, str], dict[str, LiveValue]]:
     """(gateway, device) -> its metrics' latest values over all these frames, which are in the order of the log.
 

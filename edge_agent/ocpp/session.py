@@ -50,6 +50,8 @@ class Session:
     version: ClassVar[str]
     recorded: ClassVar[frozenset[str]]
     """Calls that are answered only once what they say is on disk."""
+    noted_only: ClassVar[tuple[str, ...]]
+    """Calls of which the last word is kept, and nothing done."""
 
     def __init__(self, site: Site, charge_point: str, since_ms: int, chance: random.Random) -> None:
         self.site = site
@@ -63,6 +65,17 @@ class Session:
 
     def handlers(self) -> Mapping[str, Handler]:
         """By action: from a call's payload, which fits its schema, to the answer's."""
+        return {
+            "BootNotification": self.boot,
+            "Heartbeat": self.heartbeat,
+            "DataTransfer": lambda payload: {"status": "UnknownVendorId"},
+            "SignCertificate": lambda payload: {"status": "Rejected"},
+            **{action: self.noted(action) for action in self.noted_only},
+            **self.own_handlers(),
+        }
+
+    def own_handlers(self) -> Mapping[str, Handler]:
+        """Of ``handlers``, those whose payloads are this version's own."""
         raise NotImplementedError
 
     def request(self, verb: str, connector: int, args: Payload) -> Request:

@@ -30,24 +30,19 @@ class Session16(Session):
     recorded = frozenset(
         {"BootNotification", "StatusNotification", "MeterValues", "StartTransaction", "StopTransaction"}
     )
+    noted_only = (
+        "FirmwareStatusNotification", "DiagnosticsStatusNotification", "LogStatusNotification",
+        "SecurityEventNotification", "SignedFirmwareStatusNotification",
+    )  # fmt: skip
 
-    def handlers(self) -> Mapping[str, Handler]:
+    def own_handlers(self) -> Mapping[str, Handler]:
         """See Session."""
-        noted = (
-            "FirmwareStatusNotification", "DiagnosticsStatusNotification", "LogStatusNotification",
-            "SecurityEventNotification", "SignedFirmwareStatusNotification",
-        )  # fmt: skip
         return {
-            "BootNotification": self.boot,
-            "Heartbeat": self.heartbeat,
             "StatusNotification": self._status,
             "MeterValues": self._meter_values,
             "Authorize": self._authorize,
             "StartTransaction": self._start,
             "StopTransaction": self._stop,
-            "DataTransfer": lambda payload: {"status": "UnknownVendorId"},
-            "SignCertificate": lambda payload: {"status": "Rejected"},
-            **{action: self.noted(action) for action in noted},
         }
 
     def request(self, verb: str, connector: int, args: Payload) -> Request:

@@ -29,25 +29,20 @@ class Session201(Session):
 
     version = "2.0.1"
     recorded = frozenset({"BootNotification", "StatusNotification", "MeterValues", "TransactionEvent"})
+    noted_only = (
+        "FirmwareStatusNotification", "LogStatusNotification", "SecurityEventNotification", "NotifyReport",
+        "NotifyEvent", "NotifyMonitoringReport", "ReservationStatusUpdate", "ClearedChargingLimit",
+        "NotifyChargingLimit", "ReportChargingProfiles", "NotifyCustomerInformation", "NotifyDisplayMessages",
+        "PublishFirmwareStatusNotification",
+    )  # fmt: skip
 
-    def handlers(self) -> Mapping[str, Handler]:
+    def own_handlers(self) -> Mapping[str, Handler]:
         """See Session."""
-        noted = (
-            "FirmwareStatusNotification", "LogStatusNotification", "SecurityEventNotification", "NotifyReport",
-            "NotifyEvent", "NotifyMonitoringReport", "ReservationStatusUpdate", "ClearedChargingLimit",
-            "NotifyChargingLimit", "ReportChargingProfiles", "NotifyCustomerInformation", "NotifyDisplayMessages",
-            "PublishFirmwareStatusNotification",
-        )  # fmt: skip
         return {
-            "BootNotification": self.boot,
-            "Heartbeat": self.heartbeat,
             "StatusNotification": self._status,
             "MeterValues": self._meter_values,
             "Authorize": self._authorize,
             "TransactionEvent": self._event,
-            "DataTransfer": lambda payload: {"status": "UnknownVendorId"},
-            "SignCertificate": lambda payload: {"status": "Rejected"},
-            **{action: self.noted(action) for action in noted},
         }
 
     def request(self, verb: str, connector: int, args: Payload) -> Request:

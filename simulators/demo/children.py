@@ -40,7 +40,6 @@ class Child:
     ) -> None:
         self.spec = spec
         self.pid: int | None = None
-        self.restarts = -1
         self._log = logs / f"{spec.name}.log"
         self._environment = {**environment, **spec.settings}
         self._changed = changed
@@ -78,7 +77,6 @@ class Child:
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         self.pid = process.pid
-        self.restarts += 1
         self._changed()
         return process
 

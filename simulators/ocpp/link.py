@@ -41,7 +41,6 @@ class Link:
         self.silent = False
         self.cut_soon = False
         self.changed = asyncio.Event()
-        self.cuts = 0
         self._url = f"{url.rstrip('/')}/{station.name}"
         self._password = password
         self._random = random
@@ -69,7 +68,6 @@ class Link:
         """The connection is gone, without a word."""
         if self._connection is not None:
             self._connection.transport.abort()
-            self.cuts += 1
 
     async def recv(self) -> str:
         """For the speech: the next message."""

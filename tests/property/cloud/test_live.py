@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cloud_api.live import Hub, LiveState
-from cloud_api.live.latest import LiveValue, latest_of, latest_of_all, newer
+from cloud_api.live.latest import LiveValue, latest_of_all, newer
 from cloud_api.projections.runner import OpenFrame
 from contracts.frame import decode_columns, encode_frame
 from contracts.reading import Clock, Quality, Reading, Sample
+from tests.property.cloud.latest import latest_of
 from tests.property.contracts.strategies import readings
 
 T0 = 1_790_000_000_000

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cloud_api.live.latest import latest_of
 from cloud_api.quality import QualityTracks
 from cloud_api.quality.suite import TRACKED
 from cloud_api.quality.tracks import DeviceTracks
 from contracts.reading import Reading
+from tests.property.cloud.latest import latest_of
 from tests.property.cloud.test_live import frame
 from tests.property.contracts.strategies import readings
 
