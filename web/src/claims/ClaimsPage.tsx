@@ -5,11 +5,11 @@ import { Link } from "react-router";
 import { api, data, type Claim, type NewClaim, type Refusal } from "../api/client";
 import { useLanguage, useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
-import { Failed, Loading } from "../Notice";
+import { Failed, Loading, Refused } from "../Notice";
 import { shownAge, shownTime } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
-import { ShownOnce } from "./ShownOnce";
+import { ShownClaim } from "./ShownClaim";
 
 /** Claims: make one and show its code once, see what became of the others, and who has tried one in vain. */
 export function ClaimsPage() {
@@ -88,8 +88,8 @@ function Create() {
         />
         <Button disabled={!gateway} loading={create.isPending} onClick={() => gateway && create.mutate(gateway)}>{words.make}</Button>
       </Group>
-      {create.isError && <Text size="sm" role="alert" mt="xs">⚠ {create.error.message}</Text>}
-      {made && <ShownOnce claim={made} close={() => show(null)} />}
+      {create.isError && <Refused error={create.error} mt="xs" />}
+      {made && <ShownClaim claim={made} close={() => show(null)} />}
     </Card>
   );
 }
@@ -119,7 +119,7 @@ function Row({ claim, nowMs }: { claim: Claim; nowMs: number }) {
           {claim.state === "open" && <Button size="xs" variant="default" loading={withdraw.isPending} onClick={() => withdraw.mutate()}>{words.withdraw}</Button>}
         </Group>
       </Group>
-      {withdraw.isError && <Text size="sm" role="alert">⚠ {withdraw.error.message}</Text>}
+      {withdraw.isError && <Refused error={withdraw.error} />}
     </Card>
   );
 }
