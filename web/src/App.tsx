@@ -5,7 +5,7 @@ import type { Session } from "./api/client";
 import { AccountPage } from "./account/AccountPage";
 import { ApprovalsPage } from "./approvals/ApprovalsPage";
 import { AuditPage } from "./audit/AuditPage";
-import { AvailabilityPage } from "./availability/AvailabilityPage";
+import { Availability, AvailabilityPage } from "./availability/AvailabilityPage";
 import { ClaimsPage } from "./claims/ClaimsPage";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
@@ -95,7 +95,7 @@ function SignedIn({ session, error, again }: { session: Session | null | undefin
     return (
       <Routes>
         <Route path="/account" element={<AccountPage session={session} />} />
-        <Route path="*" element={<NothingToSee session={session} />} />
+        <Route path="*" element={<AtHome session={session} />} />
       </Routes>
     );
   }
@@ -112,17 +112,18 @@ function SignedIn({ session, error, again }: { session: Session | null | undefin
       <Route path="/approvals" element={<Only permission="command"><ApprovalsPage /></Only>} />
       <Route path="/people" element={<Only permission="people"><PeoplePage /></Only>} />
       <Route path="/audit" element={<Only permission="audit" everywhere><AuditPage /></Only>} />
-      <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+      <Route path="*" element={<Empty page text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
     </Routes>
   );
 }
 
-/** A resident, or somebody who has to set up an authenticator first. */
-function NothingToSee({ session }: { session: Session }) {
+/** A resident, who sees what is free at home, or somebody who has to set up an authenticator first. */
+function AtHome({ session }: { session: Session }) {
   const { texts } = useLanguage();
+  const { pathname } = useLocation();
   if (session.authenticator_missing) return <AccountPage session={session} />;
-  const links = (session.communities ?? []).map((id) => (
-    <Anchor key={id} component={Link} to={`/availability/${id}`}>{texts.people.availabilityOf(id)}</Anchor>
-  ));
-  return <Empty text={texts.people.nothingToSee} next={<Stack gap={4}>{links}</Stack>} />;
+  const communities = session.communities ?? [];
+  if (pathname !== "/") return <Empty page text={texts.notForYou} next={<Anchor component={Link} to="/">{texts.homeResident}</Anchor>} />;
+  if (communities.length === 0) return <Empty page text={texts.people.nothingToSee} />;
+  return <Stack gap="xl">{communities.map((id) => <Availability key={id} id={id} />)}</Stack>;
 }

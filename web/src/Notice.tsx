@@ -3,12 +3,12 @@ import type { ReactNode } from "react";
 import { useTexts } from "./i18n/language";
 import { said } from "./said";
 
-/** Nothing is there, and what to do about it. */
-export function Empty({ text, next }: { text: string; next?: ReactNode }) {
+/** Nothing is there, and what to do about it. page: it is all there is on the page, so it is its heading. */
+export function Empty({ text, next, page = false }: { text: string; next?: ReactNode; page?: boolean }) {
   return (
     <Center mih={160}>
       <Stack gap={4} align="center">
-        <Text fw={600}>{text}</Text>
+        <Text fw={600} ta="center" {...(page && { component: "h1", m: 0 })}>{text}</Text>
         {next && <Text c="dimmed" ta="center" component="div">{next}</Text>}
       </Stack>
     </Center>

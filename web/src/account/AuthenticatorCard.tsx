@@ -29,7 +29,7 @@ export function AuthenticatorCard({ isOn }: { isOn: boolean }) {
         <Badge color={isOn ? "green.9" : "gray.7"} tt="none">{isOn ? words.on : words.off}</Badge>
       </Group>
       <Text size="sm" c="dimmed">{words.authenticatorText}</Text>
-      {!isOn && !begin.data && <Button mt="sm" size="sm" loading={begin.isPending} onClick={() => begin.mutate()}>{words.setUp}</Button>}
+      {!isOn && !begin.data && <Group mt="sm"><Button size="sm" loading={begin.isPending} onClick={() => begin.mutate()}>{words.setUp}</Button></Group>}
       {!isOn && begin.isError && <Refused error={begin.error} mt="xs" />}
       {!isOn && begin.data && (
         <Group align="flex-start" gap="md" mt="sm">
@@ -41,7 +41,7 @@ export function AuthenticatorCard({ isOn }: { isOn: boolean }) {
           </Stack>
         </Group>
       )}
-      {isOn && !isRemoving && <Button mt="sm" size="sm" variant="default" onClick={() => setRemoving(true)}>{words.remove}</Button>}
+      {isOn && !isRemoving && <Group mt="sm"><Button size="sm" variant="default" onClick={() => setRemoving(true)}>{words.remove}</Button></Group>}
       {isOn && isRemoving && (
         <Stack gap="xs" mt="sm">
           <CodeForm label={words.lastCode} action={words.removeYes} isBusy={remove.isPending} error={remove.error} submit={(code) => remove.mutate(code)} cancel={() => setRemoving(false)} />

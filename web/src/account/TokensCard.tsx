@@ -33,7 +33,7 @@ export function TokensCard({ session }: { session: Session }) {
       <Stack gap="sm" component="ul" className="plain">
         {items.map((each) => <li key={each.id}><Row token={each} isMine={each.user_id === session.user_id} /></li>)}
       </Stack>
-      {!isMaking && <Button mt="sm" size="sm" variant="default" onClick={() => { show(null); setMaking(true); }}>{words.newToken}</Button>}
+      {!isMaking && <Group mt="sm"><Button size="sm" variant="default" onClick={() => { show(null); setMaking(true); }}>{words.newToken}</Button></Group>}
       {isMaking && <NewTokenForm session={session} close={() => setMaking(false)} made={show} />}
       {made && (
         <ShownOnce close={() => show(null)}>

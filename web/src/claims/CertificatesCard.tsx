@@ -39,7 +39,7 @@ export function CertificatesCard({ gateway, nowMs }: { gateway: string; nowMs: n
       <Stack gap="xs" component="ul" className="plain">
         {items.map((each) => <li key={each.serial}><Row certificate={each} nowMs={nowMs} /></li>)}
       </Stack>
-      {holds && !asks && <Button mt="sm" size="xs" variant="default" onClick={() => ask(true)}>{words.revoke}</Button>}
+      {holds && !asks && <Group mt="sm"><Button size="xs" variant="default" onClick={() => ask(true)}>{words.revoke}</Button></Group>}
       {asks && (
         <Stack gap="xs" mt="sm">
           <Text size="sm">{words.revokeText}</Text>

@@ -41,12 +41,12 @@ export function GatewaysPage() {
   return (
     <Stack gap="md">
       <div>
-        <Breadcrumbs>
-          {[
-            <Anchor key="all" component={Link} to="/" size="sm">{texts.communities}</Anchor>,
-            ...(community ? [<Anchor key={community} component={Link} to={`/communities/${community}`} size="sm">{nameOf(community)}</Anchor>] : []),
-          ]}
-        </Breadcrumbs>
+        {community && (
+          <Breadcrumbs>
+            <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
+            <Anchor component={Link} to={`/communities/${community}`} size="sm">{nameOf(community)}</Anchor>
+          </Breadcrumbs>
+        )}
         <Group justify="space-between" align="baseline">
           <Title order={1} size="h2">{texts.gateways.title}</Title>
           <May permission="install"><Anchor component={Link} to="/claims">{texts.claims.title}</Anchor></May>

@@ -30,7 +30,6 @@ export const en = {
     comma: ", ",
     noRole: "No role",
     nothingToSee: "What is free can be seen without signing in; there is nothing else for you here yet.",
-    availabilityOf: (community: string) => `What is free: ${community}`,
     refused: {
       sign_in_refused: "Name, password or code is wrong.",
       code_needed: "Now the code of your authenticator.",
@@ -252,6 +251,7 @@ export const en = {
   noDevicesNext: "They appear by themselves as soon as their gateway reads them.",
   notFound: "This page does not exist.",
   home: "To the communities",
+  homeResident: "To what is free",
   failed: "This could not be loaded.",
   retry: "Try again",
   loading: "Loading…",

@@ -26,7 +26,6 @@ export const zh: Texts = {
     comma: "、",
     noRole: "没有角色",
     nothingToSee: "空位信息无需登录即可查看；这里暂无其他内容。",
-    availabilityOf: (community: string) => `空位信息：${community}`,
     refused: {
       sign_in_refused: "用户名、密码或验证码错误。",
       code_needed: "请输入身份验证器的验证码。",
@@ -282,6 +281,7 @@ export const zh: Texts = {
   noDevicesNext: "网关读到设备后，它们会自动出现。",
   notFound: "没有这个页面。",
   home: "返回社区列表",
+  homeResident: "返回空位信息",
   failed: "无法加载。",
   retry: "重试",
   loading: "正在加载…",

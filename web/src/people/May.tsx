@@ -1,4 +1,6 @@
+import { Anchor } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Link } from "react-router";
 import { Empty } from "../Notice";
 import { useTexts } from "../i18n/language";
 import { mayEverywhere, type Permission, useMay, useMe } from "./session";
@@ -14,5 +16,5 @@ export function Only({ permission, everywhere = false, children }: { permission:
   const me = useMe();
   const somewhere = useMay(permission);
   if (everywhere ? mayEverywhere(me, permission) : somewhere) return <>{children}</>;
-  return <Empty text={texts.notForYou} />;
+  return <Empty page text={texts.notForYou} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />;
 }

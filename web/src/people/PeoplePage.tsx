@@ -9,6 +9,7 @@ import { shownTime } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { mayGive, rolesToGive, sameGrants } from "./grants";
 import { GrantsField } from "./GrantsField";
+import { Invite } from "./Invite";
 import { Invitations } from "./Invitations";
 import { useMe } from "./session";
 import { useGrantLabel, USERS } from "./useNames";
@@ -19,6 +20,7 @@ export function PeoplePage() {
   const words = texts.peoplePage;
   const labelOf = useGrantLabel();
   const [search, setSearch] = useState("");
+  const [isInviting, invite] = useState(false);
   const users = useQuery({ ...USERS, refetchInterval: 30_000 });
   useTitle(words.title);
   if (users.isPending) return <Loading />;
@@ -29,11 +31,14 @@ export function PeoplePage() {
     .sort((a, b) => Number(a.disabled_ms != null) - Number(b.disabled_ms != null) || a.name.localeCompare(b.name));
   return (
     <Stack gap="md">
-      <div>
-        <Title order={1} size="h2">{words.title}</Title>
-        <Text size="sm" c="dimmed">{words.text}</Text>
-      </div>
-      <Invitations />
+      <Group justify="space-between" align="flex-start" gap="xs">
+        <div style={{ flex: "1 1 16rem" }}>
+          <Title order={1} size="h2">{words.title}</Title>
+          <Text size="sm" c="dimmed">{words.text}</Text>
+        </div>
+        {!isInviting && <Button onClick={() => invite(true)}>{words.invite}</Button>}
+      </Group>
+      {isInviting && <Invite close={() => invite(false)} />}
       <section aria-label={words.users}>
         <Group justify="space-between" mb="xs" gap="xs">
           <Title order={2} size="h4">{words.users}</Title>
@@ -45,6 +50,7 @@ export function PeoplePage() {
           {items.map((user) => <li key={user.id}><Row user={user} /></li>)}
         </Stack>
       </section>
+      <Invitations />
     </Stack>
   );
 }
