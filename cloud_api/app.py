@@ -29,7 +29,7 @@ from cloud_api.live.routes import Seen
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
-from cloud_api.people import session_routes, user_routes
+from cloud_api.people import passkey_routes, provider_routes, session_routes, user_routes
 from cloud_api.people.access import PUBLIC, SAID, SECURITY_SCHEMES, SeesNothing, check_declared, enforce
 from cloud_api.personal_data import routes as personal_data_routes
 from cloud_api.problems import MEDIA_TYPE, ProblemDetails, add_handlers, responses
@@ -89,6 +89,8 @@ def build_app(parts: Parts) -> FastAPI:
         audit_routes.router,
         personal_data_routes.router,
         session_routes.router,
+        passkey_routes.router,
+        provider_routes.router,
         user_routes.router,
         live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _seen, parts.clock),
     ):

@@ -36,15 +36,25 @@ def invitation_state(row: InvitationRow, now_ms: int) -> InvitationState:
 
 
 async def invite(
-    invitation_id: str, secret: bytes, caller: Caller, grants: Sequence[Grant], now_ms: int, expires_ms: int
-) -> tuple[InvitationRow, str]:
-    """A new invitation. Returns the row, and the code: only now. Raises NotYours when the caller may not give that."""
+    invitation_id: str, secret: bytes, caller: Caller, grants: Sequence[Grant], now_ms: int, expires_ms: int,
+    meant_for: str = "",
+) -> tuple[InvitationRow, str]:  # fmt: skip
+    """A new invitation. meant_for: alias of an e-mail address, see ``InvitationRow``.
+
+    Returns the row, and the code: only now. Raises NotYours when the caller may not give that.
+    """
     check_may_give(caller, grants)
     row = await InvitationRow.create(
         id=invitation_id, digest=digest_of(secret.hex()), issuer_id=caller.user_id, grants=plain(grants),
-        created_ms=now_ms, expires_ms=expires_ms,
+        created_ms=now_ms, expires_ms=expires_ms, meant_for=meant_for,
     )  # fmt: skip
     return row, claim_code(secret)
+
+
+async def open_for(alias: str, now_ms: int) -> InvitationRow | None:
+    """The newest open invitation that is meant for this alias of an e-mail address."""
+    rows = await InvitationRow.filter(meant_for=alias).order_by("-created_ms", "-id")
+    return next((row for row in rows if invitation_state(row, now_ms) is InvitationState.OPEN), None)
 
 
 async def accept(code: str, user_id: str, name: str, password_hash: str, now_ms: int) -> UserRow:

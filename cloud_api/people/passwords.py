@@ -55,9 +55,12 @@ class Passwords:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def verify(self, kept: str | None, password: str) -> bool:
-        """Is it this one? kept: None for somebody who is not there; it takes the same time. Raises Busy."""
+        """Is it this one? kept: None for somebody who is not there, "" for who has no password; it takes the same time.
+
+        Raises Busy.
+        """
         async with _Turn(self):
-            return await asyncio.to_thread(self._verify, kept or self._nobodys, password) and kept is not None
+            return await asyncio.to_thread(self._verify, kept or self._nobodys, password) and bool(kept)
 
     def is_outdated(self, kept: str) -> bool:
         """Made with other parameters than today's."""

@@ -1249,6 +1249,186 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to make a passkey
+         * @description What the browser needs; its answer is taken once, within five minutes, in this session. The session has to have begun
+         *     within the last ten minutes: nobody makes himself a key at a desk that was left.
+         */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's passkeys
+         * @description Yours, oldest first, all of them.
+         */
+        get: operations["list_passkeys"];
+        put?: never;
+        /**
+         * Make a passkey
+         * @description With the browser's answer. From now on a sign-in by password needs a passkey, or the authenticator's code.
+         */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description It signs nobody in any more. In a session that has begun within the last ten minutes.
+         */
+        delete: operations["remove_passkey"];
+        options?: never;
+        head?: never;
+        /**
+         * Name a passkey
+         * @description One of yours.
+         */
+        patch: operations["name_passkey"];
+        trace?: never;
+    };
+    "/api/v1/sessions/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in with a passkey
+         * @description What the browser needs; its answer is taken once, within five minutes, from this browser: by `sessions/passkey`, or
+         *     with name and password by `sessions`.
+         */
+        post: operations["begin_passkey_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey
+         * @description Without a password: a passkey asks for a finger, a face or a PIN, so that it is two factors. Sets the cookie.
+         */
+        post: operations["sign_in_with_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether there is a sign-in provider
+         * @description What the button on the sign-in page is called.
+         */
+        get: operations["get_provider"];
+        put?: never;
+        /**
+         * Sign in by the provider
+         * @description With what the provider has sent the browser back with. It comes in who has connected this identity, or whose verified
+         *     e-mail address an open invitation was made for. A second factor that somebody has here is asked for here.
+         */
+        post: operations["sign_in_by_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/provider/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in by the provider
+         * @description Send the browser to `authorization_url`. It comes back to the console's page `/sign-in/provider`, within five minutes
+         *     and once; also to connect one's identity.
+         */
+        post: operations["begin_provider_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Connect one's identity at the provider
+         * @description From now on it signs in by the provider. Begin with `sessions/provider/options`.
+         */
+        put: operations["connect_provider"];
+        post?: never;
+        /**
+         * Disconnect one's identity at the provider
+         * @description Who has a password signs in with that.
+         */
+        delete: operations["disconnect_provider"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -1696,6 +1876,89 @@ export interface components {
              */
             high: number;
             label: components["schemas"]["BilingualName"];
+        };
+        /**
+         * AssertionBody
+         * @description What `navigator.credentials.get()` gives: its `toJSON()`. What else is in it is not looked at.
+         */
+        AssertionBody: {
+            /**
+             * Id
+             * @example q1Vd…
+             */
+            id: string;
+            /**
+             * Rawid
+             * @example q1Vd…
+             */
+            rawId: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "public-key";
+            response: components["schemas"]["AssertionResponse"];
+        };
+        /**
+         * AssertionResponse
+         * @description Of a passkey that was shown, as a browser gives it.
+         */
+        AssertionResponse: {
+            /**
+             * Clientdatajson
+             * @example pZ8c…
+             */
+            clientDataJSON: string;
+            /**
+             * Authenticatordata
+             * @example pZ8c…
+             */
+            authenticatorData: string;
+            /**
+             * Signature
+             * @example pZ8c…
+             */
+            signature: string;
+            /** Userhandle */
+            userHandle?: string | null;
+        };
+        /**
+         * AttestationBody
+         * @description What `navigator.credentials.create()` gives: its `toJSON()`. What else is in it is not looked at.
+         */
+        AttestationBody: {
+            /**
+             * Id
+             * @example q1Vd…
+             */
+            id: string;
+            /**
+             * Rawid
+             * @example q1Vd…
+             */
+            rawId: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "public-key";
+            response: components["schemas"]["AttestationResponse"];
+        };
+        /**
+         * AttestationResponse
+         * @description Of a passkey that was made, as a browser gives it.
+         */
+        AttestationResponse: {
+            /**
+             * Clientdatajson
+             * @example pZ8c…
+             */
+            clientDataJSON: string;
+            /**
+             * Attestationobject
+             * @example pZ8c…
+             */
+            attestationObject: string;
         };
         /**
          * AuditCheckpoint
@@ -3229,14 +3492,24 @@ export interface components {
              * @example null
              */
             user_id: string | null;
+            /**
+             * For Provider
+             * @description Whose e-mail address it was made for comes in by the sign-in provider
+             */
+            for_provider: boolean;
         };
         /**
          * InvitationBody
          * @description What somebody is invited as, and for how long the code holds: three days unless said, a month at most.
+         *
+         *     `email`: its owner may come in by the sign-in provider, without the code, when the provider has verified that it is his.
+         *     It is kept as an alias only.
          */
         InvitationBody: {
             /** Grants */
             grants: components["schemas"]["GrantBody"][];
+            /** Email */
+            email?: string | null;
             /**
              * Valid S
              * @default 259200
@@ -3570,10 +3843,27 @@ export interface components {
              */
             user_id: string | null;
             /**
+             * For Provider
+             * @description Whose e-mail address it was made for comes in by the sign-in provider
+             */
+            for_provider: boolean;
+            /**
              * Code
              * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
              */
             code: string;
+        };
+        /**
+         * NewPasskeyBody
+         * @description The browser's answer, and what the passkey is called.
+         */
+        NewPasskeyBody: {
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+            credential: components["schemas"]["AttestationBody"];
         };
         /**
          * NewToken
@@ -3651,6 +3941,86 @@ export interface components {
         OpenSessions: {
             /** Items */
             items: components["schemas"]["OpenSession"][];
+        };
+        /**
+         * Passkey
+         * @description Something that signs in without a password, and counts as the second factor with one.
+         */
+        Passkey: {
+            /**
+             * Id
+             * @example passkey-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Used Ms
+             * @example 1790000900000
+             */
+            used_ms: number | null;
+            /**
+             * Backed Up
+             * @description Its owner's devices share it, so that it outlives the loss of one
+             */
+            backed_up: boolean;
+        };
+        /**
+         * PasskeyChange
+         * @description What it is called.
+         */
+        PasskeyChange: {
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+        };
+        /**
+         * PasskeyOptions
+         * @description `public_key` is what `PublicKeyCredential.parseCreationOptionsFromJSON()` takes, or `parseRequestOptionsFromJSON()`.
+         */
+        PasskeyOptions: {
+            /**
+             * Public Key
+             * @example {
+             *       "challenge": "…",
+             *       "rpId": "linli.example",
+             *       "userVerification": "required"
+             *     }
+             */
+            public_key: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PasskeyPage
+         * @description All of one's passkeys, oldest first: there are twenty at most.
+         */
+        PasskeyPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Passkey"][];
+        };
+        /**
+         * PasskeySignInBody
+         * @description The browser's answer.
+         */
+        PasskeySignInBody: {
+            credential: components["schemas"]["AssertionBody"];
         };
         /**
          * PasswordBody
@@ -3952,6 +4322,60 @@ export interface components {
             values: {
                 [key: string]: boolean | number | string;
             };
+        };
+        /**
+         * ProviderAnswer
+         * @description What the provider has sent the browser back with.
+         */
+        ProviderAnswer: {
+            /**
+             * Code
+             * @example SplxlOBeZQQYbYS6WxSbIA
+             */
+            code: string;
+            /**
+             * State
+             * @example af0ifjsldkj
+             */
+            state: string;
+        };
+        /**
+         * ProviderBegin
+         * @description Where the browser goes. It comes back to `/sign-in/provider` with `code` and `state`.
+         */
+        ProviderBegin: {
+            /**
+             * Authorization Url
+             * @example https://login.example/authorize?response_type=code&...
+             */
+            authorization_url: string;
+        };
+        /**
+         * ProviderSignInBody
+         * @description `answer` first; when that is answered with code_needed or passkey_needed, `totp` or `passkey` alone.
+         */
+        ProviderSignInBody: {
+            answer?: components["schemas"]["ProviderAnswer"] | null;
+            /**
+             * Totp
+             * @description Of the authenticator; empty without one
+             * @default
+             * @example 492039
+             */
+            totp: string;
+            passkey?: components["schemas"]["AssertionBody"] | null;
+        };
+        /**
+         * ProviderState
+         * @description Whether people can sign in by a provider, and what it is called.
+         */
+        ProviderState: {
+            /**
+             * Name
+             * @description null: there is none
+             * @example Property Group
+             */
+            name: string | null;
         };
         /**
          * Provision
@@ -4323,7 +4747,8 @@ export interface components {
          * Session
          * @description Who is signed in, and what he is. `permissions`: what of, with the communities; null for all.
          *
-         *     `authenticator_missing`: he may do nothing before he has set one up. `machine`: this came with a token.
+         *     `passkeys`: how many he has. `authenticator_missing`: he may do nothing before he has set up an authenticator or a
+         *     passkey. `machine`: this came with a token.
          */
         Session: {
             /**
@@ -4366,12 +4791,22 @@ export interface components {
             machine: boolean;
             /** Authenticator */
             authenticator: boolean;
+            /**
+             * Passkeys
+             * @example 1
+             */
+            passkeys: number;
+            /**
+             * Provider
+             * @description He has connected his identity at the sign-in provider
+             */
+            provider: boolean;
             /** Authenticator Missing */
             authenticator_missing: boolean;
         };
         /**
          * SignInBody
-         * @description Name and password; `totp` when an authenticator is set up.
+         * @description Name and password; `totp` when an authenticator is set up, or `passkey`, the answer to `sessions/passkey/options`.
          */
         SignInBody: {
             /**
@@ -4391,6 +4826,7 @@ export interface components {
              * @example 492039
              */
             totp: string;
+            passkey?: components["schemas"]["AssertionBody"] | null;
         };
         /**
          * SiteCharging
@@ -4573,6 +5009,11 @@ export interface components {
             grants: components["schemas"]["GrantBody"][];
             /** Authenticator */
             authenticator: boolean;
+            /**
+             * Passkeys
+             * @example 1
+             */
+            passkeys: number;
             /**
              * Created Ms
              * @example 1790000000000
@@ -8443,7 +8884,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed */
+            /** @description sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed; passkey_needed: A passkey is needed */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8933,6 +9374,687 @@ export interface operations {
             };
             /** @description too_many_attempts: Too many attempts have failed */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_passkeys: Passkeys can't be used at this address */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyPage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description passkey_refused: The passkey can't be taken; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    remove_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    name_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_passkeys: Passkeys can't be used at this address */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in_with_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignInBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description sign_in_refused: Name, password or code is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderState"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in_by_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderSignInBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold; sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed; passkey_needed: A passkey is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_invited: Nobody has invited this person; foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_provider_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderBegin"];
+                };
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    connect_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold; not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider; conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    disconnect_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
