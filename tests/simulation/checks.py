@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cloud_api.ledger.book import GatewayLedger, LaneEntry
-from cloud_api.live.latest import latest_of, newer
+from cloud_api.live.latest import newer
 from contracts.frame import FrameError, decode_columns, decode_frame, read_header
 from contracts.ledger import Drop
 from contracts.reading import Reading
+from tests.property.cloud.latest import latest_of
 
 if TYPE_CHECKING:
     from tests.simulation.edge import Framed
