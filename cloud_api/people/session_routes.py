@@ -175,9 +175,7 @@ async def list_sessions(caller: CallerDep, parts: PartsDep) -> schema.OpenSessio
     responses=responses("not_found"),
     openapi_extra=SIGNED_IN,
 )
-async def end_own_session(
-    session_id: Annotated[str, Path(max_length=64)], caller: CallerDep, parts: PartsDep
-) -> None:
+async def end_own_session(session_id: Annotated[str, Path(max_length=64)], caller: CallerDep, parts: PartsDep) -> None:
     """A session of one's own has ended; also the one that asks."""
     refuse_machine(caller)
     for row in await sessions_of(caller.user_id, parts.clock()):

@@ -18,6 +18,7 @@ import { InvitationPage } from "./people/InvitationPage";
 import { Only } from "./people/May";
 import { PeoplePage } from "./people/PeoplePage";
 import { may, useSession } from "./people/session";
+import { ProviderPage } from "./people/ProviderPage";
 import { SignInPage } from "./people/SignInPage";
 import { WhoIsSignedIn } from "./people/WhoIsSignedIn";
 import { ProfilesPage } from "./profiles/ProfilesPage";
@@ -76,6 +77,7 @@ export function App() {
             <Routes>
               <Route path="/availability/:id" element={<AvailabilityPage />} />
               <Route path="/invitation" element={<InvitationPage />} />
+              <Route path="/sign-in/provider" element={session === undefined ? <Loading /> : <ProviderPage session={session} />} />
               <Route path="*" element={<SignedIn session={session} error={error} again={again} />} />
             </Routes>
           </Suspense>

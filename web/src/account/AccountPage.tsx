@@ -5,7 +5,9 @@ import { May } from "../people/May";
 import { useGrantLabel } from "../people/useNames";
 import { useTitle } from "../useTitle";
 import { AuthenticatorCard } from "./AuthenticatorCard";
+import { PasskeysCard } from "./PasskeysCard";
 import { PasswordCard } from "./PasswordCard";
+import { ProviderCard } from "./ProviderCard";
 import { SessionsCard } from "./SessionsCard";
 import { TokensCard } from "./TokensCard";
 
@@ -24,7 +26,9 @@ export function AccountPage({ session }: { session: Session }) {
       </div>
       {session.authenticator_missing && <Alert color="orange" title={words.authenticatorMissing} role="alert">{words.authenticatorMissingText}</Alert>}
       <AuthenticatorCard isOn={session.authenticator} />
+      <PasskeysCard />
       <PasswordCard name={session.name} />
+      <ProviderCard isConnected={session.provider} />
       <SessionsCard />
       <May permission="tokens"><TokensCard session={session} /></May>
     </Stack>

@@ -1,10 +1,11 @@
 import { Button, Card, Group, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import { api, done, ProblemError } from "../api/client";
+import { api, done } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { Refused } from "../Notice";
 import { NewPasswordInput } from "../people/NewPasswordInput";
+import { wordOf } from "../said";
 import { OWN_SESSIONS } from "./SessionsCard";
 
 export function PasswordCard({ name }: { name: string }) {
@@ -21,7 +22,7 @@ export function PasswordCard({ name }: { name: string }) {
       return queries.invalidateQueries({ queryKey: OWN_SESSIONS });
     },
   });
-  const word = change.error instanceof ProblemError ? change.error.word : "";
+  const word = wordOf(change.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     change.mutate();

@@ -38,6 +38,7 @@ export type OpenSession = Schemas["OpenSession"];
 export type User = Schemas["User"];
 export type Grant = Schemas["GrantBody"];
 export type Role = Grant["role"];
+export type Passkey = Schemas["Passkey"];
 export type Invitation = Schemas["Invitation"];
 export type NewInvitation = Schemas["NewInvitation"];
 export type Token = Schemas["cloud_api__people__schema__Token"];

@@ -2,9 +2,10 @@ import { Alert, Button, Text, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation, useNavigate } from "react-router";
-import { api, data, ProblemError } from "../api/client";
+import { api, data } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { Refused } from "../Notice";
+import { wordOf } from "../said";
 import { useTitle } from "../useTitle";
 import { NewPasswordInput } from "./NewPasswordInput";
 import { changeSession, useMe } from "./session";
@@ -30,7 +31,7 @@ export function InvitationPage() {
       void navigate(session.authenticator_missing ? "/account" : "/", { replace: true });
     },
   });
-  const word = accept.error instanceof ProblemError ? accept.error.word : "";
+  const word = wordOf(accept.error);
   const isNamed = word === "conflict" || (word === "body_invalid" && accept.error?.message.includes("name"));
   return (
     <Threshold title={words.welcome} submit={() => accept.mutate()}>

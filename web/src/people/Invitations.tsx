@@ -53,6 +53,7 @@ function Row({ invitation }: { invitation: Invitation }) {
           <Text size="sm" c="dimmed">
             {issuer_id ? words.invitedBy(personName(issuer_id)) : words.firstOne}
             {state === "open" && ` · ${texts.claims.until(shownTime(invitation.expires_ms, language))}`}
+            {invitation.for_provider && ` · ${words.byProvider}`}
             {user_id && ` · ${words.became(personName(user_id))}`}
           </Text>
         </div>

@@ -1,5 +1,5 @@
-import { Button, Card, Group, Select, Stack, Text, Title } from "@mantine/core";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Button, Card, Group, Select, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, data, type Grant, type NewInvitation } from "../api/client";
 import { useLanguage } from "../i18n/language";
@@ -23,8 +23,10 @@ export function Invite({ close }: { close: () => void }) {
   const [grants, change] = useState<Grant[]>([]);
   const [days, choose] = useState("3");
   const [made, show] = useState<NewInvitation | null>(null);
+  const [email, setEmail] = useState("");
+  const provider = useQuery({ queryKey: ["provider"], queryFn: () => data(api.GET("/api/v1/sessions/provider")), staleTime: Infinity });
   const invite = useMutation({
-    mutationFn: () => data(api.POST("/api/v1/invitations", { body: { grants, valid_s: Number(days) * DAY_S } })),
+    mutationFn: () => data(api.POST("/api/v1/invitations", { body: { grants, valid_s: Number(days) * DAY_S, ...(email.trim() && { email: email.trim() }) } })),
     onSuccess: (invitation) => {
       show(invitation);
       return client.invalidateQueries({ queryKey: INVITATIONS });
@@ -38,6 +40,7 @@ export function Invite({ close }: { close: () => void }) {
         <GrantsField label={words.invitedAs} grants={grants} change={change} rolesFor={(community) => rolesToGive(held, community)} />
         <Group gap="xs" align="flex-end">
           <Select label={words.holds} w={150} allowDeselect={false} value={days} onChange={(value) => value && choose(value)} data={DAYS.map((value) => ({ value, label: words.days(Number(value)) }))} />
+          {provider.data?.name && <TextInput type="email" label={words.email} description={words.emailText(provider.data.name)} maxLength={254} flex="1 1 14rem" value={email} onChange={(event) => setEmail(event.currentTarget.value)} />}
           <Button disabled={grants.length === 0} loading={invite.isPending} onClick={() => invite.mutate()}>{words.inviteDo}</Button>
           <Button variant="default" onClick={close}>{texts.cancel}</Button>
         </Group>

@@ -1,6 +1,6 @@
 import { PasswordInput } from "@mantine/core";
-import { ProblemError } from "../api/client";
 import { useTexts } from "../i18n/language";
+import { wordOf } from "../said";
 
 const LENGTH_MIN = 12;
 const LENGTH_MAX = 256;
@@ -8,7 +8,7 @@ const LENGTH_MAX = 256;
 /** For a password that somebody chooses; error: the server's answer, which knows those that are guessed first. */
 export function NewPasswordInput({ label, value, change, error }: { label: string; value: string; change: (value: string) => void; error: Error | null }) {
   const words = useTexts().people;
-  const refused = error instanceof ProblemError && error.word === "password_refused";
+  const refused = wordOf(error) === "password_refused";
   const length = [...value].length;
   const why = length < LENGTH_MIN ? words.passwordShort : length > LENGTH_MAX ? words.passwordLong : words.passwordGuessed;
   return (

@@ -85,6 +85,7 @@ function Row({ user }: { user: User }) {
             {isMe && <Badge variant="light" tt="none">{words.you}</Badge>}
             {isDisabled && <Badge color="gray.7" tt="none">{words.disabled}</Badge>}
             {user.authenticator && <Badge color="green.9" tt="none">{words.authenticator}</Badge>}
+            {user.passkeys > 0 && <Badge color="green.9" tt="none">{words.passkeys(user.passkeys)}</Badge>}
           </Group>
           <Text size="sm">{user.grants.map(labelOf).join(texts.people.comma) || texts.people.noRole}</Text>
           <Text size="xs" c="dimmed">{isDisabled ? words.disabledAt(shownTime(user.disabled_ms ?? 0, language)) : words.since(shownTime(user.created_ms, language))}</Text>

@@ -1,7 +1,7 @@
 import { Button, Group, Select, Stack, Text } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, data, ProblemError, type Approval, type ProfileVersion } from "../api/client";
+import { api, data, type Approval, type ProfileVersion } from "../api/client";
 import { AskModal } from "../approvals/AskModal";
 import { OwnApprovals } from "../approvals/OwnApprovals";
 import { receiversOf } from "../approvals/present";
@@ -10,6 +10,7 @@ import { useTexts } from "../i18n/language";
 import { Refused } from "../Notice";
 import { useMay } from "../people/session";
 import { useCommunities } from "../people/useNames";
+import { wordOf } from "../said";
 
 interface To {
   community: string;
@@ -36,7 +37,7 @@ export function Push({ profile }: { profile: ProfileVersion }) {
     },
     onSuccess: () => Promise.all([client.invalidateQueries({ queryKey: ["profiles"] }), client.invalidateQueries({ queryKey: APPROVALS })]),
   });
-  const isForTwo = mayAsk && push.error instanceof ProblemError && push.error.word === "approval_needed";
+  const isForTwo = mayAsk && wordOf(push.error) === "approval_needed";
   const what = (to: string) => texts.approvals.push(target, nameOf(to));
   return (
     <Stack gap={4} mt="xs">
