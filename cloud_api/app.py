@@ -125,25 +125,30 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         document["components"]["securitySchemes"] = SECURITY_SCHEMES
-        for operations in document["paths"].values():
+        for path, operations in document["paths"].items():
             for operation in operations.values():
-                _add_refusals(operation)
+                _add_refusals(operation, path.startswith("/api/"))
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _add_refusals(operation: dict[str, Any]) -> None:
-    """What ``enforce`` may answer in the place of the route."""
+def _add_refusals(operation: dict[str, Any], is_api: bool) -> None:
+    """What may be answered in the place of the route: by ``enforce``, for a body that can't be read, and while the database
+    is away."""
     access = operation[SAID]
-    if access["where"] == "public":
-        return
-    words = ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])
+    words = ["bad_request"] if "requestBody" in operation else []
+    words += ["not_ready"] if is_api else []
+    if access["where"] != "public":
+        words += ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])
     for status, entry in responses(*words).items():
         known = operation["responses"].setdefault(str(status), entry)
-        if known is not entry:
+        if known is entry:
+            continue
+        said, added = known["content"][MEDIA_TYPE]["examples"], entry["content"][MEDIA_TYPE]["examples"]
+        if not added.keys() <= said.keys():
             known["description"] += f"; {entry['description']}"
-            known["content"][MEDIA_TYPE]["examples"] |= entry["content"][MEDIA_TYPE]["examples"]
+        said |= added
 
 
 async def _seen(where: Mapping[str, str]) -> Seen:

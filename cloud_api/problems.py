@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from cloud_api.request_ids import current_request_id
 from cloud_api.telemetry import StoreAway
-from device_registry import UNAVAILABLE, Conflict, NotFound
+from device_registry import OF_A_VALUE, UNAVAILABLE, Conflict, NotFound, is_of_a_value
 
 log = logging.getLogger(__name__)
 
@@ -185,10 +185,12 @@ def add_handlers(app: FastAPI) -> None:
         return answer(request, "conflict", str(error))
 
     async def no_database(request: Request, error: Exception) -> JSONResponse:
+        if is_of_a_value(error):
+            return answer(request, "parameter_invalid", "a value is longer or larger than any that is kept")
         log.error("the database does not answer", extra={"error": str(error) or type(error).__name__})
         return unavailable(request)
 
-    for kind in UNAVAILABLE:
+    for kind in (*UNAVAILABLE, *OF_A_VALUE):
         app.add_exception_handler(kind, no_database)
 
     @app.exception_handler(StoreAway)

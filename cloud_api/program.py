@@ -37,7 +37,6 @@ from cloud_api.figures import Figures, IngestFigures, Times, registry_of
 from cloud_api.health import health_app
 from cloud_api.identity.authority import GatewayAuthority
 from cloud_api.identity.certificates import Access, access
-from cloud_api.identity.claims import CLI_ISSUER, NewClaim, claim_link, create_claim
 from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access, write_wanted
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
@@ -109,22 +108,6 @@ async def write_broker_access(settings: Settings) -> Access:
         wanted = await access(now_ms())
     write_wanted(identity.authority, settings.broker_access, wanted, now_ms())
     return wanted
-
-
-async def claim(settings: Settings, gateway_id: str, valid_s: int) -> NewClaim:
-    """A claim for a gateway of the registry. Raises ProgramError."""
-    if gateway_identity(settings) is None:
-        raise ProgramError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA are needed")
-    async with registry.open_database(registry_database(settings), APPS):
-        try:
-            with registry.database_errors():
-                row, code = await create_claim(
-                    gateway_id, CLI_ISSUER, valid_s * 1000, now_ms(), lambda: f"claim-{secrets.token_hex(8)}",
-                    secrets.token_bytes(BITS // 8),
-                )  # fmt: skip
-        except registry.NotFound as error:
-            raise ProgramError(str(error)) from error
-    return NewClaim(row.id, row.gateway_id, row.expires_ms, code, claim_link(settings.public_url, code))
 
 
 def gateway_identity(settings: Settings) -> GatewayIdentity | None:
@@ -373,7 +356,8 @@ async def open_door(
     await seal_old_secrets(key)
     file = settings.data_dir / FIRST_CODE
     code = await first_code(secrets.token_bytes(BITS // 8), clock())
-    await asyncio.to_thread(keep_first_code, file, code)
+    if code is not None:
+        await asyncio.to_thread(keep_first_code, file, code)
     return Door(
         key, passwords or Passwords(), provider=provider, provider_name=settings.oidc_name,
         require_totp=settings.require_totp, first_code=file,

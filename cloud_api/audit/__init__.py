@@ -3,7 +3,7 @@
 from cloud_api.audit.entries import Draft
 from cloud_api.audit.log import AuditLog
 from cloud_api.audit.recording import AuditRequests, note, reads_personal_data
-from cloud_api.audit.store import SCHEMA, AuditStore, SharedAuditStore
+from cloud_api.audit.store import SCHEMA, AuditStore, FileAuditStore, SharedAuditStore
 
 __all__ = [
     "SCHEMA",
@@ -11,6 +11,7 @@ __all__ = [
     "AuditRequests",
     "AuditStore",
     "Draft",
+    "FileAuditStore",
     "SharedAuditStore",
     "note",
     "reads_personal_data",

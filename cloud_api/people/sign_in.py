@@ -1,6 +1,7 @@
 """Coming in: limits first, then the password, then the second factor; or a passkey, which is both. And who it is that comes
 back with a secret."""
 
+import asyncio
 import logging
 import os
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from prometheus_client import Counter
 
 from cloud_api.people.accounts import digest_of, grants_from, grants_of, key_of, user_named
 from cloud_api.people.challenges import Challenges
+from cloud_api.people.lanes import REFUSED_S, Lanes
 from cloud_api.people.limits import SignInLimits
 from cloud_api.people.models import PasskeyRow, UserRow
 from cloud_api.people.oidc import Begun, Provider
@@ -76,6 +78,7 @@ class Door:
     provider_name: str = ""
     at_provider: Challenges[Begun | str] = field(default_factory=Challenges)
     limits: SignInLimits = field(default_factory=SignInLimits)
+    lanes: Lanes = field(default_factory=Lanes)
     require_totp: bool = False
     first_code: Path | None = None
     refused: Counter = field(
@@ -89,9 +92,15 @@ class Door:
 
         What was wrong is not said, and takes the same time: whether there is such a user is nobody's business.
         """
+        async with self.lanes.turn(address):
+            key = key_of(name)
+            if wait_ms := self.limits.begin(key, address, now_ms):
+                await asyncio.sleep(REFUSED_S)
+                raise self._refusal("too_many_attempts", address, wait_ms)
+            return await self._come_in(name, password, factors, address, now_ms)
+
+    async def _come_in(self, name: str, password: str, factors: Factors, address: str, now_ms: int) -> UserRow:
         key = key_of(name)
-        if wait_ms := self.limits.begin(key, address, now_ms):
-            raise self._refusal("too_many_attempts", address, wait_ms)
         row = await user_named(name)
         there = row if row is not None and row.disabled_ms is None else None
         if not await self.passwords.verify(there.password_hash if there else None, password) or there is None:
@@ -198,4 +207,4 @@ def keep_first_code(file: Path, code: str) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
         opened.write(code + "\n")
     fresh.replace(file)
-    log.warning("nobody can sign in yet: the first administrator's code is in a file", extra={"file": str(file)})
+    log.warning("an administrator is waited for: his code is in a file", extra={"file": str(file)})

@@ -164,12 +164,12 @@ async def accept_invitation(
         door.limits.succeeded(INVITATIONS, address)
         password_hash = await chosen(parts, body.password, body.name)
         user_id = f"user-{secrets.token_hex(8)}"
-        user = await invitations.accept(body.code, user_id, body.name, password_hash, now_ms)
+        user, row = await invitations.accept(body.code, user_id, body.name, password_hash, now_ms)
     except InvitationRefused as error:
         raise Problem("invitation_refused", str(error)) from error
     except Busy as error:
         raise busy() from error
-    if door.first_code is not None:
+    if row.id == invitations.FIRST_ID and door.first_code is not None:
         await asyncio.to_thread(door.first_code.unlink, missing_ok=True)
     return await open_session(user, request, response, parts)
 

@@ -14,9 +14,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis_jsonschema import from_schema
 from jsonschema import Draft202012Validator
 
 from cloud_api.openapi import document_text
@@ -25,7 +24,7 @@ from tests.faults import LONG
 from tests.integration.people.house import ELSEWHERE, House, open_house
 from tests.integration.people.test_matrix import beginning
 
-REQUESTS = 150 if LONG else 6
+REQUESTS = 40 if LONG else 6
 """Of each operation; each is sent by one of the people."""
 DOCUMENT = json.loads(document_text())
 NOBODY, OF_ALL = "nobody", "administrator of all"
@@ -40,6 +39,9 @@ class Operation(NamedTuple):
     method: str
     path: str
     said: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"{self.method} {self.path}"
 
     def parameters(self, place: str) -> list[Mapping[str, Any]]:
         return [each for each in self.said.get("parameters", []) if each["in"] == place]
@@ -60,6 +62,46 @@ def whole(schema: Any) -> Any:
             return whole(DOCUMENT["components"]["schemas"][name])
         return {key: whole(value) for key, value in schema.items() if key not in ("examples", "example", "description")}
     return [whole(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def made_from(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """What a schema allows, of the parts of JSON Schema that ours have."""
+    if "anyOf" in schema:
+        return st.one_of([made_from(each) for each in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "const" in schema:
+        return st.just(schema["const"])
+    bounds = {"min_value": schema.get("minimum"), "max_value": schema.get("maximum")}
+    match schema.get("type"):
+        case "object":
+            return _objects(schema)
+        case "array":
+            sizes = {"min_size": schema.get("minItems", 0), "max_size": min(3, schema.get("maxItems", 3))}
+            return st.lists(made_from(schema.get("items", {})), **sizes)
+        case "string":
+            if "pattern" in schema:
+                return st.from_regex(schema["pattern"], fullmatch=True)
+            return st.text(min_size=schema.get("minLength", 0), max_size=min(12, schema.get("maxLength", 12)))
+        case "integer":
+            return st.integers(**bounds)
+        case "number":
+            return st.floats(**bounds, allow_nan=False)
+        case "boolean":
+            return st.booleans()
+        case "null":
+            return st.none()
+    return NASTY
+
+
+def _objects(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    parts = {name: made_from(each) for name, each in schema.get("properties", {}).items()}
+    needed = schema.get("required", [])
+    if parts:
+        optional = {name: part for name, part in parts.items() if name not in needed}
+        return st.fixed_dictionaries({name: parts[name] for name in needed}, optional=optional)
+    more = schema.get("additionalProperties")
+    return st.dictionaries(st.text(max_size=8), made_from(more) if isinstance(more, Mapping) else NASTY, max_size=3)
 
 
 @cache
@@ -96,7 +138,7 @@ def texts(draw: st.DrawFn, schema: Mapping[str, Any], known: list[str]) -> str:
     what = draw(st.sampled_from(["known", "known", "schema", "nasty"]))
     if what == "known" and known:
         return draw(st.sampled_from(known))
-    value = draw(NASTY) if what == "nasty" else draw(from_schema(whole(schema)))
+    value = draw(NASTY) if what == "nasty" else draw(made_from(whole(schema)))
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode("utf-8", "replace").decode()
 
@@ -131,20 +173,21 @@ def requests(draw: st.DrawFn, operation: Operation, house: House) -> httpx.Reque
     path = operation.path
     for parameter in operation.parameters("path"):
         value = draw(texts(parameter["schema"], known_values(parameter["name"], house)))
-        path = path.replace(f"{{{parameter['name']}}}", quote(value, safe="") or "%20")
+        name = f"{{{parameter['name']}}}"
+        path = path.replace(name, quote(value.replace("/", "-"), safe="") or "%20")  # %2F would be another path
     query = {}
     for parameter in operation.parameters("query"):
         if parameter.get("required") or draw(st.integers(0, 3)) == 0:
             query[parameter["name"]] = draw(texts(parameter["schema"], known_values(parameter["name"], house)))
     headers = {}
     for parameter in operation.parameters("header"):
-        if draw(st.booleans()):
+        if operation.path != ENDLESS and draw(st.booleans()):
             headers[parameter["name"]] = draw(st.text("abc-12", max_size=70))
     content = None
     if "requestBody" in operation.said:
         (media, said), *_ = operation.said["requestBody"]["content"].items()
         headers["Content-Type"] = media
-        body = draw(from_schema(whole(said["schema"])))
+        body = draw(made_from(whole(said["schema"])))
         body = aimed(draw, body, house)
         how = draw(st.sampled_from(["right", "right", "spoilt", "spoilt", "raw"]))
         body = draw(spoilt(body)) if how == "spoilt" else body
@@ -168,7 +211,7 @@ def aimed(draw: st.DrawFn, body: Any, house: House) -> Any:
     return [aimed(draw, each, house) for each in body] if isinstance(body, list) else body
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+@pytest.mark.parametrize("operation", OPERATIONS, ids=repr)
 def test_the_answer_is_as_declared(there: There, operation: Operation) -> None:
     house, runner = there
 
@@ -179,6 +222,7 @@ def test_the_answer_is_as_declared(there: There, operation: Operation) -> None:
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
     )
     def ask(data: st.DataObject) -> None:
         person = data.draw(st.sampled_from(PEOPLE))
