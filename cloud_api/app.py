@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import device_registry as registry
 from cloud_api import availability, bins, charging, communities, console, health, vocabulary
 from cloud_api.approvals import routes as approvals_routes
-from cloud_api.audit import AuditRequests
 from cloud_api.audit import routes as audit_routes
+from cloud_api.audit.recording import AuditRequests
 from cloud_api.commands import routes as commands
 from cloud_api.communities import community_of
 from cloud_api.devices import readings

@@ -98,6 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _show(work: str, done: int, total: int) -> None:
     """Progress for people: a line that is written over on a terminal, else a line when something is done."""
     if sys.stderr.isatty():
@@ -132,7 +136,7 @@ def _ingest(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import migrate
+    from cloud_api.upkeep import migrate
 
     applied = _run(migrate(settings))
     print(json.dumps({"applied": applied}) if options.json else "\n".join(applied) or "nothing to do")
@@ -140,13 +144,13 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import rebuild_projection
+    from cloud_api.upkeep import rebuild_projection
 
     def progress(position: int, end: int) -> None:
         if sys.stderr.isatty():
             print(f"\r{position}/{end}", end="", file=sys.stderr)
 
-    position = _run(rebuild_projection(settings, options.projection, progress))
+    position = _run(rebuild_projection(settings, options.projection, _now_ms, progress))
     result = {"projection": options.projection, "position": position}
     print(json.dumps(result) if options.json else f"{options.projection} is made again up to position {position}")
     return 0
@@ -154,10 +158,10 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
 
 def _backup(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.backup import BackupError
-    from cloud_api.program import backup
+    from cloud_api.upkeep import backup
 
     try:
-        manifest = _run(backup(settings, options.folder, _show))
+        manifest = _run(backup(settings, options.folder, _now_ms, _show))
     except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     if options.json:
@@ -170,10 +174,10 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
 
 def _restore(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.backup import BackupError
-    from cloud_api.program import restore
+    from cloud_api.upkeep import restore
 
     try:
-        manifest, aside = _run(restore(settings, options.folder, options.replace, _show))
+        manifest, aside = _run(restore(settings, options.folder, options.replace, _now_ms, _show))
     except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     position = manifest.positions["framelog"]
@@ -187,9 +191,9 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _access(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import write_broker_access
+    from cloud_api.gateways import write_broker_access
 
-    written = _run(write_broker_access(settings))
+    written = _run(write_broker_access(settings, _now_ms()))
     print(f"{settings.broker_access}: {len(written.gateways)} gateways, {len(written.revoked)} revoked certificates")
     return 0
 
@@ -216,11 +220,11 @@ def _authority(options: argparse.Namespace, settings: Settings) -> int:
 def _claim(options: argparse.Namespace, settings: Settings) -> int:
     import segno
 
-    from cloud_api.program import claim
+    from cloud_api.gateways import claim
 
     if not 1 / 60 <= options.hours <= 7 * 24:
         sys.exit(f"cloud-api: --hours {options.hours:g}: from a minute to a week, 168")
-    made = _run(claim(settings, options.gateway, int(options.hours * 3600)))
+    made = _run(claim(settings, options.gateway, int(options.hours * 3600), _now_ms()))
     if options.json:
         print(json.dumps(made._asdict()))
         return 0

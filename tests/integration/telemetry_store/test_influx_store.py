@@ -12,7 +12,9 @@ import pytest
 from influxdb import InfluxDBClient
 
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import AGGREGATES, InfluxAddress, InfluxStore, StoreAway, TelemetryStore, keep_days
+from cloud_api.telemetry import AGGREGATES, StoreAway, TelemetryStore, keep_days
+from cloud_api.telemetry.influx_http import InfluxAddress
+from cloud_api.telemetry.influx_store import InfluxStore
 from contracts.reading import Clock, Quality, Reading, Sample, Value
 from contracts.vocabulary import DAY_MS, METRICS
 from tests.brokers import free_port
