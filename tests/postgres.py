@@ -17,7 +17,6 @@ import asyncpg
 from device_registry import PostgresAddress
 from tests.brokers import free_port
 from tests.certificates import Identity
-from tests.migrated import migrate_now
 
 USER = "linli"
 PASSWORD = "not-a-secret"
@@ -46,7 +45,6 @@ class Postgres:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self.databases = 0
-        self._has_template = False
         self.tls: Identity | None = None
 
     def make(self) -> None:
@@ -154,18 +152,6 @@ class Postgres:
         if tablespace is not None:
             self.query(f"CREATE TABLESPACE {name} LOCATION '{tablespace}'")
         self.query(f'CREATE DATABASE "{name}"' + (f" TABLESPACE {name}" if tablespace else ""))
-        return self.address(name)
-
-    def migrated_database(self) -> PostgresAddress:
-        """A database with the registry's schema and nothing else."""
-        template = self.address("migrated")
-        if not self._has_template:
-            self.query('CREATE DATABASE "migrated"')
-            migrate_now(template)
-            self._has_template = True
-        self.databases += 1
-        name = f"linli_{self.databases}"
-        self.query(f'CREATE DATABASE "{name}" TEMPLATE "migrated"')
         return self.address(name)
 
     def query(self, sql: str, database: str = "postgres") -> list[tuple[object, ...]]:

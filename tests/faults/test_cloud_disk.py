@@ -107,7 +107,7 @@ def test_the_disk_of_the_projections_is_full(tmp_path: Path) -> None:
         running_postgres() as server,
         running_site(
             tmp_path,
-            stores=Stores(lambda: server.settings(server.migrated_database())),
+            stores=Stores(lambda: server.settings(server.new_database())),
             cloud={"LINLI_DATA_DIR": str(disk / "cloud")},
         ) as site,
     ):

@@ -104,7 +104,7 @@ def test_no_record_and_no_time_stops_a_projection(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:
     server: Postgres | None = request.getfixturevalue("postgres") if database == "postgres" else None
-    settings = server.settings(server.migrated_database()) if server else {}
+    settings = server.settings(server.new_database()) if server else {}
     names = {"name": {"zh": "测试", "en": "Test"}}
     with running_broker("nats-cloud", tmp_path / "broker") as broker:
         cloud = CloudApi(tmp_path / "cloud", broker.port, LINLI_ADOPT="auto", **settings)

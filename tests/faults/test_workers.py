@@ -22,9 +22,7 @@ STOPPED_S = 300 if LONG else 4
 @pytest.mark.parametrize("place", ["before_commit", "after_commit", "after_ack"] if LONG else ["after_commit"])
 def test_ingest_killed_at_a_named_point(tmp_path: Path, postgres: Postgres, place: str) -> None:
     """F05, F06. The broker has its PUBACK before the commit; only the frame's acknowledgement counts, and it comes."""
-    with running_site(
-        tmp_path, stores=Stores(lambda: postgres.settings(postgres.migrated_database())), workers=1
-    ) as site:
+    with running_site(tmp_path, stores=Stores(lambda: postgres.settings(postgres.new_database())), workers=1) as site:
         (worker,) = site.workers
         sent = 0
         with ForeignClient(site.local_broker.port) as client:
@@ -63,9 +61,7 @@ def test_ingest_killed_at_a_named_point(tmp_path: Path, postgres: Postgres, plac
 @pytest.mark.long
 def test_workers_killed_at_random(tmp_path: Path, postgres: Postgres) -> None:
     chance = random.Random(SEED)
-    with running_site(
-        tmp_path, stores=Stores(lambda: postgres.settings(postgres.migrated_database())), workers=2
-    ) as site:
+    with running_site(tmp_path, stores=Stores(lambda: postgres.settings(postgres.new_database())), workers=2) as site:
         load = Load(site.local_broker.port, "kills")
         shares = [0.0, 0.0]
         for turn in range(WORKER_KILLS):
@@ -90,9 +86,7 @@ def test_workers_killed_at_random(tmp_path: Path, postgres: Postgres) -> None:
 @pytest.mark.long
 def test_one_of_two_workers_stopped_and_both(tmp_path: Path, postgres: Postgres) -> None:
     """F37. A stopped process holds what the broker has given it; the broker drops nothing, the other one goes on."""
-    with running_site(
-        tmp_path, stores=Stores(lambda: postgres.settings(postgres.migrated_database())), workers=2
-    ) as site:
+    with running_site(tmp_path, stores=Stores(lambda: postgres.settings(postgres.new_database())), workers=2) as site:
         first, second = site.workers
         load = Load(site.local_broker.port, "slow")
         wait_for(lambda: first.counts()["frames"] and second.counts()["frames"], "both to take frames")

@@ -54,7 +54,7 @@ def test_many_at_once_in_a_file(tmp_path: Path) -> None:
 
 
 def test_several_processes_in_postgresql(tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in postgres.settings(postgres.migrated_database()).items():
+    for name, value in postgres.settings(postgres.new_database()).items():
         monkeypatch.setenv(name, value)
     settings = Settings(data_dir=tmp_path)
     asyncio.run(judged(settings))  # makes the schema

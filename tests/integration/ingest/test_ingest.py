@@ -39,7 +39,7 @@ def test_good_frames_are_acknowledged_bad_ones_quarantined_and_nothing_else_is_l
     settings = {}
     if database == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
-        settings = server.settings(server.migrated_database())
+        settings = server.settings(server.new_database())
     bulk = topics.up(GATEWAY, "bulk")
     frames = [frame(seq, [reading("d", T0 + seq, message_count=seq)], seq - 1).payload for seq in range(1, 6)]
     altered = bytearray(frames[1])

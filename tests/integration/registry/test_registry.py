@@ -17,7 +17,6 @@ from contracts import topics
 from contracts.messages import DESIRED_BYTES_MAX, DesiredCharging, DeviceSeen, Discovered, Proposal, Reported
 from device_registry import DeviceFilter, Name, Where, adoption
 from device_registry.models import Desired
-from tests.migrated import put_registry
 from tests.postgres import Postgres
 from tests.unsigned import unsigned
 
@@ -26,25 +25,17 @@ WILLOW = Name("柳园", "Willow Garden")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def nothing(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
-    """A database without anything in it, of every engine that the registry supports."""
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
+    """Every engine that the registry supports."""
     if request.param == "sqlite":
         return f"sqlite://{tmp_path / 'registry.sqlite'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.new_database()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
-    """A database with the registry's schema, of every engine."""
-    if request.param == "sqlite":
-        return f"sqlite://{put_registry(tmp_path)}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.migrated_database()
-
-
 def with_registry(url: Where, work: Callable[[], Awaitable[None]]) -> None:
     async def run() -> None:
+        await registry.migrate(url, APPS)
         async with registry.open_database(url, APPS):
             await work()
 
@@ -61,9 +52,9 @@ async def set_up() -> None:
     await registry.put_gateway("gw-willow-1", "willow", Name("柳园网关", "Willow gateway"), NOW, adopt=True)
 
 
-def test_migrations_from_empty_and_again(nothing: Where) -> None:
+def test_migrations_from_empty_and_again(database: Where) -> None:
     async def run() -> None:
-        assert sorted(await registry.migrate(nothing, APPS)) == [
+        assert sorted(await registry.migrate(database, APPS)) == [
             "approvals.0001_initial",
             "charging.0001_initial",
             "commands.0001_initial",
@@ -79,16 +70,16 @@ def test_migrations_from_empty_and_again(nothing: Where) -> None:
             "registry.0006_former_sources",
             "registry.0007_token_names",
         ]
-        assert await registry.migrate(nothing, APPS) == []
+        assert await registry.migrate(database, APPS) == []
 
     asyncio.run(run())
 
 
-def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date(nothing: Where) -> None:
+def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date(database: Where) -> None:
     """A new column of a table that has rows needs a value for them."""
 
     async def first_release() -> None:
-        config = registry.config(nothing)
+        config = registry.config(database)
         async with TortoiseContext() as context:
             await context.init(config=config, use_tz=False)
             executor = MigrationExecutor(context.db(), config["apps"])
@@ -116,8 +107,7 @@ def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date
         ((_, document),) = await registry.desired_states({}, unsigned)
         assert (document.version, document.profiles, document.charging) == (3, [], None)
 
-    asyncio.run(registry.migrate(nothing, APPS))
-    with_registry(nothing, work)
+    with_registry(database, work)
 
 
 def test_an_empty_database_gets_at_once_what_the_migrations_come_to(

@@ -22,7 +22,6 @@ from cloud_api.stores import Stores, open_stores
 from contracts.frame import encode_frame, read_header
 from contracts.messages import DeviceSeen, GatewayState, Record
 from contracts.reading import Clock, Reading, Sample
-from tests.migrated import put_registry
 
 NOW = 1_790_000_000_000
 GATEWAY = "gw-willow-1"
@@ -137,8 +136,6 @@ async def open_cloud(folder: Path, identity: GatewayIdentity | None = None, **se
     def clock() -> int:
         return clouds[0].now_ms if clouds else NOW
 
-    if not chosen.database_url:
-        put_registry(folder)
     async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
         clouds.append(cloud)
