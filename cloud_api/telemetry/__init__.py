@@ -3,7 +3,6 @@
 from cloud_api.telemetry.duckdb_store import DuckDbStore
 from cloud_api.telemetry.influx_http import InfluxAddress
 from cloud_api.telemetry.influx_store import InfluxStore
-from cloud_api.telemetry.retention import keep_days
 from cloud_api.telemetry.spans import series_of, steps_of
 from cloud_api.telemetry.store import AGGREGATES, Aggregate, Point, Source, StoreAway, TelemetryStore
 
@@ -17,7 +16,6 @@ __all__ = [
     "Source",
     "StoreAway",
     "TelemetryStore",
-    "keep_days",
     "series_of",
     "steps_of",
 ]
