@@ -1,4 +1,7 @@
-"""No request's body is larger than any route needs: nobody fills this machine's memory by sending."""
+"""No request's body is larger than any route needs: nobody fills this machine's memory by sending.
+
+Starlette's own limit answers in plain text where a length was said; ours are problem details, as all refusals.
+"""
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

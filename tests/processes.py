@@ -235,6 +235,14 @@ class CloudApi(Program):
             },
         )
 
+    def start(self, **more: str) -> None:
+        """See ``Program.start``; a new registry has its schema already."""
+        registry_file = Path(self.settings["LINLI_DATA_DIR"]) / "registry.sqlite"
+        if not (self.settings.get("LINLI_DATABASE_URL") or registry_file.exists()):
+            registry_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            registry_file.write_bytes(migrated_registry())
+        super().start(**more)
+
     def wait_ready(self) -> None:
         """Until /readyz says so."""
 
@@ -410,10 +418,6 @@ class Site:
         self.local_broker.start()
         for proxy in self.proxies:
             proxy.start()
-        if not self.cloud.settings.get("LINLI_DATABASE_URL"):
-            folder = Path(self.cloud.settings["LINLI_DATA_DIR"])
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / "registry.sqlite").write_bytes(migrated_registry())
         self.cloud.start()
         for worker in self.workers:
             worker.start()

@@ -63,8 +63,8 @@ async def opened(cloud: Cloud) -> bool:
     request = cloud.http.build_request("GET", "/api/v1/live")
     scope = {
         "type": "http", "method": "GET", "path": "/api/v1/live", "raw_path": b"/api/v1/live", "query_string": b"",
-        "headers": [(name.lower(), value) for name, value in request.headers.raw], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80), "scheme": "http",
-        "http_version": "1.1", "root_path": "", "asgi": {"version": "3.0"},
+        "headers": [(name.lower(), value) for name, value in request.headers.raw], "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80), "scheme": "http", "http_version": "1.1", "root_path": "", "asgi": {"version": "3.0"},
     }  # fmt: skip
     gone = asyncio.Event()
 
