@@ -65,6 +65,14 @@ def migrated_registry() -> bytes:
         return file.read_bytes()
 
 
+def seed_registry(data_dir: Path) -> None:
+    """A new registry with its schema, unless there is one."""
+    file = data_dir / "registry.sqlite"
+    if not file.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_bytes(migrated_registry())
+
+
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
     """GET a JSON document. Raises urllib.error.URLError."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=10) as answer:
@@ -237,10 +245,8 @@ class CloudApi(Program):
 
     def start(self, **more: str) -> None:
         """See ``Program.start``; a new registry has its schema already."""
-        registry_file = Path(self.settings["LINLI_DATA_DIR"]) / "registry.sqlite"
-        if not (self.settings.get("LINLI_DATABASE_URL") or registry_file.exists()):
-            registry_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            registry_file.write_bytes(migrated_registry())
+        if not self.settings.get("LINLI_DATABASE_URL"):
+            seed_registry(Path(self.settings["LINLI_DATA_DIR"]))
         super().start(**more)
 
     def wait_ready(self) -> None:

@@ -22,7 +22,7 @@ from cloud_api.stores import Stores, open_stores
 from contracts.frame import encode_frame, read_header
 from contracts.messages import DeviceSeen, GatewayState, Record
 from contracts.reading import Clock, Reading, Sample
-from tests.processes import migrated_registry
+from tests.processes import seed_registry
 
 NOW = 1_790_000_000_000
 GATEWAY = "gw-willow-1"
@@ -137,9 +137,7 @@ async def open_cloud(folder: Path, identity: GatewayIdentity | None = None, **se
     def clock() -> int:
         return clouds[0].now_ms if clouds else NOW
 
-    if not (folder / "registry.sqlite").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "registry.sqlite").write_bytes(migrated_registry())
+    seed_registry(folder)
     async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
         clouds.append(cloud)
