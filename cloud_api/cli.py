@@ -257,14 +257,18 @@ def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
         verdict = verify(export, checkpoints, keys)
     fault, last = verdict.fault, max((each.checkpoint for each in verdict.checkpoints), default=0)
     if options.json:
-        said = {"ok": fault is None, "entries": verdict.entries, "checkpoint": last, "signatures_checked": bool(keys)}
+        said = {
+            "ok": fault is None, "entries": verdict.entries, "removed": verdict.removed, "checkpoint": last,
+            "signatures_checked": bool(keys),
+        }  # fmt: skip
         print(json.dumps(said | ({"fault": fault._asdict() | {"message": str(fault)}} if fault else {})))
     elif fault:
         print(f"{options.file}: {fault}")
     else:
         signed = "signed by the given key" if keys else "whose signature was not looked at: give --key"
         word = f"the last checkpoint is over entry {last}, {signed}" if last else "there is no checkpoint"
-        print(f"{options.file}: {verdict.entries} entries hang together; {word}")
+        gone = f", the first {verdict.removed} were removed as they were old" if verdict.removed else ""
+        print(f"{options.file}: {verdict.entries} entries hang together{gone}; {word}")
     return 0 if fault is None else 1
 
 

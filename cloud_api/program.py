@@ -34,16 +34,17 @@ from cloud_api.process import ProgramError, listen, only_process, stop_on_signal
 from cloud_api.projections import Progress, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
+from cloud_api.retention import Rule, keep, record_rules
 from cloud_api.settings import Settings
 from cloud_api.signing import public_pem, sealing, signing
 from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
-from cloud_api.telemetry import keep_days
 from cloud_api.web_server import web_server
 from contracts import VERSION, topics
 from contracts.claim_code import BITS
 from contracts.crash_points import crash_points
+from contracts.vocabulary import DAY_MS
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
         metrics.register(stores.alarms)
+        metrics.register(stores.removed)
+        metrics.register(stores.not_removed)
         checks = readiness(stores, progress, settings.data_dir)
         identity = gateway_identity(settings)
         if identity is not None:
@@ -180,7 +183,9 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(desired, name="desired state"),
                 tasks.create_task(stores.audit.keep_checkpoints(), name="audit checkpoints"),
-                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
+                tasks.create_task(
+                    keep(retention_rules(settings, stores), clock, stores.removed, stores.not_removed), name="retention"
+                ),
                 tasks.create_task(survey.run(), name="survey"),
                 tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
                 *(
@@ -199,6 +204,25 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.live.hub.close()
             for task in background:
                 task.cancel()
+
+
+def retention_rules(settings: Settings, stores: Stores) -> list[Rule]:
+    """What is removed after how long; what is kept for ever is not among it."""
+
+    async def prune(before_ms: int, limit: int) -> int:
+        await stores.telemetry.prune(before_ms)
+        return 0  # whole, and uncounted
+
+    durable = stores.durable
+    others = [
+        ("quarantine", settings.records_keep_days, durable.quarantine.forget),
+        ("audit", settings.audit_keep_days, stores.audit.forget),
+        ("telemetry", settings.telemetry_keep_days, prune),
+    ]
+    return [
+        *record_rules(settings.records_keep_days * DAY_MS, settings.charging_keep_days * DAY_MS),
+        *(Rule(kind, days * DAY_MS, remove) for kind, days, remove in others if days),
+    ]
 
 
 def of_gateways(

@@ -8127,7 +8127,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An entry a line, then a checkpoint over the last one */
+            /** @description An entry a line, then a checkpoint over the last one; one comes first if what was old is gone */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -9382,6 +9382,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_streams: No more live streams can be open */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
