@@ -6,6 +6,8 @@ from device_registry import writing
 
 IDLE_MS = 30 * 60_000
 ABSOLUTE_MS = 12 * 3_600_000
+FRESH_MS = 10 * 60_000
+"""For so long it is believed that whoever has signed in sits there himself."""
 SEEN_EVERY_MS = 60_000
 """A session's last use is noted at most so often."""
 SESSIONS_MAX = 20
@@ -40,6 +42,11 @@ async def find_session(secret: str, now_ms: int, uses: bool) -> SessionRow | Non
         await SessionRow.filter(digest=row.digest).update(seen_ms=now_ms)
         row.seen_ms = now_ms
     return row
+
+
+async def is_fresh(digest: str, now_ms: int) -> bool:
+    """It has just begun."""
+    return await SessionRow.exists(digest=digest, begun_ms__gt=now_ms - FRESH_MS)
 
 
 async def end_session(digest: str) -> None:
