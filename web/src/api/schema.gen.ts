@@ -1145,6 +1145,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where one is signed in
+         * @description One's own sessions that have not ended, newest first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/sessions/{session_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out elsewhere
+         * @description A session of one's own has ended; also the one that asks.
+         */
+        post: operations["end_own_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/password": {
         parameters: {
             query?: never;
@@ -1732,10 +1772,20 @@ export interface components {
              */
             asked_by: string;
             /**
+             * Asked By Name
+             * @example chen.wei
+             */
+            asked_by_name: string;
+            /**
              * Decided By
              * @example
              */
             decided_by: string;
+            /**
+             * Decided By Name
+             * @example
+             */
+            decided_by_name: string;
             /**
              * Created Ms
              * @example 1790000000000
@@ -3857,6 +3907,40 @@ export interface components {
              * @example linli_...
              */
             secret: string;
+        };
+        /**
+         * OpenSession
+         * @description A browser in which one is signed in. `seen_ms`: when it last asked for something, to the minute.
+         */
+        OpenSession: {
+            /**
+             * Id
+             * @example 9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Begun Ms
+             * @example 1790000000000
+             */
+            begun_ms: number;
+            /**
+             * Seen Ms
+             * @example 1790000600000
+             */
+            seen_ms: number;
+            /**
+             * Current
+             * @description It is the one that asks
+             */
+            current: boolean;
+        };
+        /**
+         * OpenSessions
+         * @description All of one's own, newest first; there are never many.
+         */
+        OpenSessions: {
+            /** Items */
+            items: components["schemas"]["OpenSession"][];
         };
         /**
          * Passkey
@@ -9650,6 +9734,109 @@ export interface operations {
             };
             /** @description not_ready: A part is not ready */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessions"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
