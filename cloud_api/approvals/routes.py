@@ -10,7 +10,7 @@ import device_registry as registry
 from cloud_api.actor import ActorDep
 from cloud_api.approvals import records, schema
 from cloud_api.approvals.models import ApprovalRow
-from cloud_api.audit import note
+from cloud_api.audit.recording import note
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep
 from cloud_api.people.access import needs

@@ -9291,7 +9291,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An entry a line, then a checkpoint over the last one */
+            /** @description An entry a line, then a checkpoint over the last one; one comes first if what was old is gone */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11733,7 +11733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
-            /** @description not_ready: A part is not ready */
+            /** @description too_many_streams: No more live streams can be open; not_ready: A part is not ready */
             503: {
                 headers: {
                     [name: string]: unknown;
