@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import device_registry as registry
 from cloud_api import availability, bins, charging, communities, console, health, vocabulary
 from cloud_api.approvals import routes as approvals_routes
-from cloud_api.audit import AuditRequests
 from cloud_api.audit import routes as audit_routes
+from cloud_api.audit.recording import AuditRequests
+from cloud_api.body_limit import BodyLimit
 from cloud_api.commands import routes as commands
 from cloud_api.communities import community_of
 from cloud_api.devices import readings
@@ -105,6 +106,7 @@ def build_app(parts: Parts) -> FastAPI:
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
     app.include_router(console.console_router(parts.console))
+    app.add_middleware(BodyLimit)
     app.add_middleware(AuditRequests, audit=parts.audit, clock=parts.clock, community_of=community_of)
     app.add_middleware(SeesNothing)
     app.add_middleware(SecurityHeaders)

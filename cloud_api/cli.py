@@ -106,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _show(work: str, done: int, total: int) -> None:
     """Progress for people: a line that is written over on a terminal, else a line when something is done."""
     if sys.stderr.isatty():
@@ -140,7 +144,7 @@ def _ingest(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _migrate(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import migrate
+    from cloud_api.upkeep import migrate
 
     applied = _run(migrate(settings))
     print(json.dumps({"applied": applied}) if options.json else "\n".join(applied) or "nothing to do")
@@ -148,13 +152,13 @@ def _migrate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import rebuild_projection
+    from cloud_api.upkeep import rebuild_projection
 
     def progress(position: int, end: int) -> None:
         if sys.stderr.isatty():
             print(f"\r{position}/{end}", end="", file=sys.stderr)
 
-    position = _run(rebuild_projection(settings, options.projection, progress))
+    position = _run(rebuild_projection(settings, options.projection, _now_ms, progress))
     result = {"projection": options.projection, "position": position}
     print(json.dumps(result) if options.json else f"{options.projection} is made again up to position {position}")
     return 0
@@ -162,10 +166,10 @@ def _rebuild(options: argparse.Namespace, settings: Settings) -> int:
 
 def _backup(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.backup import BackupError
-    from cloud_api.program import backup
+    from cloud_api.upkeep import backup
 
     try:
-        manifest = _run(backup(settings, options.folder, _show))
+        manifest = _run(backup(settings, options.folder, _now_ms, _show))
     except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     if options.json:
@@ -178,10 +182,10 @@ def _backup(options: argparse.Namespace, settings: Settings) -> int:
 
 def _restore(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.backup import BackupError
-    from cloud_api.program import restore
+    from cloud_api.upkeep import restore
 
     try:
-        manifest, aside = _run(restore(settings, options.folder, options.replace, _show))
+        manifest, aside = _run(restore(settings, options.folder, options.replace, _now_ms, _show))
     except BackupError as error:
         sys.exit(f"cloud-api: {error}")
     position = manifest.positions["framelog"]
@@ -195,9 +199,9 @@ def _restore(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _access(options: argparse.Namespace, settings: Settings) -> int:
-    from cloud_api.program import write_broker_access
+    from cloud_api.gateways import write_broker_access
 
-    written = _run(write_broker_access(settings))
+    written = _run(write_broker_access(settings, _now_ms()))
     print(f"{settings.broker_access}: {len(written.gateways)} gateways, {len(written.revoked)} revoked certificates")
     return 0
 
@@ -212,7 +216,7 @@ def _authority(options: argparse.Namespace, settings: Settings) -> int:
         made = make_installation(options.folder, options.hosts, datetime.now(UTC))
     except (AuthorityError, ValueError) as error:
         sys.exit(f"cloud-api: {error}")
-    if made and not _run(write_down_authority(settings, options.folder, made)):
+    if made and not _run(write_down_authority(settings, options.folder, made, _now_ms())):
         print("not in the audit: these settings are of no cloud that has run", file=sys.stderr)
     if options.json:
         print(json.dumps({"made": made}))
@@ -231,7 +235,7 @@ def _claim(options: argparse.Namespace, settings: Settings) -> int:
 
     if not 1 / 60 <= options.hours <= 7 * 24:
         sys.exit(f"cloud-api: --hours {options.hours:g}: from a minute to a week, 168")
-    made = _run(claim(settings, options.gateway, int(options.hours * 3600)))
+    made = _run(claim(settings, options.gateway, int(options.hours * 3600), _now_ms()))
     if options.json:
         print(json.dumps(made._asdict()))
         return 0
@@ -250,7 +254,7 @@ def _claim(options: argparse.Namespace, settings: Settings) -> int:
 def _recover(options: argparse.Namespace, settings: Settings) -> int:
     from cloud_api.on_machine import recover
 
-    file, expires_ms = _run(recover(settings))
+    file, expires_ms = _run(recover(settings, _now_ms()))
     if options.json:
         print(json.dumps({"file": str(file), "expires_ms": expires_ms}))
     else:
@@ -276,14 +280,18 @@ def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
         verdict = verify(export, checkpoints, keys)
     fault, last = verdict.fault, max((each.checkpoint for each in verdict.checkpoints), default=0)
     if options.json:
-        said = {"ok": fault is None, "entries": verdict.entries, "checkpoint": last, "signatures_checked": bool(keys)}
+        said = {
+            "ok": fault is None, "entries": verdict.entries, "removed": verdict.removed, "checkpoint": last,
+            "signatures_checked": bool(keys),
+        }  # fmt: skip
         print(json.dumps(said | ({"fault": fault._asdict() | {"message": str(fault)}} if fault else {})))
     elif fault:
         print(f"{options.file}: {fault}")
     else:
         signed = "signed by the given key" if keys else "whose signature was not looked at: give --key"
         word = f"the last checkpoint is over entry {last}, {signed}" if last else "there is no checkpoint"
-        print(f"{options.file}: {verdict.entries} entries hang together; {word}")
+        gone = f", the first {verdict.removed} were removed as they were old" if verdict.removed else ""
+        print(f"{options.file}: {verdict.entries} entries hang together{gone}; {word}")
     return 0 if fault is None else 1
 
 

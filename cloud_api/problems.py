@@ -84,6 +84,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "verb_unsupported": Kind(422, "The device has no such verb"),
     "arguments_invalid": Kind(422, "The verb does not take these arguments"),
     "internal": Kind(500, "Linli failed"),
+    "too_many_streams": Kind(503, "No more live streams can be open"),
     "not_ready": Kind(503, "A part is not ready"),
 }
 
@@ -213,7 +214,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        word = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+        word = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(
+            error.status_code, "bad_request"
+        )
         detail = f"there is nothing at {request.url.path}" if word == "not_found" else str(error.detail)
         response = answer(request, word, detail)
         response.headers.update(error.headers or {})

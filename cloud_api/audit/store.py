@@ -71,6 +71,28 @@ class AuditStore(ABC):
                 yield Entry(*row)
             after = int(rows[-1][0])
 
+    async def forget(self, before_ms: int) -> int:
+        """Remove the oldest entries up to the first checkpoint over them, if that was made before. Returns how many.
+
+        The checkpoint stays: the chain begins after it. At least one entry stays too: the next one follows it.
+        """
+        ((first, last),) = await self._database.fetch("SELECT min(seq), max(seq) FROM audit")
+        rows = first is not None and await self._database.fetch(
+            "SELECT line FROM audit_checkpoint WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT 1", first, last
+        )
+        if not rows or (begin := read_checkpoint(rows[0][0].encode())).at_ms >= before_ms:
+            return 0
+        await self._database.execute(
+            Statement("DELETE FROM audit WHERE seq <= $1", (begin.checkpoint,)),
+            Statement("DELETE FROM audit_checkpoint WHERE seq < $1", (begin.checkpoint,)),
+        )
+        return begin.checkpoint - int(first) + 1
+
+    async def checkpoint_over(self, seq: int) -> Checkpoint | None:
+        """The one over this entry, if there is one."""
+        rows = await self._database.fetch("SELECT line FROM audit_checkpoint WHERE seq = $1", seq)
+        return read_checkpoint(rows[0][0].encode()) if rows else None
+
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep it, unless there is one over the same entry."""
         line = checkpoint_line(checkpoint).decode()

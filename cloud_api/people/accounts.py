@@ -46,6 +46,12 @@ async def grants_of(user_ids: Sequence[str]) -> dict[str, tuple[Grant, ...]]:
     return {user_id: tuple(grants) for user_id, grants in found.items()}
 
 
+async def names_of(user_ids: Iterable[str]) -> dict[str, str]:
+    """User -> what he is called; who is not there is left out."""
+    rows = await UserRow.filter(id__in=list(set(user_ids))).values_list("id", "name")
+    return {str(user_id): str(name) for user_id, name in rows}
+
+
 async def user_named(name: str) -> UserRow | None:
     """Somebody by his name."""
     return await UserRow.get_or_none(key=key_of(name))

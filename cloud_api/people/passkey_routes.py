@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from cloud_api.audit import note
+from cloud_api.audit.recording import note
 from cloud_api.parts import PartsDep
 from cloud_api.people import passkeys, schema, webauthn
 from cloud_api.people.access import PUBLIC, SIGNED_IN, CallerDep, refuse_foreign_page

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 LENGTH_MIN, LENGTH_MAX = 12, 256
 SCORE_MIN = 3
@@ -39,6 +38,8 @@ def password_fault(password: str, name: str) -> str:
         return f"at least {LENGTH_MIN} characters are needed; a few words do well"
     if len(password) > LENGTH_MAX:
         return f"at most {LENGTH_MAX} characters"
+    from zxcvbn import zxcvbn  # word lists that only a cloud where somebody chooses a password need hold
+
     if zxcvbn(password[:LOOKED_AT_MAX], user_inputs=[name, "linli"])["score"] < SCORE_MIN:
         return (
             "it is among those that are guessed first, or a simple pattern; a few words that are not a saying do well"

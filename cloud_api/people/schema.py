@@ -157,6 +157,21 @@ class Session(BaseModel):
     authenticator_missing: bool
 
 
+class OpenSession(BaseModel):
+    """A browser in which one is signed in. `seen_ms`: when it last asked for something, to the minute."""
+
+    id: str = Field(examples=["9f3b0c2d4e5a6178"])
+    begun_ms: int = Field(examples=[1_790_000_000_000])
+    seen_ms: int = Field(examples=[1_790_000_600_000])
+    current: bool = Field(description="It is the one that asks")
+
+
+class OpenSessions(BaseModel):
+    """All of one's own, newest first; there are never many."""
+
+    items: list[OpenSession]
+
+
 class User(BaseModel):
     """Somebody who can sign in, or could."""
 

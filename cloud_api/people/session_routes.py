@@ -1,9 +1,10 @@
 """Routes of signing in and out, and of what is one's own: password, authenticator."""
 
 import secrets
+from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from cloud_api.parts import Parts, PartsDep
 from cloud_api.people import schema, totp
@@ -16,12 +17,15 @@ from cloud_api.people.origin import may_carry_cookie
 from cloud_api.people.passkeys import passkey_counts
 from cloud_api.people.passwords import Busy
 from cloud_api.people.roles import Caller, Permission
-from cloud_api.people.sessions import ABSOLUTE_MS, begin_session, end_session, is_fresh
+from cloud_api.people.sessions import ABSOLUTE_MS, begin_session, end_session, is_fresh, sessions_of
 from cloud_api.people.sign_in import Factors, SignInRefused
 from cloud_api.problems import RETRY_AFTER_S, Problem, responses
-from device_registry import NOWHERE, Conflict
+from device_registry import NOWHERE, Conflict, NotFound
 
 router = APIRouter(tags=["people"])
+
+SESSION_ID_LENGTH = 16
+"""Hexadecimal digits of a session's digest: enough to name one of a few, and nobody comes in with them."""
 
 
 async def open_session(user: UserRow, request: Request, response: Response, parts: Parts) -> schema.Session:
@@ -145,6 +149,40 @@ async def sign_out(caller: CallerDep, request: Request, response: Response) -> N
     response.delete_cookie(
         cookie_name(request), path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
     )
+
+
+@router.get("/account/sessions", summary="Where one is signed in", openapi_extra=SIGNED_IN)
+async def list_sessions(caller: CallerDep, parts: PartsDep) -> schema.OpenSessions:
+    """One's own sessions that have not ended, newest first."""
+    refuse_machine(caller)
+    rows = await sessions_of(caller.user_id, parts.clock())
+    items = [
+        schema.OpenSession(
+            id=row.digest[:SESSION_ID_LENGTH],
+            begun_ms=row.begun_ms,
+            seen_ms=row.seen_ms,
+            current=row.digest == caller.session,
+        )
+        for row in rows
+    ]
+    return schema.OpenSessions(items=items)
+
+
+@router.post(
+    "/account/sessions/{session_id}/end",
+    status_code=204,
+    summary="Sign out elsewhere",
+    responses=responses("not_found"),
+    openapi_extra=SIGNED_IN,
+)
+async def end_own_session(session_id: Annotated[str, Path(max_length=64)], caller: CallerDep, parts: PartsDep) -> None:
+    """A session of one's own has ended; also the one that asks."""
+    refuse_machine(caller)
+    for row in await sessions_of(caller.user_id, parts.clock()):
+        if row.digest[:SESSION_ID_LENGTH] == session_id:
+            await end_session(row.digest)
+            return
+    raise NotFound("session", session_id)
 
 
 @router.put(

@@ -52,3 +52,9 @@ async def is_fresh(digest: str, now_ms: int) -> bool:
 async def end_session(digest: str) -> None:
     """One that has ended already changes nothing."""
     await SessionRow.filter(digest=digest).delete()
+
+
+async def sessions_of(user_id: str, now_ms: int) -> list[SessionRow]:
+    """Those that have not ended, newest first."""
+    rows = await SessionRow.filter(user_id=user_id).order_by("-begun_ms", "digest")
+    return [row for row in rows if not has_ended(row.begun_ms, row.seen_ms, now_ms)]

@@ -27,6 +27,9 @@ from cloud_api.people.webauthn import PasskeyCloned, PasskeyRefused, Site, State
 
 log = logging.getLogger(__name__)
 
+FIRST_CODE = "first-administrator.code"
+"""In the data folder, until the first administrator has come in."""
+
 Refusal = Literal["sign_in_refused", "code_needed", "passkey_needed", "too_many_attempts"]
 
 

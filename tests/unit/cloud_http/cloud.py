@@ -16,7 +16,8 @@ from cloud_api.framelog import IncomingFrame
 from cloud_api.identity.gateways import GatewayIdentity
 from cloud_api.people.oidc import Provider
 from cloud_api.people.passwords import Passwords
-from cloud_api.program import FIRST_CODE, build_parts, open_door
+from cloud_api.people.sign_in import FIRST_CODE
+from cloud_api.program import build_parts, open_door
 from cloud_api.projections import rebuild
 from cloud_api.settings import Settings
 from cloud_api.stores import Stores, open_stores
