@@ -32,7 +32,11 @@ class Settings(BaseSettings):
 
     http_host  loopback unless set: elsewhere put TLS before it, people can't sign in without
     http_proxies  addresses of proxies whose word on scheme and client counts, with commas
-    require_totp  who may change anything has to have an authenticator
+    people_key  file with 64 hexadecimal digits: the key that secrets of authenticators are sealed with; none: one is made
+                in data_dir
+    require_totp  who may change anything has to have an authenticator or a passkey
+    oidc_issuer        an OpenID Connect provider by which people may sign in, its address; and what we are there:
+                       oidc_client_id, and oidc_client_secret best from its _file. oidc_name: what people call it
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
     database_url       postgres://user@host:port/name for registry, frame log and records; "": files in data_dir
@@ -69,7 +73,13 @@ class Settings(BaseSettings):
     http_tls_cert: Path | None = None
     http_tls_key: Path | None = None
     http_proxies: str = "127.0.0.1"
+    people_key: Path | None = None
     require_totp: bool = False
+    oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+(/[^?#]*)?)?$")] = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_secret_file: Path | None = None
+    oidc_name: Annotated[str, Field(max_length=64)] = "OpenID Connect"
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
@@ -144,6 +154,13 @@ class Settings(BaseSettings):
             self.mqtt_tls_ca and self.mqtt_tls_cert and self.mqtt_tls_key
         ):
             raise SettingsError("LINLI_MQTT_TLS_CERT and LINLI_MQTT_TLS_KEY go together, and need LINLI_MQTT_TLS_CA")
+        return self
+
+    @model_validator(mode="after")
+    def provider_is_whole(self) -> Self:
+        """A provider is of use to a client of its. Raises SettingsError."""
+        if bool(self.oidc_issuer) is not bool(self.oidc_client_id):
+            raise SettingsError("LINLI_OIDC_ISSUER and LINLI_OIDC_CLIENT_ID go together")
         return self
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ from cloud_api.record_handlers import devices_handler, record_handlers, refused_
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.signing import SigningKeyError, signing_key
-from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, StoreAway, TelemetryStore
+from cloud_api.telemetry import StoreAway, TelemetryStore
 from contracts.messages import DeviceSeen, Record, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
@@ -133,9 +133,14 @@ async def refuse_what_is_not_kept(telemetry: TelemetryStore, days: int) -> None:
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
-    """The store that the settings choose."""
+    """The store that the settings choose; the other's libraries stay out of memory."""
     if not settings.telemetry_url:
+        from cloud_api.telemetry.duckdb_store import DuckDbStore
+
         return DuckDbStore(settings.data_dir / "telemetry.duckdb", settings.telemetry_memory_mb_max)
+    from cloud_api.telemetry.influx_http import InfluxAddress
+    from cloud_api.telemetry.influx_store import InfluxStore
+
     address = InfluxAddress(
         settings.telemetry_url,
         settings.telemetry_database,

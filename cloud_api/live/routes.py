@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from cloud_api.live.hub import Event, Source, Subscription
@@ -164,6 +164,10 @@ def _frame(kind: str, number: str, data: Mapping[str, Any]) -> bytes:
     return b"event: %b\nid: %b\ndata: %b\n\n" % (kind.encode(), number.encode(), msgspec.json.encode(data))
 
 
+Filter = Annotated[str, Query(max_length=63)]
+"""An id, no longer than one can be: what no row can have must be refused before the stream begins."""
+
+
 def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]) -> APIRouter:
     """The route. ``find`` resolves the filters."""
     routes = APIRouter(tags=["live"])
@@ -196,11 +200,11 @@ def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]
     async def get_live(
         request: Request,
         caller: CallerDep,
-        community: str = "",
-        facility: str = "",
+        community: Filter = "",
+        facility: Filter = "",
         kind: KindOfFacility | None = None,
-        gateway: str = "",
-        device: str = "",
+        gateway: Filter = "",
+        device: Annotated[str, Query(max_length=20)] = "",
         last_event_id: Annotated[str, Header()] = "",
     ) -> StreamingResponse:
         """Server-sent events: `snapshot`, then `state`, `command` and `gateway` as they happen; `beat` after 15 s of none."""

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import DuckDbStore
+from cloud_api.telemetry.duckdb_store import DuckDbStore
 from contracts.frame import decode_columns, encode_frame
 from contracts.reading import Clock, Reading, Sample
 from tests.integration.frames import T0
