@@ -1,70 +1,60 @@
-"""The composition root of `cloud-api`: settings → stores → parts → tasks, top to bottom.
+"""The composition root of `cloud-api serve` and `ingest`: settings → stores → parts → tasks, top to bottom.
 
 The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
-has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`.
+has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`. The other verbs of the command line
+are in ``upkeep`` and ``gateways``.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 
+import httpx
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
 from cloud_api.app import build_app
-from cloud_api.backup import (
-    Manifest,
-    Server,
-    Shown,
-    restore_database,
-    restore_files,
-    save_database,
-    save_files,
-)
 from cloud_api.broker_access import certificate_name, client_context
 from cloud_api.commands import CommandSender
 from cloud_api.desired import publish_desired
-from cloud_api.durable import Durable, open_durable, postgres_address, registry_database
-from cloud_api.durable import migrate as migrate_all
+from cloud_api.durable import Durable, open_durable, registry_database
 from cloud_api.figures import Figures, IngestFigures, Times, registry_of
+from cloud_api.gateways import gateway_identity
 from cloud_api.health import health_app
-from cloud_api.identity.authority import GatewayAuthority
-from cloud_api.identity.certificates import Access, access
-from cloud_api.identity.claims import CLI_ISSUER, NewClaim, claim_link, create_claim
-from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access, write_wanted
+from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
+from cloud_api.people.accounts import seal_old_secrets
 from cloud_api.people.invitations import first_code
+from cloud_api.people.oidc import Client, Provider
 from cloud_api.people.passwords import Passwords
-from cloud_api.people.sign_in import Door, keep_first_code
+from cloud_api.people.sealed import PeopleKeyError, people_key
+from cloud_api.people.sign_in import FIRST_CODE, Door, keep_first_code
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
-from cloud_api.projections import Progress, rebuild, run_projection
+from cloud_api.projections import Progress, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
+from cloud_api.retention import Rule, keep, record_rules
 from cloud_api.settings import Settings
 from cloud_api.signing import public_pem, sealing, signing
 from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
-from cloud_api.telemetry import keep_days
 from cloud_api.web_server import web_server
 from contracts import VERSION, topics
 from contracts.claim_code import BITS
 from contracts.crash_points import crash_points
+from contracts.vocabulary import DAY_MS
 
 log = logging.getLogger(__name__)
 
 LIVE_BEHIND_FRAMES = 400
 """A live state that is further behind shows people what was, for a second or more."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-FIRST_CODE = "first-administrator.code"
-"""In the data folder, until the first administrator has come in."""
 
 
 def now_ms() -> int:
@@ -94,45 +84,6 @@ def broker_address(settings: Settings) -> BrokerAddress:
         (lambda: client_context(ca, cert, key)) if ca else None,
         client_id,
     )
-
-
-async def write_broker_access(settings: Settings) -> Access:
-    """Write once, before the broker starts, what ``serve`` keeps: who may come in. Raises ProgramError."""
-    identity = gateway_identity(settings)
-    if identity is None or settings.broker_access is None:
-        raise ProgramError("LINLI_BROKER_ACCESS, LINLI_AUTHORITY_CERT, _KEY and LINLI_GATEWAY_MQTT_CA are needed")
-    async with registry.open_database(registry_database(settings), APPS):
-        wanted = await access(now_ms())
-    write_wanted(identity.authority, settings.broker_access, wanted, now_ms())
-    return wanted
-
-
-async def claim(settings: Settings, gateway_id: str, valid_s: int) -> NewClaim:
-    """A claim for a gateway of the registry. Raises ProgramError."""
-    if gateway_identity(settings) is None:
-        raise ProgramError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA are needed")
-    async with registry.open_database(registry_database(settings), APPS):
-        try:
-            with registry.database_errors():
-                row, code = await create_claim(
-                    gateway_id, CLI_ISSUER, valid_s * 1000, now_ms(), lambda: f"claim-{secrets.token_hex(8)}",
-                    secrets.token_bytes(BITS // 8),
-                )  # fmt: skip
-        except registry.NotFound as error:
-            raise ProgramError(str(error)) from error
-    return NewClaim(row.id, row.gateway_id, row.expires_ms, code, claim_link(settings.public_url, code))
-
-
-def gateway_identity(settings: Settings) -> GatewayIdentity | None:
-    """What gateways are provisioned with; None without an authority. Raises ProgramError when it can't be used."""
-    if not (settings.authority_cert and settings.authority_key and settings.gateway_mqtt_ca):
-        return None
-    try:
-        authority = GatewayAuthority.load(settings.authority_cert, settings.authority_key, settings.certificate_valid_s)
-        broker_authority = settings.gateway_mqtt_ca.read_text()
-    except (OSError, ValueError, TypeError) as error:
-        raise ProgramError(f"the authority that signs for gateways: {error}") from error
-    return GatewayIdentity(authority, broker_authority, settings.gateway_mqtt_host, settings.gateway_mqtt_port)
 
 
 def build_ingest(
@@ -198,6 +149,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
         metrics.register(stores.alarms)
+        metrics.register(stores.removed)
+        metrics.register(stores.not_removed)
         checks = readiness(stores, progress, settings.data_dir)
         identity = gateway_identity(settings)
         if identity is not None:
@@ -217,7 +170,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work, seal
         )
         desired = publish_desired(session.publish, signing(stores.profile_key), seal, stores.presence.desired_version)
-        door = await open_door(settings, clock)
+        door = await open_door(settings, clock, provider=await sign_in_provider(settings, closing, clock))
         metrics.register(door.refused)
         app = build_app(build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity))
         try:
@@ -232,7 +185,9 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(desired, name="desired state"),
                 tasks.create_task(stores.audit.keep_checkpoints(), name="audit checkpoints"),
-                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
+                tasks.create_task(
+                    keep(retention_rules(settings, stores), clock, stores.removed, stores.not_removed), name="retention"
+                ),
                 tasks.create_task(survey.run(), name="survey"),
                 tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
                 *(
@@ -251,6 +206,25 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.live.hub.close()
             for task in background:
                 task.cancel()
+
+
+def retention_rules(settings: Settings, stores: Stores) -> list[Rule]:
+    """What is removed after how long; what is kept for ever is not among it."""
+
+    async def prune(before_ms: int, limit: int) -> int:
+        await stores.telemetry.prune(before_ms)
+        return 0  # whole, and uncounted
+
+    durable = stores.durable
+    others = [
+        ("quarantine", settings.records_keep_days, durable.quarantine.forget),
+        ("audit", settings.audit_keep_days, stores.audit.forget),
+        ("telemetry", settings.telemetry_keep_days, prune),
+    ]
+    return [
+        *record_rules(settings.records_keep_days * DAY_MS, settings.charging_keep_days * DAY_MS),
+        *(Rule(kind, days * DAY_MS, remove) for kind, days, remove in others if days),
+    ]
 
 
 def of_gateways(
@@ -300,52 +274,41 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
                 task.cancel()
 
 
-async def migrate(settings: Settings) -> list[str]:
-    """Bring every schema up to date. Returns the names of the migrations that were applied."""
-    with contextlib.nullcontext() if settings.database_url else only_process(settings.data_dir):
-        return await migrate_all(settings)
+async def sign_in_provider(settings: Settings, closing: AsyncExitStack, clock: Callable[[], int]) -> Provider | None:
+    """By whom people may sign in too. closing: closes its connections. Raises ProgramError."""
+    if not settings.oidc_issuer:
+        return None
+    client = Client(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret.get_secret_value())
+    http = await closing.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+    try:
+        return Provider(client, http, clock)
+    except ValueError as error:
+        raise ProgramError(f"LINLI_OIDC_ISSUER: {error}") from error
 
 
-async def rebuild_projection(settings: Settings, name: str, progress: Callable[[int, int], None]) -> int:
-    """Empty a projection and make it again from the frame log. Returns the last position."""
-    async with open_stores(settings, now_ms) as stores:
-        projection = dict(zip(PROJECTIONS, stores.projections(), strict=True))[name]
-        return await rebuild(projection, stores.durable.framelog, progress)
+async def open_door(
+    settings: Settings,
+    clock: Callable[[], int],
+    passwords: Passwords | None = None,
+    provider: Provider | None = None,
+) -> Door:
+    """How people come in; while there is nobody, with a code for the first administrator in the data folder.
 
-
-async def backup(settings: Settings, target: Path, shown: Shown) -> Manifest:
-    """Make a backup, also of a running cloud. Raises BackupError."""
-    if (address := postgres_address(settings)) is not None:
-        server = Server(address, settings.database_tls_ca)
-        return await save_database(server, settings.data_dir, target, VERSION, now_ms, shown)
-    return save_files(settings.data_dir, target, VERSION, now_ms, shown)
-
-
-async def restore(settings: Settings, source: Path, replace: bool, shown: Shown) -> tuple[Manifest, str]:
-    """Begin again from a backup; no cloud may run. Returns its manifest and where what was there is, "" for nothing.
-
-    Raises BackupError, ProgramError.
+    Raises ProgramError when the key of what is sealed can't be used.
     """
-    with only_process(settings.data_dir):
-        if (address := postgres_address(settings)) is not None:
-            server = Server(address, settings.database_tls_ca)
-            manifest, places = await restore_database(source, server, settings.data_dir, replace, now_ms, shown)
-            aside = " and ".join(places)
-        else:
-            manifest, replaced = restore_files(source, settings.data_dir, replace, now_ms, shown)
-            aside = str(replaced or "")
-    async with open_stores(settings, now_ms) as stores:
-        for projection in (stores.telemetry, stores.live):  # one that is kept elsewhere is of the other log still
-            await projection.reset()
-    return manifest, aside
-
-
-async def open_door(settings: Settings, clock: Callable[[], int], passwords: Passwords | None = None) -> Door:
-    """How people come in; while there is nobody, with a code for the first administrator in the data folder."""
+    try:
+        key = await asyncio.to_thread(people_key, settings.data_dir, settings.people_key)
+    except PeopleKeyError as error:
+        raise ProgramError(f"the key that secrets of people are sealed with: {error}") from error
+    await seal_old_secrets(key)
     file = settings.data_dir / FIRST_CODE
     code = await first_code(secrets.token_bytes(BITS // 8), clock())
-    await asyncio.to_thread(keep_first_code, file, code)
-    return Door(passwords or Passwords(), require_totp=settings.require_totp, first_code=file)
+    if code is not None:
+        await asyncio.to_thread(keep_first_code, file, code)
+    return Door(
+        key, passwords or Passwords(), provider=provider, provider_name=settings.oidc_name,
+        require_totp=settings.require_totp, first_code=file,
+    )  # fmt: skip
 
 
 def build_parts(

@@ -26,7 +26,7 @@ from cloud_api.record_handlers import devices_handler, record_handlers, refused_
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
 from cloud_api.signing import SigningKeyError, signing_key
-from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, StoreAway, TelemetryStore
+from cloud_api.telemetry import StoreAway, TelemetryStore
 from contracts.messages import DeviceSeen, Record, Refused
 
 PROJECTIONS = ("telemetry", "live", "quality", "book")
@@ -50,6 +50,8 @@ class Stores:
     profile_key: Ed25519PrivateKey
     renewals: Renewals
     audit: AuditLog
+    removed: Counter  # what was old, by kind
+    not_removed: Counter  # tries in vain
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -112,10 +114,14 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 records_refused.inc()
                 await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
 
+            removed = Counter(
+                "linli_retention_removed", "What was old and is removed, by kind", ["kind"], registry=None
+            )
+            not_removed = Counter("linli_retention_failures", "Tries to remove it in vain", ["kind"], registry=None)
             book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
             yield Stores(
                 durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, alarms, key,
-                renewals, audit,
+                renewals, audit, removed, not_removed,
             )  # fmt: skip
 
 
@@ -127,9 +133,14 @@ async def refuse_what_is_not_kept(telemetry: TelemetryStore, days: int) -> None:
 
 
 def telemetry_store(settings: Settings, quarantine: Quarantine, refused: Counter) -> TelemetryStore:
-    """The store that the settings choose."""
+    """The store that the settings choose; the other's libraries stay out of memory."""
     if not settings.telemetry_url:
+        from cloud_api.telemetry.duckdb_store import DuckDbStore
+
         return DuckDbStore(settings.data_dir / "telemetry.duckdb", settings.telemetry_memory_mb_max)
+    from cloud_api.telemetry.influx_http import InfluxAddress
+    from cloud_api.telemetry.influx_store import InfluxStore
+
     address = InfluxAddress(
         settings.telemetry_url,
         settings.telemetry_database,

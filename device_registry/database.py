@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from tortoise.backends.base.client import NestedTransactionContext
+from tortoise.backends.base.client import BaseDBAsyncClient, NestedTransactionContext
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import OperationalError
 from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
+from tortoise.utils import get_schema_sql
 
 from device_registry.postgres import CONNECT_S, PostgresAddress
 
@@ -78,6 +79,7 @@ async def writing() -> AsyncIterator[None]:
 async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:
     """Apply what is missing, oldest first, each migration in one transaction. Returns the names of what was applied.
 
+    An empty database gets its tables at once, as the models are, and counts as brought up to date.
     On PostgreSQL any number of processes may do so at once: one does it, the others find nothing to do. A SQLite file
     belongs to one process, and its caller sees to that.
     """
@@ -92,8 +94,23 @@ async def migrate(where: Where, apps: Mapping[str, str] = APPS) -> list[str]:
     async with _migrating_alone(where), context:
         await context.init(config=settings, use_tz=False)
         executor = MigrationExecutor(context.db(), settings["apps"])
+        await executor.migrate(targets=[])  # makes the list of what is applied, should it not be there
+        if not await executor.recorder.applied_migrations():
+            return await _make_at_once(context.db(), executor)
         await executor.migrate(progress=note)
     return applied
+
+
+async def _make_at_once(database: BaseDBAsyncClient, executor: MigrationExecutor) -> list[str]:
+    """What all migrations come to, without seconds of going through them one by one.
+
+    Cut off, it begins again: tables that are there stay, and the list of migrations is written last, in one statement.
+    """
+    await database.execute_script(get_schema_sql(database, safe=True))
+    done = [step.migration for step in await executor.plan()]
+    rows = ", ".join(f"('{one.app_label}', '{one.name}', CURRENT_TIMESTAMP)" for one in done)
+    await database.execute_script(f"INSERT INTO tortoise_migrations (app, name, applied_at) VALUES {rows}")
+    return [f"{one.app_label}.{one.name}" for one in done]
 
 
 @asynccontextmanager

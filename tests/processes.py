@@ -1,25 +1,19 @@
 """The programs as real child processes, each with its own data folder and a free port; only what was started is ended."""
 
-import asyncio
-import functools
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
-import device_registry as registry
-from cloud_api.records import APPS
 from tests.brokers import Broker, Kind, free_port
 from tests.certificates import CloudCertificates, Identity
 from tests.faultproxy import FaultProxy
@@ -54,15 +48,6 @@ def wait_for(
         if waited_s > deadline_s:
             raise TimeoutError(f"waited {deadline_s} s for {what}; the last answer was {answer!r}")
         time.sleep(min(max(waited_s / 10, 0.02), 0.25) if pause_s is None else pause_s)
-
-
-@functools.cache
-def migrated_registry() -> bytes:
-    """A registry with its schema and nothing else: making one from its migrations is a quarter of a cloud's first start."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as elsewhere:  # here may be a loop already
-        file = Path(folder) / "registry.sqlite"
-        elsewhere.submit(asyncio.run, registry.migrate(f"sqlite://{file}", APPS)).result()
-        return file.read_bytes()
 
 
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
@@ -410,10 +395,6 @@ class Site:
         self.local_broker.start()
         for proxy in self.proxies:
             proxy.start()
-        if not self.cloud.settings.get("LINLI_DATABASE_URL"):
-            folder = Path(self.cloud.settings["LINLI_DATA_DIR"])
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / "registry.sqlite").write_bytes(migrated_registry())
         self.cloud.start()
         for worker in self.workers:
             worker.start()

@@ -1,17 +1,17 @@
-"""Who asked for what: a chain of entries that nobody can change unseen. docs/audit.md."""
+"""Who asked for what: a chain of entries that nobody can change unseen. docs/audit.md.
+
+``recording`` is how HTTP requests come to be entries; checking an export needs no web framework.
+"""
 
 from cloud_api.audit.entries import Draft
 from cloud_api.audit.log import AuditLog
-from cloud_api.audit.recording import AuditRequests, note, reads_personal_data
-from cloud_api.audit.store import SCHEMA, AuditStore, SharedAuditStore
+from cloud_api.audit.store import SCHEMA, AuditStore, FileAuditStore, SharedAuditStore
 
 __all__ = [
     "SCHEMA",
     "AuditLog",
-    "AuditRequests",
     "AuditStore",
     "Draft",
+    "FileAuditStore",
     "SharedAuditStore",
-    "note",
-    "reads_personal_data",
 ]

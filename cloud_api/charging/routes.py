@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 import device_registry as registry
-from cloud_api.audit import reads_personal_data
+from cloud_api.audit.recording import reads_personal_data
 from cloud_api.charging import transactions
 from cloud_api.charging.models import TransactionRow
 from cloud_api.charging.schema import (

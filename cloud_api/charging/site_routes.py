@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from fastapi import APIRouter, Depends
 
 import device_registry as registry
-from cloud_api.audit import reads_personal_data
+from cloud_api.audit.recording import reads_personal_data
 from cloud_api.charging.schema import ChargePoint, SiteCharging, SiteChargingBody, Token
 from cloud_api.parts import PartsDep
 from cloud_api.people.access import needs

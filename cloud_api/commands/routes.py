@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Request
 
 import device_registry as registry
 from cloud_api.actor import ActorDep
-from cloud_api.audit import note
+from cloud_api.audit.recording import note
 from cloud_api.commands.schema import Command, CommandBody, CommandPage, Selection, SelectionBody
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep

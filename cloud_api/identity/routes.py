@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request
 
 import device_registry as registry
 from cloud_api.actor import ActorDep
-from cloud_api.audit import note
+from cloud_api.audit.recording import note
 from cloud_api.identity import claims, schema
 from cloud_api.identity.certificates import certificates, revoke_certificates
 from cloud_api.identity.claims import ClaimRefused, claim_state

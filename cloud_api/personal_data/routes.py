@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request
 
 import device_registry as registry
 from cloud_api.actor import ActorDep
-from cloud_api.audit import Draft, note
+from cloud_api.audit import Draft
+from cloud_api.audit.recording import note
 from cloud_api.audit.schema import AuditCheckpoint
 from cloud_api.charging import transactions
 from cloud_api.charging.routes import transaction_in_json

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 import device_registry as registry
 from cloud_api import approvals
 from cloud_api.actor import ActorDep
-from cloud_api.audit import note
+from cloud_api.audit.recording import note
 from cloud_api.names import BilingualName
 from cloud_api.pages import Cursor, Limit, cut, decode_cursor
 from cloud_api.parts import PartsDep

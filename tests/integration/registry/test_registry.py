@@ -110,6 +110,54 @@ def test_a_registry_of_the_first_release_with_all_it_holds_is_brought_up_to_date
     with_registry(database, work)
 
 
+def test_an_empty_database_gets_at_once_what_the_migrations_come_to(
+    database: Where, request: pytest.FixtureRequest
+) -> None:
+    """Tables, columns, keys and indexes, with their names: a later migration finds what it is written for."""
+    sqlite = isinstance(database, str)
+    other: Where = (
+        f"{database}.other" if isinstance(database, str) else request.getfixturevalue("postgres").new_database()
+    )
+
+    async def shape(where: Where, one_by_one: bool) -> dict[str, list[tuple[str, ...]]]:
+        config = registry.config(where, APPS)
+        if not one_by_one:
+            await registry.migrate(where, APPS)
+        async with TortoiseContext() as context:
+            await context.init(config=config, use_tz=False)
+            if one_by_one:
+                await MigrationExecutor(context.db(), config["apps"]).migrate()
+            found = {}
+            for name, query in (SHAPE_SQLITE if sqlite else SHAPE_POSTGRES).items():
+                _, rows = await context.db().execute_query(query)
+                found[name] = sorted(tuple(str(value) for value in dict(row).values()) for row in rows)
+            return found
+
+    async def run() -> None:
+        at_once, replayed = await shape(database, False), await shape(other, True)
+        assert all(len(rows) > 5 for rows in at_once.values())
+        assert at_once == replayed
+
+    asyncio.run(run())
+
+
+SHAPE_SQLITE = {
+    "columns": 'SELECT t.name AS of, c.name, c.type, c."notnull", c.dflt_value, c.pk '
+    "FROM sqlite_master t, pragma_table_xinfo(t.name) c WHERE t.type = 'table'",
+    "keys": 'SELECT t.name AS of, k."table", k."from", k."to", k.on_delete '
+    "FROM sqlite_master t, pragma_foreign_key_list(t.name) k WHERE t.type = 'table'",
+    "indexes": 'SELECT t.name AS of, i.name, i."unique", i.origin, c.seqno, c.name AS field FROM sqlite_master t, '
+    "pragma_index_list(t.name) i, pragma_index_info(i.name) c WHERE t.type = 'table'",
+}
+SHAPE_POSTGRES = {
+    "columns": "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default "
+    "FROM information_schema.columns WHERE table_schema = 'public'",
+    "keys": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+    "WHERE connamespace = 'public'::regnamespace",
+    "indexes": "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+}
+
+
 def test_the_migrations_make_what_the_models_say(database: Where) -> None:
     async def run() -> None:
         config = registry.config(database, APPS)

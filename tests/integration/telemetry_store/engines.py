@@ -3,7 +3,10 @@
 import secrets
 from pathlib import Path
 
-from cloud_api.telemetry import DuckDbStore, InfluxAddress, InfluxStore, TelemetryStore
+from cloud_api.telemetry import TelemetryStore
+from cloud_api.telemetry.duckdb_store import DuckDbStore
+from cloud_api.telemetry.influx_http import InfluxAddress
+from cloud_api.telemetry.influx_store import InfluxStore
 from contracts.messages import Refused
 from tests.influxdb import InfluxServer
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cloud_api.projections.runner import OpenFrame
-from cloud_api.telemetry import DuckDbStore, duckdb_store
+from cloud_api.telemetry import duckdb_store
+from cloud_api.telemetry.duckdb_store import DuckDbStore
 from contracts.frame import decode_columns, encode_frame
 from contracts.reading import Clock, Reading, Sample
 from tests.integration.frames import T0

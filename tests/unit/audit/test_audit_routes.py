@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from cloud_api.audit import reads_personal_data
+from cloud_api.audit.recording import reads_personal_data
 from cloud_api.audit.verification import checkpoints_in, verify
 from cloud_api.cli import main
 from contracts import topics
