@@ -16,6 +16,7 @@ from cloud_api import availability, bins, charging, communities, console, health
 from cloud_api.approvals import routes as approvals_routes
 from cloud_api.audit import routes as audit_routes
 from cloud_api.audit.recording import AuditRequests
+from cloud_api.body_limit import BodyLimit
 from cloud_api.commands import routes as commands
 from cloud_api.communities import community_of
 from cloud_api.devices import readings
@@ -29,7 +30,7 @@ from cloud_api.live.routes import Seen
 from cloud_api.live.routes import router as live_router
 from cloud_api.pages import refuse_unknown_parameters
 from cloud_api.parts import Parts
-from cloud_api.people import session_routes, user_routes
+from cloud_api.people import passkey_routes, provider_routes, session_routes, user_routes
 from cloud_api.people.access import PUBLIC, SAID, SECURITY_SCHEMES, SeesNothing, check_declared, enforce
 from cloud_api.personal_data import routes as personal_data_routes
 from cloud_api.problems import MEDIA_TYPE, ProblemDetails, add_handlers, responses
@@ -89,6 +90,8 @@ def build_app(parts: Parts) -> FastAPI:
         audit_routes.router,
         personal_data_routes.router,
         session_routes.router,
+        passkey_routes.router,
+        provider_routes.router,
         user_routes.router,
         live_router(parts.live, lambda spans: parts.quality.doubts_of(spans), _seen, parts.clock),
     ):
@@ -103,6 +106,7 @@ def build_app(parts: Parts) -> FastAPI:
         return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
 
     app.include_router(console.console_router(parts.console))
+    app.add_middleware(BodyLimit)
     app.add_middleware(AuditRequests, audit=parts.audit, clock=parts.clock, community_of=community_of)
     app.add_middleware(SeesNothing)
     app.add_middleware(SecurityHeaders)
@@ -123,25 +127,30 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         document["components"]["securitySchemes"] = SECURITY_SCHEMES
-        for operations in document["paths"].values():
+        for path, operations in document["paths"].items():
             for operation in operations.values():
-                _add_refusals(operation)
+                _add_refusals(operation, path.startswith("/api/"))
         document["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _add_refusals(operation: dict[str, Any]) -> None:
-    """What ``enforce`` may answer in the place of the route."""
+def _add_refusals(operation: dict[str, Any], is_api: bool) -> None:
+    """What may be answered in the place of the route: by ``enforce``, for a body that can't be read, and while the database
+    is away."""
     access = operation[SAID]
-    if access["where"] == "public":
-        return
-    words = ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])
+    words = ["bad_request"] if "requestBody" in operation else []
+    words += ["not_ready"] if is_api else []
+    if access["where"] != "public":
+        words += ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])
     for status, entry in responses(*words).items():
         known = operation["responses"].setdefault(str(status), entry)
-        if known is not entry:
+        if known is entry:
+            continue
+        said, added = known["content"][MEDIA_TYPE]["examples"], entry["content"][MEDIA_TYPE]["examples"]
+        if not added.keys() <= said.keys():
             known["description"] += f"; {entry['description']}"
-            known["content"][MEDIA_TYPE]["examples"] |= entry["content"][MEDIA_TYPE]["examples"]
+        said |= added
 
 
 async def _seen(where: Mapping[str, str]) -> Seen:

@@ -1,4 +1,4 @@
-"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, authority, claim, access, audit verify."""
+"""`cloud-api`: serve, ingest, migrate, rebuild, backup, restore, authority, claim, administrator, access, audit verify."""
 
 import argparse
 import json
@@ -84,6 +84,14 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--hours", type=float, default=24, help="for how long it holds; 24, a week at most")
     new.add_argument("--json", action="store_true", help="as one JSON object")
     new.set_defaults(handler=_claim)
+    administrator = verbs.add_parser("administrator", help="people, when nobody can sign in").add_subparsers(
+        metavar="VERB", required=True
+    )
+    recover = administrator.add_parser(
+        "recover", parents=[common], help="a code in the data folder by which a new administrator comes in; for an hour"
+    )
+    recover.add_argument("--json", action="store_true", help="as one JSON object")
+    recover.set_defaults(handler=_recover)
     audit = verbs.add_parser("audit", help="what was asked, by whom").add_subparsers(metavar="VERB", required=True)
     verify = audit.add_parser(
         "verify", parents=[common], help="check an export offline: nothing changed, taken out, moved or cut off"
@@ -202,11 +210,14 @@ def _authority(options: argparse.Namespace, settings: Settings) -> int:
     from datetime import UTC, datetime
 
     from cloud_api.identity.making import AuthorityError, make_installation
+    from cloud_api.on_machine import write_down_authority
 
     try:
         made = make_installation(options.folder, options.hosts, datetime.now(UTC))
     except (AuthorityError, ValueError) as error:
         sys.exit(f"cloud-api: {error}")
+    if made and not _run(write_down_authority(settings, options.folder, made, _now_ms())):
+        print("not in the audit: these settings are of no cloud that has run", file=sys.stderr)
     if options.json:
         print(json.dumps({"made": made}))
     else:
@@ -220,7 +231,7 @@ def _authority(options: argparse.Namespace, settings: Settings) -> int:
 def _claim(options: argparse.Namespace, settings: Settings) -> int:
     import segno
 
-    from cloud_api.gateways import claim
+    from cloud_api.on_machine import claim
 
     if not 1 / 60 <= options.hours <= 7 * 24:
         sys.exit(f"cloud-api: --hours {options.hours:g}: from a minute to a week, 168")
@@ -237,6 +248,18 @@ def _claim(options: argparse.Namespace, settings: Settings) -> int:
         print(
             f"on the gateway: sudo edge-agent provision https://THIS.CLOUD {made.code}   (LINLI_PUBLIC_URL is not set)"
         )
+    return 0
+
+
+def _recover(options: argparse.Namespace, settings: Settings) -> int:
+    from cloud_api.on_machine import recover
+
+    file, expires_ms = _run(recover(settings, _now_ms()))
+    if options.json:
+        print(json.dumps({"file": str(file), "expires_ms": expires_ms}))
+    else:
+        ends = time.strftime("%H:%M", time.gmtime(expires_ms / 1000))
+        print(f"{file}: a code that makes one administrator, until {ends} UTC, once: choose a new name with it")
     return 0
 
 
@@ -257,14 +280,18 @@ def _audit_verify(options: argparse.Namespace, settings: Settings) -> int:
         verdict = verify(export, checkpoints, keys)
     fault, last = verdict.fault, max((each.checkpoint for each in verdict.checkpoints), default=0)
     if options.json:
-        said = {"ok": fault is None, "entries": verdict.entries, "checkpoint": last, "signatures_checked": bool(keys)}
+        said = {
+            "ok": fault is None, "entries": verdict.entries, "removed": verdict.removed, "checkpoint": last,
+            "signatures_checked": bool(keys),
+        }  # fmt: skip
         print(json.dumps(said | ({"fault": fault._asdict() | {"message": str(fault)}} if fault else {})))
     elif fault:
         print(f"{options.file}: {fault}")
     else:
         signed = "signed by the given key" if keys else "whose signature was not looked at: give --key"
         word = f"the last checkpoint is over entry {last}, {signed}" if last else "there is no checkpoint"
-        print(f"{options.file}: {verdict.entries} entries hang together; {word}")
+        gone = f", the first {verdict.removed} were removed as they were old" if verdict.removed else ""
+        print(f"{options.file}: {verdict.entries} entries hang together{gone}; {word}")
     return 0 if fault is None else 1
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import device_registry as registry
 from cloud_api import ledger, quarantine
 from cloud_api.audit.store import SCHEMA as AUDIT_SCHEMA
-from cloud_api.audit.store import AuditStore, SharedAuditStore
+from cloud_api.audit.store import AuditStore, FileAuditStore, SharedAuditStore
 from cloud_api.database import Database, SqliteDatabase, open_postgres
 from cloud_api.framelog import FrameLog, PostgresFrameLog, SqliteFrameLog
 from cloud_api.ingest.instances import SCHEMA as INSTANCES_SCHEMA
@@ -21,6 +21,8 @@ from cloud_api.quarantine import Quarantine
 from cloud_api.records import APPS
 from cloud_api.settings import Settings, SettingsError
 from device_registry import DatabaseUnavailable, PostgresAddress, Where
+
+AUDIT_FILE = "audit.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,10 @@ async def open_files(folder: Path) -> AsyncIterator[Durable]:
         closing.push_async_callback(cursors.close)
         instances = SqliteDatabase(folder / "instances.sqlite", INSTANCES_SCHEMA)
         closing.push_async_callback(instances.close)
-        audit = SqliteDatabase(folder / "audit.sqlite", AUDIT_SCHEMA)
+        audit = SqliteDatabase(folder / AUDIT_FILE, AUDIT_SCHEMA)
         closing.push_async_callback(audit.close)
         yield Durable(
-            framelog, LedgerBook(drops), Quarantine(refused), cursors, Instances(instances), AuditStore(audit)
+            framelog, LedgerBook(drops), Quarantine(refused), cursors, Instances(instances), FileAuditStore(audit)
         )
 
 
@@ -104,6 +106,21 @@ async def open_server(address: PostgresAddress) -> AsyncIterator[Durable]:
             )  # fmt: skip
         finally:
             await framelog.close()
+
+
+@asynccontextmanager
+async def open_audit(settings: Settings) -> AsyncIterator[AuditStore]:
+    """The audit alone, also of a running cloud. Raises DatabaseUnavailable."""
+    if (address := postgres_address(settings)) is not None:
+        async with open_postgres(address) as server:
+            await server.make_schema(AUDIT_SCHEMA)
+            yield SharedAuditStore(server)
+        return
+    file = SqliteDatabase(settings.data_dir / AUDIT_FILE, AUDIT_SCHEMA)
+    try:
+        yield FileAuditStore(file)
+    finally:
+        await file.close()
 
 
 async def migrate(settings: Settings) -> list[str]:

@@ -1,17 +1,13 @@
 """Gateways are let in: by the settings, and by what the command line does about it. Without the rest of the cloud."""
 
-import secrets
-
 import device_registry as registry
 from cloud_api.durable import registry_database
 from cloud_api.identity.authority import GatewayAuthority
 from cloud_api.identity.certificates import Access, access
-from cloud_api.identity.claims import CLI_ISSUER, NewClaim, claim_link, create_claim
 from cloud_api.identity.gateways import GatewayIdentity, write_wanted
 from cloud_api.process import ProgramError
 from cloud_api.records import APPS
 from cloud_api.settings import Settings
-from contracts.claim_code import BITS
 
 
 async def write_broker_access(settings: Settings, now_ms: int) -> Access:
@@ -23,22 +19,6 @@ async def write_broker_access(settings: Settings, now_ms: int) -> Access:
         wanted = await access(now_ms)
     write_wanted(identity.authority, settings.broker_access, wanted, now_ms)
     return wanted
-
-
-async def claim(settings: Settings, gateway_id: str, valid_s: int, now_ms: int) -> NewClaim:
-    """A claim for a gateway of the registry. Raises ProgramError."""
-    if gateway_identity(settings) is None:
-        raise ProgramError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA are needed")
-    async with registry.open_database(registry_database(settings), APPS):
-        try:
-            with registry.database_errors():
-                row, code = await create_claim(
-                    gateway_id, CLI_ISSUER, valid_s * 1000, now_ms, lambda: f"claim-{secrets.token_hex(8)}",
-                    secrets.token_bytes(BITS // 8),
-                )  # fmt: skip
-        except registry.NotFound as error:
-            raise ProgramError(str(error)) from error
-    return NewClaim(row.id, row.gateway_id, row.expires_ms, code, claim_link(settings.public_url, code))
 
 
 def gateway_identity(settings: Settings) -> GatewayIdentity | None:

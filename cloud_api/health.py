@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
 
@@ -63,7 +63,12 @@ def health_router(
         body = Ready(ready=not any(found), parts=states)
         return JSONResponse(body.model_dump(), 200 if body.ready else 503)
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response, openapi_extra=PUBLIC)
+    @router.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        response_class=PlainTextResponse,
+        openapi_extra=PUBLIC,
+    )
     async def metrics() -> Response:
         """In Prometheus' text format."""
         if before_metrics is not None:

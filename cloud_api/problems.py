@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from cloud_api.request_ids import current_request_id
 from cloud_api.telemetry import StoreAway
-from device_registry import UNAVAILABLE, Conflict, NotFound
+from device_registry import OF_A_VALUE, UNAVAILABLE, Conflict, NotFound, is_of_a_value
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,16 @@ PROBLEMS: Mapping[str, Kind] = {
     "not_signed_in": Kind(401, "Nobody is signed in"),
     "sign_in_refused": Kind(401, "Name, password or code is wrong"),
     "code_needed": Kind(401, "The authenticator's code is needed"),
+    "passkey_needed": Kind(401, "A passkey is needed"),
+    "passkey_refused": Kind(422, "The passkey can't be taken"),
+    "no_passkeys": Kind(409, "Passkeys can't be used at this address"),
+    "sign_in_again": Kind(403, "This needs a session that has just begun"),
     "not_allowed": Kind(403, "This caller may not do that"),
     "foreign_page": Kind(403, "The request does not come from a page of this address"),
     "https_needed": Kind(403, "Signing in needs https"),
+    "no_provider": Kind(409, "There is no sign-in provider"),
+    "provider_refused": Kind(401, "The sign-in provider's word does not hold"),
+    "not_invited": Kind(403, "Nobody has invited this person"),
     "invitation_refused": Kind(403, "The invitation lets nobody in"),
     "password_refused": Kind(422, "This can't be a password"),
     "claim_unknown": Kind(403, "There is no such claim"),
@@ -77,6 +84,7 @@ PROBLEMS: Mapping[str, Kind] = {
     "verb_unsupported": Kind(422, "The device has no such verb"),
     "arguments_invalid": Kind(422, "The verb does not take these arguments"),
     "internal": Kind(500, "Linli failed"),
+    "too_many_streams": Kind(503, "No more live streams can be open"),
     "not_ready": Kind(503, "A part is not ready"),
 }
 
@@ -178,10 +186,12 @@ def add_handlers(app: FastAPI) -> None:
         return answer(request, "conflict", str(error))
 
     async def no_database(request: Request, error: Exception) -> JSONResponse:
+        if is_of_a_value(error):
+            return answer(request, "parameter_invalid", "a value is longer or larger than any that is kept")
         log.error("the database does not answer", extra={"error": str(error) or type(error).__name__})
         return unavailable(request)
 
-    for kind in UNAVAILABLE:
+    for kind in (*UNAVAILABLE, *OF_A_VALUE):
         app.add_exception_handler(kind, no_database)
 
     @app.exception_handler(StoreAway)
@@ -204,7 +214,9 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
-        word = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+        word = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(
+            error.status_code, "bad_request"
+        )
         detail = f"there is nothing at {request.url.path}" if word == "not_found" else str(error.detail)
         response = answer(request, word, detail)
         response.headers.update(error.headers or {})

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 
+import httpx
 from prometheus_client import CollectorRegistry
 
 import device_registry as registry
@@ -27,31 +28,33 @@ from cloud_api.health import health_app
 from cloud_api.identity.gateways import GatewayIdentity, ShutOut, keep_broker_access
 from cloud_api.ingest import BrokerAddress, BrokerSession, GatewayPresence, Ingest
 from cloud_api.parts import Check, Parts
+from cloud_api.people.accounts import seal_old_secrets
 from cloud_api.people.invitations import first_code
+from cloud_api.people.oidc import Client, Provider
 from cloud_api.people.passwords import Passwords
-from cloud_api.people.sign_in import Door, keep_first_code
+from cloud_api.people.sealed import PeopleKeyError, people_key
+from cloud_api.people.sign_in import FIRST_CODE, Door, keep_first_code
 from cloud_api.process import ProgramError, listen, only_process, stop_on_signals
 from cloud_api.projections import Progress, run_projection
 from cloud_api.readiness import connected, ingesting, logging_frames, readiness
 from cloud_api.records import APPS
+from cloud_api.retention import Rule, keep, record_rules
 from cloud_api.settings import Settings
 from cloud_api.signing import public_pem, sealing, signing
 from cloud_api.starting import until_there
 from cloud_api.stores import PROJECTIONS, Stores, open_stores
 from cloud_api.survey import Survey
-from cloud_api.telemetry import keep_days
 from cloud_api.web_server import web_server
 from contracts import VERSION, topics
 from contracts.claim_code import BITS
 from contracts.crash_points import crash_points
+from contracts.vocabulary import DAY_MS
 
 log = logging.getLogger(__name__)
 
 LIVE_BEHIND_FRAMES = 400
 """A live state that is further behind shows people what was, for a second or more."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-FIRST_CODE = "first-administrator.code"
-"""In the data folder, until the first administrator has come in."""
 
 
 def now_ms() -> int:
@@ -146,6 +149,8 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
         metrics.register(stores.refused)
         metrics.register(stores.records_refused)
         metrics.register(stores.alarms)
+        metrics.register(stores.removed)
+        metrics.register(stores.not_removed)
         checks = readiness(stores, progress, settings.data_dir)
         identity = gateway_identity(settings)
         if identity is not None:
@@ -165,7 +170,7 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work, seal
         )
         desired = publish_desired(session.publish, signing(stores.profile_key), seal, stores.presence.desired_version)
-        door = await open_door(settings, clock)
+        door = await open_door(settings, clock, provider=await sign_in_provider(settings, closing, clock))
         metrics.register(door.refused)
         app = build_app(build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity))
         try:
@@ -180,7 +185,9 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
                 tasks.create_task(sender.run(), name="commands"),
                 tasks.create_task(desired, name="desired state"),
                 tasks.create_task(stores.audit.keep_checkpoints(), name="audit checkpoints"),
-                tasks.create_task(keep_days(stores.telemetry, settings.telemetry_keep_days, clock), name="retention"),
+                tasks.create_task(
+                    keep(retention_rules(settings, stores), clock, stores.removed, stores.not_removed), name="retention"
+                ),
                 tasks.create_task(survey.run(), name="survey"),
                 tasks.create_task(shut_out.follow(stores.presence.shut_out), name="who is shut out"),
                 *(
@@ -199,6 +206,25 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             stores.live.hub.close()
             for task in background:
                 task.cancel()
+
+
+def retention_rules(settings: Settings, stores: Stores) -> list[Rule]:
+    """What is removed after how long; what is kept for ever is not among it."""
+
+    async def prune(before_ms: int, limit: int) -> int:
+        await stores.telemetry.prune(before_ms)
+        return 0  # whole, and uncounted
+
+    durable = stores.durable
+    others = [
+        ("quarantine", settings.records_keep_days, durable.quarantine.forget),
+        ("audit", settings.audit_keep_days, stores.audit.forget),
+        ("telemetry", settings.telemetry_keep_days, prune),
+    ]
+    return [
+        *record_rules(settings.records_keep_days * DAY_MS, settings.charging_keep_days * DAY_MS),
+        *(Rule(kind, days * DAY_MS, remove) for kind, days, remove in others if days),
+    ]
 
 
 def of_gateways(
@@ -248,12 +274,41 @@ async def ingest_only(settings: Settings, clock: Callable[[], int] = now_ms) -> 
                 task.cancel()
 
 
-async def open_door(settings: Settings, clock: Callable[[], int], passwords: Passwords | None = None) -> Door:
-    """How people come in; while there is nobody, with a code for the first administrator in the data folder."""
+async def sign_in_provider(settings: Settings, closing: AsyncExitStack, clock: Callable[[], int]) -> Provider | None:
+    """By whom people may sign in too. closing: closes its connections. Raises ProgramError."""
+    if not settings.oidc_issuer:
+        return None
+    client = Client(settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret.get_secret_value())
+    http = await closing.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+    try:
+        return Provider(client, http, clock)
+    except ValueError as error:
+        raise ProgramError(f"LINLI_OIDC_ISSUER: {error}") from error
+
+
+async def open_door(
+    settings: Settings,
+    clock: Callable[[], int],
+    passwords: Passwords | None = None,
+    provider: Provider | None = None,
+) -> Door:
+    """How people come in; while there is nobody, with a code for the first administrator in the data folder.
+
+    Raises ProgramError when the key of what is sealed can't be used.
+    """
+    try:
+        key = await asyncio.to_thread(people_key, settings.data_dir, settings.people_key)
+    except PeopleKeyError as error:
+        raise ProgramError(f"the key that secrets of people are sealed with: {error}") from error
+    await seal_old_secrets(key)
     file = settings.data_dir / FIRST_CODE
     code = await first_code(secrets.token_bytes(BITS // 8), clock())
-    await asyncio.to_thread(keep_first_code, file, code)
-    return Door(passwords or Passwords(), require_totp=settings.require_totp, first_code=file)
+    if code is not None:
+        await asyncio.to_thread(keep_first_code, file, code)
+    return Door(
+        key, passwords or Passwords(), provider=provider, provider_name=settings.oidc_name,
+        require_totp=settings.require_totp, first_code=file,
+    )  # fmt: skip
 
 
 def build_parts(

@@ -18,6 +18,9 @@ from pydantic_settings import (
 )
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+AUDIT_DAYS_MIN = 183
+"""Security logs are kept for half a year at least."""
 
 
 class SettingsError(Exception):
@@ -29,7 +32,11 @@ class Settings(BaseSettings):
 
     http_host  loopback unless set: elsewhere put TLS before it, people can't sign in without
     http_proxies  addresses of proxies whose word on scheme and client counts, with commas
-    require_totp  who may change anything has to have an authenticator
+    people_key  file with 64 hexadecimal digits: the key that secrets of authenticators are sealed with; none: one is made
+                in data_dir
+    require_totp  who may change anything has to have an authenticator or a passkey
+    oidc_issuer        an OpenID Connect provider by which people may sign in, its address; and what we are there:
+                       oidc_client_id, and oidc_client_secret best from its _file. oidc_name: what people call it
     mqtt_tls_ca        with it: TLS to the broker, and never plain text; _cert and _key: who we are there
     mqtt_password_file holds the password; so does every other ``X_file`` the secret ``X``
     database_url       postgres://user@host:port/name for registry, frame log and records; "": files in data_dir
@@ -42,6 +49,9 @@ class Settings(BaseSettings):
     telemetry_url      "": DuckDB in data_dir; else InfluxDB, e.g. http://127.0.0.1:8086. _token for 2.x and 3.x,
                        _username and _password for 1.x, each secret best from its _file
     telemetry_keep_days  how long telemetry is kept; 0: for ever. The frame log keeps everything
+    records_keep_days  how long invitations, tokens, claims, approvals and refused messages are kept after they have ended
+    audit_keep_days    how long entries of the audit are kept, half a year at least
+    charging_keep_days how long charging transactions are kept after they have ended; each 0: for ever
     authority_cert     PEM, with its chain, of the authority that signs for gateways, and _key; without them no claims
     certificate_valid_s  how long a gateway's certificate holds; it is renewed after two thirds of that
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
@@ -63,7 +73,13 @@ class Settings(BaseSettings):
     http_tls_cert: Path | None = None
     http_tls_key: Path | None = None
     http_proxies: str = "127.0.0.1"
+    people_key: Path | None = None
     require_totp: bool = False
+    oidc_issuer: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+(/[^?#]*)?)?$")] = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_secret_file: Path | None = None
+    oidc_name: Annotated[str, Field(max_length=64)] = "OpenID Connect"
     mqtt_host: str = "127.0.0.1"
     mqtt_port: Port = 18830
     mqtt_username: str = ""
@@ -93,7 +109,10 @@ class Settings(BaseSettings):
     telemetry_password_file: Path | None = None
     telemetry_token: SecretStr = SecretStr("")
     telemetry_token_file: Path | None = None
-    telemetry_keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    telemetry_keep_days: Days = 0
+    records_keep_days: Days = 365
+    audit_keep_days: Days = 1_095
+    charging_keep_days: Days = 1_095
     telemetry_memory_mb_max: Annotated[int, Field(ge=32)] = 512
     adopt: Literal["auto", "wait"] = "wait"
     profile_signing_key: Path | None = None
@@ -138,6 +157,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def provider_is_whole(self) -> Self:
+        """A provider is of use to a client of its. Raises SettingsError."""
+        if bool(self.oidc_issuer) is not bool(self.oidc_client_id):
+            raise SettingsError("LINLI_OIDC_ISSUER and LINLI_OIDC_CLIENT_ID go together")
+        return self
+
+    @model_validator(mode="after")
     def https_is_whole(self) -> Self:
         """A certificate is of use with its key. Raises SettingsError."""
         if bool(self.http_tls_cert) is not bool(self.http_tls_key):
@@ -151,6 +177,14 @@ class Settings(BaseSettings):
         if any(parts) and not all(parts):
             raise SettingsError("LINLI_AUTHORITY_CERT, LINLI_AUTHORITY_KEY and LINLI_GATEWAY_MQTT_CA go together")
         return self
+
+    @field_validator("audit_keep_days")
+    @classmethod
+    def audit_is_kept_long_enough(cls, days: int) -> int:
+        """Raises ValueError."""
+        if 0 < days < AUDIT_DAYS_MIN:
+            raise ValueError(f"{AUDIT_DAYS_MIN} days at least, or 0 for ever")
+        return days
 
     @field_validator("telemetry_url")
     @classmethod

@@ -50,6 +50,8 @@ class Stores:
     profile_key: Ed25519PrivateKey
     renewals: Renewals
     audit: AuditLog
+    removed: Counter  # what was old, by kind
+    not_removed: Counter  # tries in vain
 
     def projections(self) -> tuple[Projection, ...]:
         """In the order of PROJECTIONS."""
@@ -112,10 +114,14 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
                 records_refused.inc()
                 await durable.quarantine.record_refused(gateway, record, reason, detail, received_ms)
 
+            removed = Counter(
+                "linli_retention_removed", "What was old and is removed, by kind", ["kind"], registry=None
+            )
+            not_removed = Counter("linli_retention_failures", "Tries to remove it in vain", ["kind"], registry=None)
             book = Book(durable.cursors, handlers, refuse, {DeviceSeen: inventory})
             yield Stores(
                 durable, telemetry, live, quality, presence, commands, book, work, refused, records_refused, alarms, key,
-                renewals, audit,
+                renewals, audit, removed, not_removed,
             )  # fmt: skip
 
 

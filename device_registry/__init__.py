@@ -22,6 +22,7 @@ from device_registry.discoveries import (
     release,
 )
 from device_registry.errors import (
+    OF_A_VALUE,
     SESSION_LOST,
     UNAVAILABLE,
     Conflict,
@@ -31,6 +32,7 @@ from device_registry.errors import (
     RegistryError,
     ValueRefused,
     database_errors,
+    is_of_a_value,
 )
 from device_registry.ids import device_id
 from device_registry.models import Community, Device, Discovery, Facility, Gateway, ProfileVersion, Recovery
@@ -65,6 +67,7 @@ __all__ = [
     "APPS",
     "EVERYWHERE",
     "NOWHERE",
+    "OF_A_VALUE",
     "SESSION_LOST",
     "UNAVAILABLE",
     "Communities",
@@ -115,6 +118,7 @@ __all__ = [
     "facility",
     "gateway",
     "gateways",
+    "is_of_a_value",
     "migrate",
     "move_device",
     "open_database",

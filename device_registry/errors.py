@@ -16,7 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import asyncpg
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError, ValidationError
 
 SESSION_LOST = (OSError, asyncio.CancelledError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """After these nothing is known of a session's state; asyncpg calls it an internal error when the server's last word
@@ -31,6 +31,10 @@ UNAVAILABLE = (
     OSError,
 )
 """What drivers raise when the database can't be used."""
+
+
+OF_A_VALUE = (ValidationError, OverflowError, asyncpg.DataError)
+"""What is raised for a value that no row can have, also in a query: too long or too large, or a text with a NUL in it."""
 
 
 class RegistryError(Exception):
@@ -78,6 +82,16 @@ def _refuses_value(error: BaseException) -> bool:
     # asyncpg's own word on a value that it can't send is an InterfaceError; Tortoise wraps the server's word.
     return isinstance(error, IntegrityError) or (
         isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    )
+
+
+def is_of_a_value(error: BaseException) -> bool:
+    """It is the value that is at fault, whichever layer says so: see OF_A_VALUE."""
+    causes = (error, error.__cause__, error.__context__)
+    return any(
+        isinstance(each, (*OF_A_VALUE, ValueRefused))
+        or (isinstance(each, asyncpg.InterfaceError) and isinstance(each, ValueError))
+        for each in causes
     )
 
 

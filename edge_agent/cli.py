@@ -1,4 +1,5 @@
-"""`edge-agent`: run, provision, doctor, status, ledger, discover, quarantine, site-access, decode, profile check."""
+"""`edge-agent`: run, provision, doctor, status, ledger, discover, quarantine, site-access, site-password, decode,
+profile check."""
 
 import argparse
 import asyncio
@@ -86,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     access.set_defaults(handler=_site_access)
     _config(access)
+
+    password = verbs.add_parser("site-password", help="give a device or bridge a new password at the local broker")
+    password.add_argument("folder", type=Path, metavar="FOLDER", help="as of site-access")
+    password.add_argument("user", metavar="NAME", help="the device's id, or the name of a bridge in site.acl")
+    password.set_defaults(handler=_site_password)
 
     decode = verbs.add_parser("decode", help="read one message as the agent would, a JSON object a sample")
     decode.add_argument(
@@ -219,14 +225,27 @@ def _provision(options: argparse.Namespace) -> int:
 
 
 def _site_access(options: argparse.Namespace) -> int:
-    """The broker reads devices.acl again at a SIGHUP, which its start script sends it when the file changes."""
+    """The broker reads its file again at a SIGHUP, which its start script sends it when the file changes."""
     from edge_agent.site_access import write_site_access
 
     settings = _settings(options)
-    names = write_site_access(options.folder, Path(settings.data_dir), settings.profiles, options.open)
-    print(
-        f"{options.folder / 'devices.acl'}: {len(names)} devices of their own{', open for all others' if options.open else ''}"
-    )
+    try:
+        names = write_site_access(options.folder, Path(settings.data_dir), settings.profiles, options.open)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    is_open = ", open for all others" if options.open else ""
+    print(f"{options.folder}: {len(names)} devices of their own{is_open}")
+    return 0
+
+
+def _site_password(options: argparse.Namespace) -> int:
+    """Shown once. It counts when `site-access` has written the broker's files anew."""
+    from edge_agent.site_access import new_password
+
+    try:
+        print(new_password(options.folder, options.user))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
     return 0
 
 

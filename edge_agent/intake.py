@@ -281,6 +281,15 @@ class Intake:
             self._is_full = False
             self._drained()
 
-    def forget_deliveries(self) -> None:
-        """The local broker has a new session: nothing of before will be delivered again."""
+    async def begin_session(self) -> None:
+        """The local broker has a new session: nothing of before is delivered again, and packet ids begin anew.
+
+        Returns when that is on disk. Before that the agent must not subscribe: after a crash it would take a message of
+        the new session, delivered again, for one of the old session that it has.
+        """
         self._in_progress.clear()
+        batch = self._writer.pending
+        batch.deliveries.clear()
+        batch.acks.clear()  # the same numbers may soon mean other messages
+        batch.session_new = True
+        await self._writer.flushed()

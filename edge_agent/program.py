@@ -30,7 +30,6 @@ from edge_agent.downlink import Authenticity, Executor, Outcome
 from edge_agent.figures import commit_seconds, figures
 from edge_agent.health import serve_health
 from edge_agent.intake import Intake
-from edge_agent.local_session import SUBSCRIBED, LocalSession
 from edge_agent.machine import boot_id, instance_of, read_kept, write_kept
 from edge_agent.outbox import Batch, CommittedFrame
 from edge_agent.outbox.file import may_pass
@@ -104,15 +103,12 @@ class Agent:
             self.on_renewed, self.commit_seconds.time,
         )  # fmt: skip
         devices = self.outbox.devices()
-        self.local_session = LocalSession(
-            self.writer, bool(self.outbox.document(SUBSCRIBED)), lambda: self.intake.forget_deliveries()
-        )
         self.southbound = Southbound(
             settings.local_mqtt_host,
             settings.local_mqtt_port,
             settings.gateway_id,
             lambda publishes: self.intake.take(publishes),
-            self.local_session,
+            lambda: self.intake.begin_session(),
             jitter(),
             settings.local_mqtt_username,
             settings.local_mqtt_password,

@@ -17,7 +17,7 @@ from cloud_api.broker_access import gateways_acl, write_file
 from tests.certificates import CloudCertificates
 
 BROKER_CONFIG = Path(__file__).parents[1] / "broker_config"
-Kind = Literal["nats-gateway", "nats-cloud", "nats-cloud-tls", "mosquitto-gateway", "mosquitto-cloud"]
+Kind = Literal["nats-gateway", "nats-site", "nats-cloud", "nats-cloud-tls", "mosquitto-gateway", "mosquitto-cloud"]
 
 
 def free_port() -> int:
@@ -79,7 +79,8 @@ class Broker:
         template = string.Template((BROKER_CONFIG / f"{self.kind}.conf").read_text())
         config = self.folder / "broker.conf"
         places = {"STORE": self.folder / "store", "TLS": self.tls, "ACCESS": os.path.relpath(self.access, self.folder)}
-        config.write_text(template.safe_substitute(NAME=f"{self.kind}-{self.port}", PORT=self.port, **places))
+        about = {"NAME": f"{self.kind}-{self.port}", "PORT": self.port, "SITE_HOST": "127.0.0.1"}
+        config.write_text(template.safe_substitute(about, **places))
         command = [str(Path(sys.executable).parent / "nats-server"), "-c", str(config)]
         watch = {"WATCH": str(self.access / "gateways.conf")} if self.watches else {}
         return [str(BROKER_CONFIG / "reloaded.sh"), *command] if self.watches else command, watch

@@ -86,7 +86,8 @@ class Postgres:
         if self.tls is None:
             return {}
         cert, key = (Path(shutil.copy(path, self.folder)) for path in self.tls)
-        shutil.chown(key, *(("nobody", "nogroup") if os.getuid() == 0 else (os.getuid(), os.getgid())))
+        for copied in (cert, key):
+            shutil.chown(copied, *(("nobody", "nogroup") if os.getuid() == 0 else (os.getuid(), os.getgid())))
         return {"ssl": "on", "ssl_cert_file": str(cert), "ssl_key_file": str(key)}
 
     def _answers(self) -> bool:

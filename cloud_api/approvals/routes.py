@@ -1,7 +1,7 @@
 """Routes of approvals."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,16 +14,31 @@ from cloud_api.audit.recording import note
 from cloud_api.pages import Cursor, Limit, cut, time_before
 from cloud_api.parts import PartsDep
 from cloud_api.people.access import needs
+from cloud_api.people.accounts import names_of
 from cloud_api.people.roles import Permission
 from cloud_api.problems import responses
 
 router = APIRouter(tags=["approvals"])
 
 
-def _in_json(row: ApprovalRow, now_ms: int) -> schema.Approval:
-    names = schema.Approval.model_fields.keys() - {"state"}
-    shown = {name: getattr(row, name) for name in names}
-    return schema.Approval.model_validate(shown | {"state": records.state_of(row, now_ms)})
+_MADE = {"state", "asked_by_name", "decided_by_name"}
+
+
+async def _in_json(rows: Sequence[ApprovalRow], now_ms: int) -> list[schema.Approval]:
+    """Who decides has to know who asks, also where he may not look people up."""
+    names = await names_of(person for row in rows for person in (row.asked_by, row.decided_by))
+    kept = schema.Approval.model_fields.keys() - _MADE
+    return [
+        schema.Approval.model_validate(
+            {name: getattr(row, name) for name in kept}
+            | {
+                "state": records.state_of(row, now_ms),
+                "asked_by_name": names.get(row.asked_by, ""),
+                "decided_by_name": names.get(row.decided_by, ""),
+            }
+        )
+        for row in rows
+    ]
 
 
 async def _seen(action: str, target: str, request: Mapping[str, Any]) -> None:
@@ -68,7 +83,7 @@ async def ask_approval(
     approval_id = f"apr-{secrets.token_hex(8)}"
     note(request, approval=approval_id, what=body.action, of=body.target)
     row = await records.ask(approval_id, body.action, body.target, body.request, body.reason, actor.id, now_ms)
-    return _in_json(row, now_ms)
+    return (await _in_json([row], now_ms))[0]
 
 
 @router.get(
@@ -81,9 +96,8 @@ async def list_approvals(parts: PartsDep, cursor: Cursor = "", limit: Limit = 10
     rows, following = cut(
         await records.newest(time_before(cursor), limit + 1), limit, lambda row: (row.created_ms, row.id)
     )
-    now_ms = parts.clock()
-    items = [_in_json(row, now_ms) for row in rows if await _is_seen(row)]
-    return schema.ApprovalPage(items=items, next_cursor=following)
+    seen = [row for row in rows if await _is_seen(row)]
+    return schema.ApprovalPage(items=await _in_json(seen, parts.clock()), next_cursor=following)
 
 
 @router.get(
@@ -94,7 +108,7 @@ async def list_approvals(parts: PartsDep, cursor: Cursor = "", limit: Limit = 10
 )
 async def get_approval(approval_id: str, parts: PartsDep) -> schema.Approval:
     """An approval by its id."""
-    return _in_json(await _found(approval_id), parts.clock())
+    return (await _in_json([await _found(approval_id)], parts.clock()))[0]
 
 
 @router.post(
@@ -107,7 +121,7 @@ async def approve(approval_id: str, parts: PartsDep, actor: ActorDep) -> schema.
     """Not by who asked for it."""
     await _found(approval_id)
     now_ms = parts.clock()
-    return _in_json(await records.decide(approval_id, True, actor.id, now_ms), now_ms)
+    return (await _in_json([await records.decide(approval_id, True, actor.id, now_ms)], now_ms))[0]
 
 
 @router.post(
@@ -120,4 +134,4 @@ async def refuse(approval_id: str, parts: PartsDep, actor: ActorDep) -> schema.A
     """It can't be allowed after that."""
     await _found(approval_id)
     now_ms = parts.clock()
-    return _in_json(await records.decide(approval_id, False, actor.id, now_ms), now_ms)
+    return (await _in_json([await records.decide(approval_id, False, actor.id, now_ms)], now_ms))[0]

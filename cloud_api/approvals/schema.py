@@ -31,7 +31,9 @@ class Approval(BaseModel):
     reason: str = Field(examples=["the plug of bay 12 is stuck"])
     state: State
     asked_by: str = Field(examples=["usr-7b1c"])
+    asked_by_name: str = Field(examples=["chen.wei"])
     decided_by: str = Field(examples=[""])
+    decided_by_name: str = Field(examples=[""])
     created_ms: int = Field(examples=[1_790_000_000_000])
     expires_ms: int = Field(examples=[1_790_000_900_000])
     decided_ms: int | None = Field(examples=[None])

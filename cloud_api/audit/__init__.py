@@ -5,12 +5,13 @@
 
 from cloud_api.audit.entries import Draft
 from cloud_api.audit.log import AuditLog
-from cloud_api.audit.store import SCHEMA, AuditStore, SharedAuditStore
+from cloud_api.audit.store import SCHEMA, AuditStore, FileAuditStore, SharedAuditStore
 
 __all__ = [
     "SCHEMA",
     "AuditLog",
     "AuditStore",
     "Draft",
+    "FileAuditStore",
     "SharedAuditStore",
 ]

@@ -67,6 +67,14 @@ class AuditLog:
             log.info("audit checkpoint", extra={"checkpoint": checkpoint_line(made).decode()})
         return made
 
+    async def forget(self, before_ms: int, limit: int) -> int:
+        """Remove entries that are older, about as many as are between two checkpoints; that too is written down."""
+        count = await self.store.forget(before_ms)
+        if count:
+            details = {"entries": count, "before_ms": before_ms}
+            await self.append(Draft(self._clock(), "retention", "audit_removed", "audit", "", "done", details))
+        return count
+
     async def keep_checkpoints(self) -> None:
         """Make them when they are due, until cancelled."""
         while True:

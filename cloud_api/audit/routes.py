@@ -59,7 +59,10 @@ async def list_audit(
     summary="The whole audit, to take away",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {MEDIA_TYPE: {}}, "description": "An entry a line, then a checkpoint over the last one"}
+        200: {
+            "content": {MEDIA_TYPE: {}},
+            "description": "An entry a line, then a checkpoint over the last one; one comes first if what was old is gone",
+        }
     },
     dependencies=[Depends(reads_personal_data)],
     openapi_extra=needs_everywhere(Permission.AUDIT),
@@ -69,7 +72,11 @@ async def export_audit(parts: PartsDep) -> StreamingResponse:
     checkpoint = await parts.audit.checkpoint()
 
     async def lines() -> AsyncIterator[bytes]:
-        async for entry in parts.audit.store.all_up_to(checkpoint.checkpoint):
+        store, begun = parts.audit.store, False
+        async for entry in store.all_up_to(checkpoint.checkpoint):
+            if not begun and (before := await store.checkpoint_over(entry.seq - 1)):
+                yield checkpoint_line(before) + b"\n"
+            begun = True
             yield line_of(entry) + b"\n"
         yield checkpoint_line(checkpoint) + b"\n"
 

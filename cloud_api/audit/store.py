@@ -1,12 +1,12 @@
 """Where the audit is kept: a table that is only ever added to, and the checkpoints over it."""
 
-import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from cloud_api.audit.checkpoints import Checkpoint, checkpoint_line, read_checkpoint
 from cloud_api.audit.entries import Draft, Entry, Head, extended
-from cloud_api.database import Database, PostgresDatabase, Statement
+from cloud_api.database import Ask, Database, PostgresDatabase, SqliteDatabase, Statement
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS audit (
@@ -36,19 +36,15 @@ class Where(NamedTuple):
     end_ms: int = 2**62
 
 
-class AuditStore:
-    """In a database that has the tables of SCHEMA, and that no other process appends to."""
+class AuditStore(ABC):
+    """In a database that has the tables of SCHEMA. Several processes may append to one chain."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._appending = asyncio.Lock()
 
+    @abstractmethod
     async def append(self, drafts: Sequence[Draft]) -> list[Entry]:
         """Add these to the chain, in one transaction, on disk when this returns. Raises DatabaseUnavailable."""
-        async with self._appending:
-            entries = extended(await self.head(), drafts)
-            await self._database.execute(*(Statement(_INSERT, entry) for entry in entries))
-        return entries
 
     async def head(self) -> Head:
         """The end of the chain."""
@@ -75,6 +71,28 @@ class AuditStore:
                 yield Entry(*row)
             after = int(rows[-1][0])
 
+    async def forget(self, before_ms: int) -> int:
+        """Remove the oldest entries up to the first checkpoint over them, if that was made before. Returns how many.
+
+        The checkpoint stays: the chain begins after it. At least one entry stays too: the next one follows it.
+        """
+        ((first, last),) = await self._database.fetch("SELECT min(seq), max(seq) FROM audit")
+        rows = first is not None and await self._database.fetch(
+            "SELECT line FROM audit_checkpoint WHERE seq >= $1 AND seq < $2 ORDER BY seq LIMIT 1", first, last
+        )
+        if not rows or (begin := read_checkpoint(rows[0][0].encode())).at_ms >= before_ms:
+            return 0
+        await self._database.execute(
+            Statement("DELETE FROM audit WHERE seq <= $1", (begin.checkpoint,)),
+            Statement("DELETE FROM audit_checkpoint WHERE seq < $1", (begin.checkpoint,)),
+        )
+        return begin.checkpoint - int(first) + 1
+
+    async def checkpoint_over(self, seq: int) -> Checkpoint | None:
+        """The one over this entry, if there is one."""
+        rows = await self._database.fetch("SELECT line FROM audit_checkpoint WHERE seq = $1", seq)
+        return read_checkpoint(rows[0][0].encode()) if rows else None
+
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep it, unless there is one over the same entry."""
         line = checkpoint_line(checkpoint).decode()
@@ -90,8 +108,28 @@ class AuditStore:
         return [read_checkpoint(row[0].encode()) for row in rows]
 
 
+class FileAuditStore(AuditStore):
+    """In a SQLite file: whoever appends has it alone."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        super().__init__(database)
+        self._file = database
+
+    async def append(self, drafts: Sequence[Draft]) -> list[Entry]:
+        """See ``AuditStore.append``."""
+
+        def work(ask: Ask) -> list[Entry]:
+            rows = ask(_LAST)
+            entries = extended(Head(*rows[0]) if rows else Head(), drafts)
+            for entry in entries:
+                ask(_INSERT, *entry)
+            return entries
+
+        return await self._file.transaction(work)
+
+
 class SharedAuditStore(AuditStore):
-    """In PostgreSQL, where any number of processes append to one chain: whoever does holds a lock until it can be seen."""
+    """In PostgreSQL: whoever appends holds a lock until it can be seen."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         super().__init__(database)

@@ -3,7 +3,7 @@
 Every fault is named by the first entry that is not as it was: what follows a changed entry is not looked at any more.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -49,11 +49,13 @@ class Fault(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """entries: how many hang together, from the first on. checkpoints: those that were met and hold; fault: None is good."""
+    """entries: up to which number they hang together. checkpoints: those that were met and hold; fault: None is good.
+    removed: so many were taken out before the first, as they were old; a checkpoint says so."""
 
     entries: int
     checkpoints: list[Checkpoint]
     fault: Fault | None
+    removed: int = 0
 
 
 class _Listed(msgspec.Struct):
@@ -71,6 +73,8 @@ def checkpoints_in(document: bytes) -> list[Checkpoint]:
 def verify(export: Iterable[bytes], checkpoints: Sequence[Checkpoint], keys: Sequence[Ed25519PublicKey]) -> Verdict:
     """Judge an export: lines of entries from the first on; lines of checkpoints among them are passed over.
 
+    An export that begins with a checkpoint is of a chain whose older entries were removed: it goes on from there.
+
     checkpoints  those of the export, and others that were taken away earlier
     keys         whose signatures on checkpoints count; none: signatures are not looked at
     """
@@ -81,13 +85,20 @@ def verify(export: Iterable[bytes], checkpoints: Sequence[Checkpoint], keys: Seq
         due.setdefault(checkpoint.checkpoint, []).append(checkpoint)
     head = Head()
     held: list[Checkpoint] = []
+    removed = 0
 
     def bad(seq: int, line: int, what: What) -> Verdict:
-        return Verdict(head.seq, held, Fault(seq, line, what))
+        return Verdict(head.seq, held, Fault(seq, line, what), removed)
 
     held += due.pop(0, ())  # over a chain that had not begun
     lines = enumerate((line.rstrip(b"\r\n") for line in export), 1)
     for number, text in lines:
+        if number == 1 and text.startswith(MARK) and (begin := _beginning(text, due)):
+            if any(each.hash != begin.hash for each in due[begin.checkpoint]):
+                return bad(begin.checkpoint, number, "recomputed")
+            head, removed = Head(begin.checkpoint, begin.hash), begin.checkpoint
+            held += due.pop(removed)
+            due = {seq: those for seq, those in due.items() if seq > removed}  # what they were over is not there
         if not text or text.startswith(MARK):
             continue
         try:
@@ -110,7 +121,16 @@ def verify(export: Iterable[bytes], checkpoints: Sequence[Checkpoint], keys: Seq
             held.append(checkpoint)
     if due:
         return bad(head.seq + 1, 0, "truncated")
-    return Verdict(head.seq, held, None)
+    return Verdict(head.seq, held, None, removed)
+
+
+def _beginning(line: bytes, due: Mapping[int, Sequence[Checkpoint]]) -> Checkpoint | None:
+    """The checkpoint after which an export begins, if it is one of those that are known, and so looked at."""
+    try:
+        begin = read_checkpoint(line)
+    except ValueError:
+        return None
+    return begin if begin in due.get(begin.checkpoint, ()) else None
 
 
 def _line_of(seq: int, lines: Iterator[tuple[int, bytes]]) -> int:

@@ -15,7 +15,7 @@ import asyncpg
 
 from cloud_api.backup.manifest import BackupError, Manifest, Shown, check_files, entry_of, read_manifest, settle
 from cloud_api.backup.restore import put_in_place, stage
-from cloud_api.backup.save import finish, fresh_folder, save_key
+from cloud_api.backup.save import finish, fresh_folder, save_keys
 from device_registry import PostgresAddress
 
 DUMP = "database.dump"
@@ -55,7 +55,7 @@ async def save_database(
         settle(fresh / DUMP)
         manifest = Manifest(
             version=version, store="postgresql", begun_ms=begun_ms, ended_ms=clock(), positions=positions,
-            files=[entry_of(fresh / name, shown) for name in (DUMP, *save_key(data_dir, fresh))],
+            files=[entry_of(fresh / name, shown) for name in (DUMP, *save_keys(data_dir, fresh))],
         )  # fmt: skip
         finish(fresh, target, manifest)
     return manifest

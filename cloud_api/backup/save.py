@@ -2,8 +2,8 @@
 
 Each file is copied as it is at one moment, one after another, and the frame log last: so everything that is made of it is
 older than it, and what comes after a cursor is applied again, which changes nothing. What the log does not hold yet, the
-gateways are asked for. Telemetry and live state are made anew out of the log, so they are left out. The key that profiles
-are signed with is a file on servers too.
+gateways are asked for. Telemetry and live state are made anew out of the log, so they are left out. The keys, that which the
+cloud signs with and that which secrets of people are sealed with, are files on servers too.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from pathlib import Path
 from cloud_api.backup.file_copy import copy_file
 from cloud_api.backup.manifest import BackupError, Manifest, Shown, entry_of, settle, write_manifest
 from cloud_api.backup.sqlite_copy import ask, copy_database
+from cloud_api.people.sealed import KEY_FILE as PEOPLE_KEY_FILE
 from cloud_api.signing import KEY_FILE
 
 FILES = (
@@ -41,7 +42,7 @@ def save_files(data_dir: Path, target: Path, version: str, clock: Callable[[], i
         }
         for leftover in [path for path in fresh.iterdir() if path.name not in FILES]:
             leftover.unlink()
-        names = [*FILES, *save_key(data_dir, fresh)]
+        names = [*FILES, *save_keys(data_dir, fresh)]
         files = [entry_of(fresh / name, shown) for name in names]
         manifest = Manifest(
             version=version, store="sqlite", begun_ms=begun_ms, ended_ms=clock(), positions=positions, files=files
@@ -50,15 +51,18 @@ def save_files(data_dir: Path, target: Path, version: str, clock: Callable[[], i
     return manifest
 
 
-def save_key(data_dir: Path, fresh: Path) -> list[str]:
-    """Copy the key that profiles are signed with. Returns its name; nothing where another one is brought by a setting."""
-    try:
-        copy_file(data_dir / KEY_FILE, fresh / KEY_FILE)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise BackupError(f"{data_dir / KEY_FILE} can't be copied: {error}") from error
-    return [KEY_FILE]
+def save_keys(data_dir: Path, fresh: Path) -> list[str]:
+    """Copy the keys. Returns their names; without those that are brought by a setting."""
+    saved = []
+    for name in (KEY_FILE, PEOPLE_KEY_FILE):
+        try:
+            copy_file(data_dir / name, fresh / name)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BackupError(f"{data_dir / name} can't be copied: {error}") from error
+        saved.append(name)
+    return saved
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from cloud_api.broker_access.rights import (
     gateway_reads,
     gateway_writes,
 )
+from contracts.nats_subjects import nats_subjects
 
 _SERIAL = re.compile(r"[0-9a-f]{40}")
 
@@ -40,10 +41,9 @@ def nats_access(holding: Iterable[tuple[str, str]]) -> str:
 
 
 def _user(name: str, writes: Sequence[str], reads: Sequence[str]) -> str:
-    allowed = {"publish": {"allow": [*map(_subject, writes)]}, "subscribe": {"allow": [*map(_subject, reads)]}}
+    allowed = {"publish": {"allow": _subjects(writes)}, "subscribe": {"allow": _subjects(reads)}}
     return f'    {{user: {json.dumps(name)}, allowed_connection_types: ["MQTT"], permissions: {json.dumps(allowed)}}}'
 
 
-def _subject(topic: str) -> str:
-    """A topic or topic filter as NATS calls it; ours have no dots."""
-    return topic.replace("/", ".").replace("+", "*").replace("#", ">")
+def _subjects(topic_filters: Sequence[str]) -> list[str]:
+    return [subject for each in topic_filters for subject in nats_subjects(each)]

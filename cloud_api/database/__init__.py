@@ -2,6 +2,6 @@
 
 from cloud_api.database.postgres import PostgresDatabase, open_postgres
 from cloud_api.database.sql import Database, Statement
-from cloud_api.database.sqlite import SqliteDatabase
+from cloud_api.database.sqlite import Ask, SqliteDatabase
 
-__all__ = ["Database", "PostgresDatabase", "SqliteDatabase", "Statement", "open_postgres"]
+__all__ = ["Ask", "Database", "PostgresDatabase", "SqliteDatabase", "Statement", "open_postgres"]

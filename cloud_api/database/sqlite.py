@@ -1,11 +1,20 @@
 """A SQLite file as a ``Database``."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from cloud_api.database.sql import Statement
 from cloud_api.sqlite_thread import SqliteThread
+
+Answer = TypeVar("Answer")
+
+
+class Ask(Protocol):
+    """One statement within a transaction; returns its rows."""
+
+    def __call__(self, sql: str, *values: Any) -> list[tuple[Any, ...]]: ...
 
 
 class SqliteDatabase:
@@ -26,6 +35,14 @@ class SqliteDatabase:
                 db.execute(sql, _named(values))
 
         await self._file.write(work)
+
+    async def transaction(self, work: Callable[[Ask], Answer]) -> Answer:
+        """What reads and then writes, with nobody between, also no other process. work: in a thread, asks statements."""
+
+        def alone(db: sqlite3.Connection) -> Answer:
+            return work(lambda sql, *values: db.execute(sql, _named(values)).fetchall())
+
+        return await self._file.write(alone)
 
     async def close(self) -> None:
         """Close the file."""

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from cloud_api.live.hub import Event, Source, Subscription
@@ -16,6 +18,7 @@ from cloud_api.live.state import LiveState
 from cloud_api.names import KindOfFacility
 from cloud_api.people.access import CallerDep, needs, still_there
 from cloud_api.people.roles import Permission
+from cloud_api.problems import RETRY_AFTER_S, Problem, responses
 from device_registry import UNAVAILABLE, SourceSpan
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 SNAPSHOT_DEVICES = 200
 HEARTBEAT_S = 15.0
 DEVICES_REFRESH_S = 2.0
+STREAMS_MAX = 2_000
+STREAMS_OF_ONE_MAX = 1_000
+"""Open at once, and those of one caller: he can't keep all others from theirs."""
 
 Spans = Sequence[SourceSpan]
 
@@ -63,7 +69,7 @@ class Watch:
         self._at: dict[Source, list[str]] = {}  # which devices have, or had, this source
         self._gateways: frozenset[str] | None = frozenset()
 
-    async def events(self, last_id: str) -> AsyncIterator[bytes]:
+    async def events(self, last_id: str) -> AsyncGenerator[bytes]:
         """The stream's bytes, for as long as it is read."""
         await self._look_up()
         subscription, resumed = self._live.hub.subscribe(self._wanted, last_id)
@@ -158,30 +164,53 @@ def _frame(kind: str, number: str, data: Mapping[str, Any]) -> bytes:
     return b"event: %b\nid: %b\ndata: %b\n\n" % (kind.encode(), number.encode(), msgspec.json.encode(data))
 
 
+Filter = Annotated[str, Query(max_length=63)]
+"""An id, no longer than one can be: what no row can have must be refused before the stream begins."""
+
+
 def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]) -> APIRouter:
     """The route. ``find`` resolves the filters."""
     routes = APIRouter(tags=["live"])
+    open_of: Counter[str] = Counter()
+
+    async def counted(user_id: str, stream: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+        open_of[user_id] += 1
+        try:
+            async with aclosing(stream):
+                async for chunk in stream:
+                    yield chunk
+        finally:
+            open_of[user_id] -= 1
+            if not open_of[user_id]:
+                del open_of[user_id]
 
     @routes.get(
         "/live",
         summary="Live stream",
         response_class=StreamingResponse,
         responses={
-            200: {"description": "Events snapshot, state, command, gateway, beat", "content": {"text/event-stream": {}}}
+            200: {
+                "description": "Events snapshot, state, command, gateway, beat",
+                "content": {"text/event-stream": {}},
+            },
+            **responses("too_many_streams"),
         },
         openapi_extra=needs(Permission.SEE),
     )
     async def get_live(
         request: Request,
         caller: CallerDep,
-        community: str = "",
-        facility: str = "",
+        community: Filter = "",
+        facility: Filter = "",
         kind: KindOfFacility | None = None,
-        gateway: str = "",
-        device: str = "",
+        gateway: Filter = "",
+        device: Annotated[str, Query(max_length=20)] = "",
         last_event_id: Annotated[str, Header()] = "",
     ) -> StreamingResponse:
         """Server-sent events: `snapshot`, then `state`, `command` and `gateway` as they happen; `beat` after 15 s of none."""
+        if live.hub.watchers >= STREAMS_MAX or open_of[caller.user_id] >= STREAMS_OF_ONE_MAX:
+            retry = {"Retry-After": str(RETRY_AFTER_S)}
+            raise Problem("too_many_streams", "close others first, or try again", headers=retry)
         where = {
             "community": community,
             "facility": facility,
@@ -192,8 +221,7 @@ def router(live: LiveState, doubts: Doubts, find: Find, clock: Callable[[], int]
         hears = caller.where(Permission.COMMAND) == caller.where(Permission.SEE)
         still = still_there(request, Permission.SEE)
         stream = Watch(live, doubts, find, where, clock, hears, still).events(last_event_id)
-        return StreamingResponse(
-            stream, media_type="text/event-stream", headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        )
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return StreamingResponse(counted(caller.user_id, stream), media_type="text/event-stream", headers=headers)
 
     return routes

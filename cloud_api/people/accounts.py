@@ -4,8 +4,10 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from cloud_api.people import totp
 from cloud_api.people.models import GrantRow, InvitationRow, SessionRow, UserRow
 from cloud_api.people.roles import Caller, Grant, Permission, Role, may_give
+from cloud_api.people.sealed import PeopleKey
 from device_registry import Conflict, NotFound, writing
 
 GRANTS_MAX = 64
@@ -42,6 +44,12 @@ async def grants_of(user_ids: Sequence[str]) -> dict[str, tuple[Grant, ...]]:
     for row in await GrantRow.filter(user_id__in=list(user_ids)).order_by("role", "community_id"):
         found[row.user_id].append(Grant(Role(row.role), row.community_id))
     return {user_id: tuple(grants) for user_id, grants in found.items()}
+
+
+async def names_of(user_ids: Iterable[str]) -> dict[str, str]:
+    """User -> what he is called; who is not there is left out."""
+    rows = await UserRow.filter(id__in=list(set(user_ids))).values_list("id", "name")
+    return {str(user_id): str(name) for user_id, name in rows}
 
 
 async def user_named(name: str) -> UserRow | None:
@@ -131,3 +139,12 @@ async def set_password(user_id: str, password_hash: str, keep_session: str = "")
     async with writing():
         await UserRow.filter(id=user_id).update(password_hash=password_hash)
         await SessionRow.filter(user_id=user_id).exclude(digest=keep_session).delete()
+
+
+async def seal_old_secrets(key: PeopleKey) -> None:
+    """Until 0.1 secrets of authenticators stood in the database in clear, as 40 hexadecimal digits: sealed they are longer."""
+    async with writing():
+        for row in await UserRow.exclude(totp_secret=""):
+            if len(row.totp_secret) == 2 * totp.SECRET_BYTES:
+                row.totp_secret = key.sealed(bytes.fromhex(row.totp_secret), row.id)
+                await row.save(update_fields=["totp_secret"])

@@ -10,6 +10,7 @@ from contracts.claim_code import ClaimCodeInvalid, claim_code, claim_secret
 from device_registry import EVERYWHERE, NotFound, writing
 
 FIRST_ID = "invitation-first"
+RECOVERY_HOLDS_MS = 3_600_000
 FOR_EVER_MS = 4_102_444_800_000  # the year 2100: it ends with its first use
 
 
@@ -36,18 +37,28 @@ def invitation_state(row: InvitationRow, now_ms: int) -> InvitationState:
 
 
 async def invite(
-    invitation_id: str, secret: bytes, caller: Caller, grants: Sequence[Grant], now_ms: int, expires_ms: int
-) -> tuple[InvitationRow, str]:
-    """A new invitation. Returns the row, and the code: only now. Raises NotYours when the caller may not give that."""
+    invitation_id: str, secret: bytes, caller: Caller, grants: Sequence[Grant], now_ms: int, expires_ms: int,
+    meant_for: str = "",
+) -> tuple[InvitationRow, str]:  # fmt: skip
+    """A new invitation. meant_for: alias of an e-mail address, see ``InvitationRow``.
+
+    Returns the row, and the code: only now. Raises NotYours when the caller may not give that.
+    """
     check_may_give(caller, grants)
     row = await InvitationRow.create(
         id=invitation_id, digest=digest_of(secret.hex()), issuer_id=caller.user_id, grants=plain(grants),
-        created_ms=now_ms, expires_ms=expires_ms,
+        created_ms=now_ms, expires_ms=expires_ms, meant_for=meant_for,
     )  # fmt: skip
     return row, claim_code(secret)
 
 
-async def accept(code: str, user_id: str, name: str, password_hash: str, now_ms: int) -> UserRow:
+async def open_for(alias: str, now_ms: int) -> InvitationRow | None:
+    """The newest open invitation that is meant for this alias of an e-mail address."""
+    rows = await InvitationRow.filter(meant_for=alias).order_by("-created_ms", "-id")
+    return next((row for row in rows if invitation_state(row, now_ms) is InvitationState.OPEN), None)
+
+
+async def accept(code: str, user_id: str, name: str, password_hash: str, now_ms: int) -> tuple[UserRow, InvitationRow]:
     """Use the code up and make the user: of many that race with one code one wins.
 
     Raises InvitationRefused, Conflict when the name is taken.
@@ -57,7 +68,7 @@ async def accept(code: str, user_id: str, name: str, password_hash: str, now_ms:
         user = await create_user(user_id, name, password_hash, grants_from(row.grants), now_ms)
         row.used_ms, row.user_id = now_ms, user_id
         await row.save(update_fields=["used_ms", "user_id"])
-        return user
+        return user, row
 
 
 async def check(code: str, now_ms: int) -> None:
@@ -100,14 +111,26 @@ def _sees_all(caller: Caller) -> bool:
     return caller.where(Permission.PEOPLE) is EVERYWHERE
 
 
-async def first_code(secret: bytes, now_ms: int) -> str:
-    """The code by which the first administrator comes in, made anew; "" once there is anybody."""
+async def first_code(secret: bytes, now_ms: int) -> str | None:
+    """The code by which the first administrator comes in, made anew; once there is anybody "", or None while somebody is
+    waited for who recovers this cloud."""
     async with writing():
         if await UserRow.exists():
-            return ""
-        await InvitationRow.filter(id=FIRST_ID).delete()
-        await InvitationRow.create(
-            id=FIRST_ID, digest=digest_of(secret.hex()), issuer_id="", grants=plain([FIRST]), created_ms=now_ms,
-            expires_ms=FOR_EVER_MS,
-        )  # fmt: skip
+            row = await InvitationRow.get_or_none(id=FIRST_ID)
+            return None if row is not None and invitation_state(row, now_ms) is InvitationState.OPEN else ""
+        return await _administrators(secret, now_ms, FOR_EVER_MS)
+
+
+async def recovery_code(secret: bytes, now_ms: int) -> str:
+    """A code by which an administrator of everything comes in, whoever else there is; an earlier one is worth nothing."""
+    async with writing():
+        return await _administrators(secret, now_ms, now_ms + RECOVERY_HOLDS_MS)
+
+
+async def _administrators(secret: bytes, now_ms: int, expires_ms: int) -> str:
+    await InvitationRow.filter(id=FIRST_ID).delete()
+    await InvitationRow.create(
+        id=FIRST_ID, digest=digest_of(secret.hex()), issuer_id="", grants=plain([FIRST]), created_ms=now_ms,
+        expires_ms=expires_ms,
+    )  # fmt: skip
     return claim_code(secret)

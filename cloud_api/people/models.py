@@ -1,5 +1,5 @@
-"""The tables of people. Times are ms UTC; secrets are kept as SHA-256, passwords as argon2id. Nothing that lets somebody in
-stands here in clear but the secret of an authenticator, of which the codes must be made anew."""
+"""The tables of people. Times are ms UTC; secrets are kept as SHA-256, passwords as argon2id, secrets of authenticators sealed
+with a key that is elsewhere. Nothing that lets somebody in stands here in clear."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class UserRow(Model):
     """Somebody with a password.
 
     key          the name as it is compared: folded, so that "Chen" and "chen" are one
-    totp_secret  hexadecimal; "" without an authenticator; it counts once ``totp_on``
+    totp_secret  sealed, see ``sealed``; "" without an authenticator; it counts once ``totp_on``
     totp_step    the last step whose code was used: none is taken twice
     disabled_ms  null while he may come in
     """
@@ -82,6 +82,7 @@ class InvitationRow(Model):
     """Leave for one person to choose name and password. The first administrator has one too.
 
     issuer_id    who has invited; "" for the first administrator
+    meant_for    alias of the e-mail address whose owner comes in by his provider, without the code; "": nobody does
     user_id      who came of it; "" while nobody has
     """
 
@@ -94,7 +95,49 @@ class InvitationRow(Model):
     used_ms = fields.BigIntField(null=True)
     withdrawn_ms = fields.BigIntField(null=True)
     user_id = fields.CharField(max_length=40, default="")
+    meant_for = fields.CharField(max_length=64, default="", db_default="")
 
     class Meta:
         table = "invitation"
         indexes = (Index(fields=("created_ms",)),)
+
+
+class PasskeyRow(Model):
+    """A passkey of somebody's.
+
+    credential_id  base64url; what its browser calls it
+    key            base64: WebAuthn's attested credential data, with the public key
+    rp_id          the host's name that it is bound to
+    sign_count     its own counter when it was last used; 0: it has none
+    backed_up      its owner's devices share it
+    """
+
+    id = fields.CharField(max_length=40, primary_key=True)
+    credential_id = fields.CharField(max_length=1400, unique=True)
+    user_id = fields.CharField(max_length=40)
+    name = fields.CharField(max_length=64)
+    key = fields.TextField()
+    rp_id = fields.CharField(max_length=253)
+    sign_count = fields.BigIntField(default=0)
+    backed_up = fields.BooleanField(default=False)
+    created_ms = fields.BigIntField()
+    used_ms = fields.BigIntField(null=True)
+
+    class Meta:
+        table = "passkey"
+        indexes = (Index(fields=("user_id",)),)
+
+
+class IdentityRow(Model):
+    """Who somebody is at an OpenID Connect provider."""
+
+    id = fields.BigIntField(primary_key=True)
+    issuer = fields.CharField(max_length=255)
+    subject = fields.CharField(max_length=255)
+    user_id = fields.CharField(max_length=40)
+    created_ms = fields.BigIntField()
+
+    class Meta:
+        table = "person_identity"
+        unique_together = (("issuer", "subject"),)
+        indexes = (Index(fields=("user_id",)),)

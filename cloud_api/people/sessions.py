@@ -6,6 +6,8 @@ from device_registry import writing
 
 IDLE_MS = 30 * 60_000
 ABSOLUTE_MS = 12 * 3_600_000
+FRESH_MS = 10 * 60_000
+"""For so long it is believed that whoever has signed in sits there himself."""
 SEEN_EVERY_MS = 60_000
 """A session's last use is noted at most so often."""
 SESSIONS_MAX = 20
@@ -42,6 +44,17 @@ async def find_session(secret: str, now_ms: int, uses: bool) -> SessionRow | Non
     return row
 
 
+async def is_fresh(digest: str, now_ms: int) -> bool:
+    """It has just begun."""
+    return await SessionRow.exists(digest=digest, begun_ms__gt=now_ms - FRESH_MS)
+
+
 async def end_session(digest: str) -> None:
     """One that has ended already changes nothing."""
     await SessionRow.filter(digest=digest).delete()
+
+
+async def sessions_of(user_id: str, now_ms: int) -> list[SessionRow]:
+    """Those that have not ended, newest first."""
+    rows = await SessionRow.filter(user_id=user_id).order_by("-begun_ms", "digest")
+    return [row for row in rows if not has_ended(row.begun_ms, row.seen_ms, now_ms)]

@@ -11,11 +11,14 @@ from cloud_api.parts import PartsDep
 from cloud_api.people import accounts, invitations, schema, tokens
 from cloud_api.people.access import PUBLIC, CallerDep, needs, refuse_foreign_page
 from cloud_api.people.accounts import NotYours, grants_from
+from cloud_api.people.ceremonies import SECRET_BYTES
 from cloud_api.people.invitations import InvitationRefused, invitation_state
 from cloud_api.people.models import InvitationRow, TokenRow, UserRow
+from cloud_api.people.oidc import folded_email
+from cloud_api.people.passkeys import passkey_counts
 from cloud_api.people.passwords import Busy
 from cloud_api.people.roles import Grant, Permission
-from cloud_api.people.session_routes import SECRET_BYTES, address_of, busy, chosen, open_session, refuse_open_wire
+from cloud_api.people.session_routes import address_of, busy, chosen, open_session, refuse_open_wire, too_many
 from cloud_api.problems import Problem, responses
 from contracts.claim_code import BITS
 
@@ -25,12 +28,13 @@ Id = Annotated[str, Path(max_length=40)]
 INVITATIONS = "invitations"
 
 
-def _user(row: UserRow, grants: tuple[Grant, ...]) -> schema.User:
+def _user(row: UserRow, grants: tuple[Grant, ...], passkeys: int) -> schema.User:
     return schema.User(
         id=row.id,
         name=row.name,
         grants=[schema.GrantBody.of(grant) for grant in grants],
         authenticator=row.totp_on,
+        passkeys=passkeys,
         created_ms=row.created_ms,
         disabled_ms=row.disabled_ms,
     )
@@ -41,8 +45,14 @@ async def list_users(caller: CallerDep, cursor: Cursor = "", limit: Limit = 100)
     """Those who are something where you look after people, in the order of their ids."""
     found = await accounts.users(caller, id_after(cursor), limit + 1)
     rows, following = cut(found, limit, lambda row: (row.id,))
-    grants = await accounts.grants_of([row.id for row in rows])
-    return schema.UserPage(items=[_user(row, grants[row.id]) for row in rows], next_cursor=following)
+    ids = [row.id for row in rows]
+    grants, passkeys = await accounts.grants_of(ids), await passkey_counts(ids)
+    items = [_user(row, grants[row.id], passkeys[row.id]) for row in rows]
+    return schema.UserPage(items=items, next_cursor=following)
+
+
+async def _one(row: UserRow) -> schema.User:
+    return _user(row, (await accounts.grants_of([row.id]))[row.id], (await passkey_counts([row.id]))[row.id])
 
 
 @router.get(
@@ -50,8 +60,7 @@ async def list_users(caller: CallerDep, cursor: Cursor = "", limit: Limit = 100)
 )
 async def get_user(user_id: Id, caller: CallerDep) -> schema.User:
     """A user by the id."""
-    row = await accounts.user(user_id, caller)
-    return _user(row, (await accounts.grants_of([row.id]))[row.id])
+    return await _one(await accounts.user(user_id, caller))
 
 
 @router.patch(
@@ -68,7 +77,7 @@ async def change_user(user_id: Id, body: schema.UserChange, caller: CallerDep, p
         row = await accounts.change_user(user_id, caller, grants, body.disabled, parts.clock())
     except NotYours as error:
         raise Problem("not_allowed", str(error)) from error
-    return _user(row, (await accounts.grants_of([row.id]))[row.id])
+    return await _one(row)
 
 
 def _invitation(row: InvitationRow, now_ms: int) -> dict[str, object]:
@@ -80,6 +89,7 @@ def _invitation(row: InvitationRow, now_ms: int) -> dict[str, object]:
         "created_ms": row.created_ms,
         "expires_ms": row.expires_ms,
         "user_id": row.user_id or None,
+        "for_provider": bool(row.meant_for),
     }
 
 
@@ -97,6 +107,7 @@ async def create_invitation(body: schema.InvitationBody, caller: CallerDep, part
         row, code = await invitations.invite(
             f"invitation-{secrets.token_hex(8)}", secrets.token_bytes(BITS // 8), caller,
             [each.plain() for each in body.grants], now_ms, now_ms + body.valid_s * 1000,
+            parts.door.key.alias(folded_email(body.email)) if body.email else "",
         )  # fmt: skip
     except NotYours as error:
         raise Problem("not_allowed", str(error)) from error
@@ -147,18 +158,18 @@ async def accept_invitation(
     refuse_open_wire(request)
     door, address, now_ms = parts.door, address_of(request), parts.clock()
     if wait_ms := door.limits.begin(INVITATIONS, address, now_ms):
-        raise Problem("too_many_attempts", f"try again in {-(-wait_ms // 60_000)} min")
+        raise too_many(wait_ms)
     try:
         await invitations.check(body.code, now_ms)
         door.limits.succeeded(INVITATIONS, address)
         password_hash = await chosen(parts, body.password, body.name)
         user_id = f"user-{secrets.token_hex(8)}"
-        user = await invitations.accept(body.code, user_id, body.name, password_hash, now_ms)
+        user, row = await invitations.accept(body.code, user_id, body.name, password_hash, now_ms)
     except InvitationRefused as error:
         raise Problem("invitation_refused", str(error)) from error
     except Busy as error:
         raise busy() from error
-    if door.first_code is not None:
+    if row.id == invitations.FIRST_ID and door.first_code is not None:
         await asyncio.to_thread(door.first_code.unlink, missing_ok=True)
     return await open_session(user, request, response, parts)
 

@@ -14,6 +14,7 @@ HEAD_BYTES = 256
 TEXT_MAX = 1_000
 """Characters that are kept of a topic, a reason or a detail."""
 RECORD_BYTES_MAX = 65_536
+TEN_YEARS_MS = 10 * 365 * 86_400_000
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS quarantine (
     number INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, gateway TEXT NOT NULL, origin TEXT NOT NULL,
@@ -105,6 +106,18 @@ class Quarantine:
             ),
             Statement("DELETE FROM quarantine WHERE number <= (SELECT max(number) FROM quarantine) - $1", (KEPT,)),
         )
+
+    async def forget(self, before_ms: int, limit: int) -> int:
+        """Remove entries that are older, so many at most. Returns how many.
+
+        What seems to be older by ten years more was said by a clock that nobody had set, and is kept as the newest are.
+        """
+        rows = await self._database.fetch(
+            "SELECT number FROM quarantine WHERE at_ms < $1 AND at_ms > $2 ORDER BY number LIMIT $3",
+            before_ms, before_ms - TEN_YEARS_MS, limit,
+        )  # fmt: skip
+        await self._database.execute(*(Statement("DELETE FROM quarantine WHERE number = $1", row) for row in rows))
+        return len(rows)
 
     async def newest(self, gateways: Collection[str] | None, before: int | None, limit: int) -> list[Entry]:
         """Newest first; of these gateways, None: of all."""

@@ -3,7 +3,6 @@
 Its engines, ``duckdb_store`` and ``influx_store``, are imported by who chose one: each brings large libraries.
 """
 
-from cloud_api.telemetry.retention import keep_days
 from cloud_api.telemetry.spans import series_of, steps_of
 from cloud_api.telemetry.store import AGGREGATES, Aggregate, Point, Source, StoreAway, TelemetryStore
 
@@ -14,7 +13,6 @@ __all__ = [
     "Source",
     "StoreAway",
     "TelemetryStore",
-    "keep_days",
     "series_of",
     "steps_of",
 ]

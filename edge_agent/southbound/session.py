@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Any, Protocol, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from edge_agent.southbound import packets
-from edge_agent.southbound.packets import Connack, Parser, ProtocolError, Puback, Publish, Suback
+from edge_agent.southbound.packets import Connack, Parser, Pingresp, ProtocolError, Puback, Publish, Suback
 
 log = logging.getLogger(__name__)
 
@@ -18,28 +18,13 @@ READ_BYTES = 65_536
 """Read at once: about 300 messages. A larger wave takes more memory while it waits for its commit, and is no faster."""
 
 
-class Session(Protocol):
-    """What must be on disk of the session at the broker before the next step is taken."""
-
-    async def asking(self) -> None:
-        """CONNECT is next: it makes a session where there is none, and we may be killed before we know."""
-
-    async def begin(self) -> None:
-        """The broker had no session of ours: nothing of before is delivered again, packet ids begin anew."""
-
-    def is_subscribed(self) -> bool:
-        """Whether the session is known to have its subscription."""
-
-    async def subscribed(self) -> None:
-        """The broker has said so."""
-
-
 class Southbound:
     """The agent's session on the local broker.
 
     client_id   the gateway's id: the broker keeps the session under it while the agent is away
     deliver     called with every wave of messages, on the event loop; must not block
-    session     what must be known on disk of the session at the broker
+    begin       awaited when the session turns out to be a new one, before it gets its subscription: nothing of before is
+                delivered again, packet ids begin anew. Returns when that is on disk
     """
 
     def __init__(
@@ -48,7 +33,7 @@ class Southbound:
         port: int,
         client_id: str,
         deliver: Callable[[list[Publish]], None],
-        session: Session,
+        begin: Callable[[], Awaitable[None]],
         jitter: random.Random,
         username: str = "",
         password: str = "",
@@ -60,7 +45,8 @@ class Southbound:
         self.failing = ""
         self.sessions = 0
         self._deliver = deliver
-        self._session = session
+        self._begin = begin
+        self._own_topic = f"linli-agent/{client_id}/hello"
         self._jitter = jitter
         self._login = (username, password)
         self._link: _Link | None = None
@@ -84,7 +70,6 @@ class Southbound:
     async def _connect_once(self) -> None:
         loop = asyncio.get_running_loop()
         link = _Link(self._on_publishes, self._on_puback)
-        await self._session.asking()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await loop.create_connection(lambda: link, self.host, self.port)
@@ -92,12 +77,10 @@ class Southbound:
                 connack = await link.connack
             if connack.code:
                 raise ProtocolError(f"local broker refused the connection with code {connack.code}")
-            if not connack.session_present:
-                await self._session.begin()
-            self._link = link
-            if not self._session.is_subscribed():
+            if not (connack.session_present and await self._is_subscribed(link)):
+                await self._begin()
                 await self._subscribe(link)
-            await self._session.subscribed()
+            self._link = link
             self.connected = True
             self.failing = ""
             self.sessions += 1
@@ -110,6 +93,18 @@ class Southbound:
             self._link = None
             link.write(packets.DISCONNECT)
             link.close()
+
+    async def _is_subscribed(self, link: "_Link") -> bool:
+        """Whether the session has our subscription, asked of the session itself: what is delivered in it proves it.
+
+        CONNECT makes a session where there is none, and the agent may die, or lose the link, before it knows; no note of
+        ours can tell such a one from the one before. So it says something to itself with QoS 0. Both brokers hand that
+        over at once, past what waits, and before they answer the PINGREQ behind it (tests/integration/local_session).
+        """
+        link.own_topic = self._own_topic
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            link.write(packets.publish(self._own_topic, b"") + packets.PINGREQ)
+            return await link.is_subscribed
 
     async def _subscribe(self, link: "_Link") -> None:
         """Once a session: every time would bring every retained message again."""
@@ -128,7 +123,8 @@ class Southbound:
         if (error := link.closed.result()) is not None:
             raise error
 
-    def _on_publishes(self, publishes: list[Publish]) -> None:
+    def _on_publishes(self, link: "_Link", publishes: list[Publish]) -> None:
+        self._link = link  # also before we know that: what comes in it is acknowledged in it
         self._deliver(publishes)
 
     def _on_puback(self, packet_id: int) -> None:
@@ -182,14 +178,22 @@ class Southbound:
 
 
 class _Link(asyncio.BufferedProtocol):
-    """One TCP connection."""
+    """One TCP connection.
 
-    def __init__(self, on_publishes: Callable[[list[Publish]], None], on_puback: Callable[[int], None]) -> None:
+    own_topic       what we say to ourselves there is not passed on
+    is_subscribed   true when something was delivered, false when a PINGREQ was answered before anything was
+    """
+
+    def __init__(
+        self, on_publishes: Callable[["_Link", list[Publish]], None], on_puback: Callable[[int], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.connack: asyncio.Future[Connack] = loop.create_future()
         self.suback: asyncio.Future[Suback] = loop.create_future()
+        self.is_subscribed: asyncio.Future[bool] = loop.create_future()
         self.closed: asyncio.Future[Exception | None] = loop.create_future()
         self.heard = True
+        self.own_topic = ""
         self._buffer = bytearray(READ_BYTES)
         self._parser = Parser()
         self._on_publishes = on_publishes
@@ -207,14 +211,24 @@ class _Link(asyncio.BufferedProtocol):
         try:
             arrived = self._parser.feed(bytes(memoryview(self._buffer)[:nbytes]))
             publishes = [packet for packet in arrived if type(packet) is Publish]
+            if publishes and not self.is_subscribed.done():
+                self.is_subscribed.set_result(True)
             if len(publishes) != len(arrived):
                 for packet in arrived:
                     self._control(packet)
         except ProtocolError as error:
             self._end(error)
             return
+        if self.own_topic and publishes:
+            publishes = self._of_others(publishes)
         if publishes:
-            self._on_publishes(publishes)
+            self._on_publishes(self, publishes)
+
+    def _of_others(self, publishes: list[Publish]) -> list[Publish]:
+        others = [each for each in publishes if each.topic != self.own_topic]
+        if len(others) != len(publishes):
+            self.own_topic = ""  # it comes once
+        return others
 
     def _control(self, packet: Any) -> None:
         if isinstance(packet, Puback):
@@ -226,6 +240,8 @@ class _Link(asyncio.BufferedProtocol):
                 raise ProtocolError("local broker refused the subscription")
             if not self.suback.done():
                 self.suback.set_result(packet)
+        elif isinstance(packet, Pingresp) and not self.is_subscribed.done():
+            self.is_subscribed.set_result(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc or ConnectionError("local broker closed the connection"))
@@ -233,7 +249,7 @@ class _Link(asyncio.BufferedProtocol):
     def _end(self, error: Exception | None) -> None:
         if not self.closed.done():
             self.closed.set_result(error)
-        for answer in (self.connack, self.suback):
+        for answer in (self.connack, self.suback, self.is_subscribed):
             if not answer.done():
                 answer.set_exception(error or ConnectionError("closed"))
                 answer.exception()  # nobody may be waiting any more

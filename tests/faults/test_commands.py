@@ -1,7 +1,12 @@
 """Commands end to end, with a device that the test plays itself."""
 
 import json
+import urllib.error
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import msgspec
@@ -12,6 +17,7 @@ from contracts import topics
 from contracts.messages import Command, DesiredState
 from contracts.signature import seal
 from tests.devices import ForeignClient
+from tests.letting_in import PASSWORD, post
 from tests.processes import Site, running_site, wait_for
 
 SET = "linli-device/valve/main/set"
@@ -38,8 +44,18 @@ class Valve(ForeignClient):
         self.send(STATE, json.dumps({"valve_open": is_open, "water_flow": 0.1}).encode())
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """For tests that leave it as it was."""
+    with running_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
 def valve_id(site: Site) -> str:
-    return str(wait_for(lambda: site.cloud.device("main"), "the valve to be adopted")["id"])
+    """The valve's id, once it is there and shown as what it is: a selection holds what is shown."""
+    device = str(wait_for(lambda: site.cloud.device("main"), "the valve to be adopted")["id"])
+    wait_for(lambda: "valve_open" in site.cloud.get(f"devices/{device}/state")["metrics"], "the valve's state")
+    return device
 
 
 def order(site: Site, device: str, verb: str, key: str, **body: Any) -> dict[str, Any]:
@@ -56,8 +72,8 @@ def reached(site: Site, command: dict[str, Any], *states: str, deadline_s: float
     return wait_for(look, f"{command['verb']} to be {' or '.join(states)}", deadline_s)
 
 
-def test_a_command_is_confirmed_by_its_effect_and_acts_once(tmp_path: Path) -> None:
-    with running_site(tmp_path) as site, Valve(site.local_broker.port) as valve:
+def test_a_command_is_confirmed_by_its_effect_and_acts_once(site: Site) -> None:
+    with Valve(site.local_broker.port) as valve:
         device = valve_id(site)
         first = order(site, device, "close_valve", "key-1")
         again = order(site, device, "close_valve", "key-1")
@@ -115,6 +131,70 @@ def test_killed_between_act_and_record_is_unknown_and_never_repeated(tmp_path: P
         assert valve.acts == [False, True], "it acted twice"
 
 
+class Operator:
+    """Somebody with a session of their own."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._url = site.cloud.url
+        grants = [{"role": "property_manager", "community_id": None}]
+        invited = site.cloud.send("POST", "invitations", {"grants": grants})[1]
+        accepted = {"code": invited["code"], "name": name, "password": PASSWORD}
+        session, self._cookie = post(self._url, "invitations/accept", accepted)
+        self.id = session["user_id"]
+
+    def order(self, device: str, verb: str, key: str) -> str:
+        """Both steps. Returns the command's id, "" when the valve moved in between."""
+        wanted = {"verb": verb, "args": {}}
+        try:
+            selection, _ = post(self._url, f"devices/{device}/selections", wanted, Cookie=self._cookie)
+            body, key_of = {**wanted, "selection": selection["id"]}, {"Idempotency-Key": key}
+            return str(post(self._url, f"devices/{device}/commands", body, Cookie=self._cookie, **key_of)[0]["id"])
+        except urllib.error.HTTPError as error:
+            assert (error.code, json.load(error)["type"].rpartition("/")[2]) == (409, "state_changed")
+            return ""
+
+
+def test_two_people_say_the_opposite_at_the_same_time(site: Site) -> None:
+    """F43: one after the other, each with a result of its own, and the audit knows who wanted what."""
+    rounds = 4
+    together = Barrier(2)
+    with Valve(site.local_broker.port) as valve:
+        device = valve_id(site)
+        people = {"close_valve": Operator(site, "left"), "open_valve": Operator(site, "right")}
+
+        def insist(verb: str) -> list[str]:
+            made = []
+            for number in range(rounds):
+                together.wait(20)
+                made.append(people[verb].order(device, verb, f"{verb}-{number}"))
+            return made
+
+        with ThreadPoolExecutor(2) as threads:
+            made = dict(zip(people, threads.map(insist, people), strict=True))
+        done = [
+            reached(site, {"id": command, "verb": verb}, "succeeded", "confirmed", "rejected")
+            for verb, commands in made.items()
+            for command in commands
+            if command
+        ]
+        acted = sorted(
+            (
+                [step["at_ms"] for step in each["transitions"] if step["state"] in ("executing", "succeeded")],
+                each["verb"],
+            )
+            for each in done
+            if each["state"] != "rejected"
+        )
+        assert {verb for _, verb in acted} == set(people), "one of them was never obeyed"
+        for (times, _), (later, _) in pairwise(acted):
+            assert times[1] <= later[0], "two acts at once"
+        assert valve.acts == [verb == "open_valve" for _, verb in acted]
+        entries = site.cloud.get("audit", action="create_command", limit=200)["items"]
+        for verb, person in people.items():
+            mine = [entry["outcome"] for entry in entries if entry["actor"] == person.id]
+            assert (len(mine), mine.count("done")) == (rounds, rounds - made[verb].count("")), "who wanted what"
+
+
 def test_what_somebody_says_in_the_clouds_name_does_not_act(tmp_path: Path) -> None:
     """F44: on a real broker, as somebody who may publish there as the cloud does."""
     heard: list[bytes] = []
@@ -151,8 +231,8 @@ def test_what_somebody_says_in_the_clouds_name_does_not_act(tmp_path: Path) -> N
         assert 'linli_gateway_refused_total{reason="signature_missing"} 1.0' in site.cloud.metrics()
 
 
-def test_arguments_out_of_bounds_and_unknown_verbs_are_refused(tmp_path: Path) -> None:
-    with running_site(tmp_path) as site, Valve(site.local_broker.port):
+def test_arguments_out_of_bounds_and_unknown_verbs_are_refused(site: Site) -> None:
+    with Valve(site.local_broker.port):
         device = valve_id(site)
         for body in ({"verb": "compact", "args": {}}, {"verb": "close_valve", "args": {"speed": 1}}):
             status, problem = site.cloud.send("POST", f"devices/{device}/commands", body, Idempotency_Key="k")

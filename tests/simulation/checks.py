@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cloud_api.ledger.book import GatewayLedger, LaneEntry
-from cloud_api.live.latest import latest_of, newer
-from contracts.frame import FrameError, decode_columns, decode_frame, read_header
+from contracts.frame import FrameError, decode_frame, read_header
 from contracts.ledger import Drop
 from contracts.reading import Reading
 
@@ -127,15 +126,15 @@ class Checks:
 
     def _check_live(self, stored: list[bytes]) -> None:
         """The live state is the newest of what is stored."""
-        latest = {}
+        newest_ms: dict[tuple[str, str], int] = {}
         for payload in stored:
-            for device, metrics in latest_of(decode_columns(payload)):
-                for metric, value in metrics.items():
-                    if newer(value, latest.get((device, metric))):
-                        latest[device, metric] = value
-        for (device, metric), value in latest.items():
+            for reading in _readings(payload):
+                for sample in reading.samples:
+                    key = reading.device, sample.metric
+                    newest_ms[key] = max(newest_ms.get(key, 0), reading.observed_ms)
+        for (device, metric), observed_ms in newest_ms.items():
             shown = self._all.cloud.live.latest(read_header(stored[0]).gateway, device, metric)
-            assert shown is not None and shown.observed_ms == value.observed_ms, f"live shows {shown}, not {value}"
+            assert shown is not None and shown.observed_ms == observed_ms, f"live shows {shown}, not of {observed_ms}"
 
 
 @lru_cache(maxsize=50_000)

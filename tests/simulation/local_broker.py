@@ -185,6 +185,8 @@ class LocalBroker:
                         self._world.chance.uniform(0, ACK_WAIT_S), lambda p=packet_id, m=mark: self._again(p, m)
                     )  # type: ignore[misc]
             self._pump()
+        elif kind == 3 and self._subscribed:
+            link.send(packet)  # QoS 0, and the agent is the only one who hears: at once, past what waits
         elif kind == 8:
             self._subscribed = True
             link.send(b"\x90\x03" + packet[2:4] + b"\x01")

@@ -15,6 +15,7 @@ from edge_agent.outbox.deliveries import Deliveries
 from edge_agent.outbox.drops import Drops
 from edge_agent.outbox.file import open_file
 from edge_agent.outbox.unsure_times import UnsureTimes
+from edge_agent.southbound import Southbound
 from edge_agent.uplink import SendWindow
 from edge_agent.uplink.sender import FrameSender
 from tests.simulation.many import run_one
@@ -115,10 +116,18 @@ async def _nothing(*_: Any) -> None:
     pass
 
 
+async def _yes(*_: Any) -> bool:
+    return True
+
+
 MUTANTS: dict[str, Mutant] = {
     "the edge acknowledges before it has committed": _edge_acks_before_commit,
     "the edge takes a repeat for something new": lambda: patch.object(Intake, "_is_repeat", lambda *_: False),
     "the edge forgets deliveries when it starts": _edge_forgets_deliveries,
+    "the edge takes any session that is there for the one of before": lambda: patch.object(
+        Southbound, "_is_subscribed", _yes
+    ),
+    "the edge remembers deliveries of a session that is gone": lambda: patch.object(Intake, "begin_session", _nothing),
     "the edge forgets frames on the broker's word": _edge_trusts_the_broker,
     "the edge never sends again": lambda: patch.object(SendWindow, "overdue", lambda *_: []),
     "the outbox is not synced with each commit": _outbox_is_not_synced,

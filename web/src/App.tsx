@@ -2,15 +2,23 @@ import { ActionIcon, Anchor, AppShell, Button, Container, Group, Stack, Text, us
 import { lazy, Suspense, useEffect } from "react";
 import { Link, Route, Routes, useLocation, useNavigationType } from "react-router";
 import type { Session } from "./api/client";
-import { AvailabilityPage } from "./availability/AvailabilityPage";
+import { AccountPage } from "./account/AccountPage";
+import { ApprovalsPage } from "./approvals/ApprovalsPage";
+import { AuditPage } from "./audit/AuditPage";
+import { Availability, AvailabilityPage } from "./availability/AvailabilityPage";
 import { ClaimsPage } from "./claims/ClaimsPage";
 import { CommunitiesPage } from "./communities/CommunitiesPage";
 import { CommunityPage } from "./communities/CommunityPage";
 import { GatewayPage } from "./gateways/GatewayPage";
 import { GatewaysPage } from "./gateways/GatewaysPage";
 import { useLanguage } from "./i18n/language";
+import { PageMenu, PageRow } from "./navigation/Navigation";
 import { Empty, Failed, Loading } from "./Notice";
+import { InvitationPage } from "./people/InvitationPage";
+import { Only } from "./people/May";
+import { PeoplePage } from "./people/PeoplePage";
 import { may, useSession } from "./people/session";
+import { ProviderPage } from "./people/ProviderPage";
 import { SignInPage } from "./people/SignInPage";
 import { WhoIsSignedIn } from "./people/WhoIsSignedIn";
 import { ProfilesPage } from "./profiles/ProfilesPage";
@@ -40,13 +48,17 @@ export function App() {
       <a className="skip" href="#content">{texts.skipToContent}</a>
       <AppShell.Header component="header">
         <Container size="xl" h="100%" px={{ base: "xs", xl: 0 }}>
-          <Group h="100%" justify="space-between" wrap="nowrap">
-            <Anchor component={Link} to="/" underline="never" c="inherit">
-              <Group gap="xs" wrap="nowrap">
-                <img src="/icon.svg" width={28} height={28} alt="" />
-                <Text fw={700} size="lg">{texts.appName}</Text>
-              </Group>
-            </Anchor>
+          <Group h="100%" gap="sm" justify="space-between" wrap="nowrap">
+            <Group gap={4} wrap="nowrap">
+              {session && <PageMenu session={session} />}
+              <Anchor component={Link} to="/" underline="never" c="inherit">
+                <Group gap="xs" wrap="nowrap">
+                  <img src="/icon.svg" width={28} height={28} alt="" />
+                  <Text fw={700} size="lg">{texts.appName}</Text>
+                </Group>
+              </Anchor>
+            </Group>
+            {session && <PageRow session={session} />}
             <Group gap="xs" wrap="nowrap">
               {session && <WhoIsSignedIn session={session} />}
               <Button variant="default" size="compact-md" onClick={toggle} aria-label={texts.languageLabel} lang={language === "zh" ? "en" : "zh-CN"}>
@@ -64,6 +76,8 @@ export function App() {
           <Suspense fallback={<Loading />}>
             <Routes>
               <Route path="/availability/:id" element={<AvailabilityPage />} />
+              <Route path="/invitation" element={<InvitationPage />} />
+              <Route path="/sign-in/provider" element={session === undefined ? <Loading /> : <ProviderPage session={session} />} />
               <Route path="*" element={<SignedIn session={session} error={error} again={again} />} />
             </Routes>
           </Suspense>
@@ -79,27 +93,39 @@ function SignedIn({ session, error, again }: { session: Session | null | undefin
   if (error) return <Failed error={error} retry={again} />;
   if (session === undefined) return <Loading />;
   if (session === null) return <SignInPage />;
-  if (!may(session, "see")) return <NothingToSee session={session} />;
+  if (!may(session, "see")) {
+    return (
+      <Routes>
+        <Route path="/account" element={<AccountPage session={session} />} />
+        <Route path="*" element={<AtHome session={session} />} />
+      </Routes>
+    );
+  }
   return (
     <Routes>
       <Route path="/" element={<CommunitiesPage />} />
+      <Route path="/account" element={<AccountPage session={session} />} />
       <Route path="/communities/:id" element={<CommunityPage />} />
       <Route path="/devices/:id" element={<DevicePage />} />
       <Route path="/gateways" element={<GatewaysPage />} />
       <Route path="/gateways/:id" element={<GatewayPage />} />
-      <Route path="/claims" element={<ClaimsPage />} />
-      <Route path="/profiles" element={<ProfilesPage />} />
-      <Route path="*" element={<Empty text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
+      <Route path="/claims" element={<Only permission="install"><ClaimsPage /></Only>} />
+      <Route path="/profiles" element={<Only permission="diagnose"><ProfilesPage /></Only>} />
+      <Route path="/approvals" element={<Only permission="command"><ApprovalsPage /></Only>} />
+      <Route path="/people" element={<Only permission="people"><PeoplePage /></Only>} />
+      <Route path="/audit" element={<Only permission="audit" everywhere><AuditPage /></Only>} />
+      <Route path="*" element={<Empty page text={texts.notFound} next={<Anchor component={Link} to="/">{texts.home}</Anchor>} />} />
     </Routes>
   );
 }
 
-/** A resident, or somebody who has to set up an authenticator first. */
-function NothingToSee({ session }: { session: Session }) {
+/** A resident, who sees what is free at home, or somebody who has to set up an authenticator first. */
+function AtHome({ session }: { session: Session }) {
   const { texts } = useLanguage();
-  if (session.authenticator_missing) return <Empty text={texts.people.authenticatorMissing} />;
-  const links = (session.communities ?? []).map((id) => (
-    <Anchor key={id} component={Link} to={`/availability/${id}`}>{texts.people.availabilityOf(id)}</Anchor>
-  ));
-  return <Empty text={texts.people.nothingToSee} next={<Stack gap={4}>{links}</Stack>} />;
+  const { pathname } = useLocation();
+  if (session.authenticator_missing) return <AccountPage session={session} />;
+  const communities = session.communities ?? [];
+  if (pathname !== "/") return <Empty page text={texts.notForYou} next={<Anchor component={Link} to="/">{texts.homeResident}</Anchor>} />;
+  if (communities.length === 0) return <Empty page text={texts.people.nothingToSee} />;
+  return <Stack gap="xl">{communities.map((id) => <Availability key={id} id={id} />)}</Stack>;
 }

@@ -46,6 +46,7 @@ class Client:
         password: str | None = None,
         keeps: bool = False,
         patience_s: float = 10,
+        user: str = "",
     ) -> None:
         self.heard: list[tuple[str, str]] = []
         self._ready = threading.Event()
@@ -55,7 +56,7 @@ class Client:
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         if password is not None:
-            self._client.username_pw_set(client_id, password)
+            self._client.username_pw_set(user or client_id, password)
         if tls is not None:
             self._client.tls_set_context(tls)
         self._client.connect("127.0.0.1", port, keepalive=20)

@@ -4,7 +4,6 @@ import json
 import stat
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -100,23 +99,6 @@ def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -
     assert again.returncode == 0 and "nothing was changed" in again.stdout
     other = provision(made["link"], "--out", str(tmp_path / "other"))
     assert (other.returncode, "claim_used" in other.stderr) == (31, True)
-
-
-@on_one
-def test_of_a_thousand_with_one_claim_one_wins(estate: Estate) -> None:
-    claim = estate.claim("gw-raced")
-    requests = [request_for() for _ in range(20)]
-
-    def use(number: int) -> tuple[int, Any]:
-        return estate.cloud.send("POST", "provision", {"code": claim["code"], "request": requests[number % 20]})
-
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(use, range(1_000)))
-    won = {answer["certificate"] for status, answer in answers if status == 201}
-    assert len(won) == 1
-    assert {status for status, _ in answers} <= {201, 409, 429}
-    assert len(estate.cloud.get("gateways/gw-raced/certificates")["items"]) == 1
-    assert estate.cloud.get("claims", gateway="gw-raced")["items"][0]["refused"] > 0
 
 
 @pytest.fixture

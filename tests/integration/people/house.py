@@ -102,6 +102,7 @@ class House:
                 "device_id": device, "command_id": command["id"], "claim_id": claim["id"], "user_id": who["user_id"],
                 "maker": "made-up", "model": "hoist", "version": "1", "token_id": "token-nobody",
                 "invitation_id": "invitation-nobody", "approval_id": approval["id"],
+                "session_id": "nobody",
             }
         )  # fmt: skip
 

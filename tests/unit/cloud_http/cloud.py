@@ -1,6 +1,6 @@
 """A cloud in one process for tests: real stores in a folder, frames put straight into its log, HTTP without a socket."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from cloud_api.actor import SCOPE, Actor
 from cloud_api.app import build_app
 from cloud_api.framelog import IncomingFrame
 from cloud_api.identity.gateways import GatewayIdentity
+from cloud_api.people.oidc import Provider
 from cloud_api.people.passwords import Passwords
-from cloud_api.program import FIRST_CODE, build_parts, open_door
+from cloud_api.people.sign_in import FIRST_CODE
+from cloud_api.program import build_parts, open_door
 from cloud_api.projections import rebuild
 from cloud_api.settings import Settings
 from cloud_api.stores import Stores, open_stores
@@ -128,8 +130,13 @@ def reading(device: str, observed_ms: int = NOW, **samples: Any) -> Reading:
 
 
 @asynccontextmanager
-async def open_cloud(folder: Path, identity: GatewayIdentity | None = None, **settings: Any) -> AsyncIterator[Cloud]:
-    """A cloud with the community "willow" and one gateway."""
+async def open_cloud(
+    folder: Path,
+    identity: GatewayIdentity | None = None,
+    provider: Callable[[Callable[[], int]], Provider] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Cloud]:
+    """A cloud with the community "willow" and one gateway. provider: makes the sign-in provider, with the cloud's clock."""
     chosen = Settings(data_dir=folder, console=folder / "dist", **{"adopt": "auto", **settings})
     clouds: list[Cloud] = []
 
@@ -139,7 +146,7 @@ async def open_cloud(folder: Path, identity: GatewayIdentity | None = None, **se
     async with open_stores(chosen, clock) as stores:
         cloud = Cloud(stores)
         clouds.append(cloud)
-        door = await open_door(chosen, clock, Passwords(QUICK))
+        door = await open_door(chosen, clock, Passwords(QUICK), provider and provider(clock))
         cloud.app = build_app(build_parts(chosen, stores, clock, {}, CollectorRegistry(), door, identity=identity))
         async with cloud.client() as http:
             cloud.http = http

@@ -25,7 +25,7 @@ DASHBOARD: dict[str, Any] = json.loads((OPS / "grafana-linli.json").read_text(en
 METRIC = re.compile(r"\b(?:linli|process)_[a-z0-9_]+")
 TYPES = documented()
 LABELS = {
-    "gateway", "instance", "job", "le", "method", "part", "projection", "reason", "route", "state", "status", "version",
+    "gateway", "instance", "job", "kind", "le", "method", "part", "projection", "reason", "route", "state", "status", "version",
 }  # fmt: skip
 PAGES = sorted(OPS.glob("*.md"))
 
@@ -155,7 +155,7 @@ def test_a_command_in_the_pages_exists_with_its_options(command: str) -> None:
         assert option in text, f"{command}: {program} {verb} has no {option}"
     usage = " ".join(text.partition("\n\n")[0].split())
     positional = [word for word in rest if not word.startswith("--")]
-    wanted = re.findall(r"(?<![\w\[-])(DIR|FILE|VERB|ADDRESS|\{[a-z,]+\})", usage)
+    wanted = re.findall(r"(?<![\w\[-])(DIR|FILE|FOLDER|VERB|ADDRESS|\{[a-z,]+\})", usage)
     if positional and wanted and wanted[0].startswith("{"):
         assert positional[0] in wanted[0].strip("{}").split(",")
     assert bool(positional) <= bool(wanted), f"{command}: {program} {verb} takes no argument"

@@ -50,7 +50,8 @@ def test_it_is_kept_as_argon2id_with_owasps_parameters() -> None:
         assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 19_456, 2, 1)
         assert await passwords.verify(kept, "tram ladder violet 88")
         assert not await passwords.verify(kept, "tram ladder violet 89")
-        assert not await passwords.verify(None, "nobody has this password")
+        for nobodys in (None, ""):
+            assert not await passwords.verify(nobodys, "nobody has this password")
         assert passwords.is_outdated(QUICK.hash("x")) and not passwords.is_outdated(kept)
 
     asyncio.run(run())

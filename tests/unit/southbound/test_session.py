@@ -1,59 +1,66 @@
-"""The session on the local broker: what must be on disk before the next step is taken."""
+"""The session on the local broker: is it the one that was, and what must be on disk before the next step is taken."""
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
-from edge_agent.southbound import Southbound
+import pytest
 
-CONNECT, SUBSCRIBE = 0x10, 0x80
+from edge_agent.southbound import Publish, Southbound
+from edge_agent.southbound.packets import publish
+
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PING = 0x10, 0x30, 0x40, 0x80, 0xC0
+WAITING = publish("d/1", b"21.5", 1, packet_id=7, dup=True)
 
 
-class Steps:
-    """What the agent knows on disk of its session. ``begin`` ends when ``on_disk`` is set."""
+@dataclass
+class Broker:
+    """Has a session or not, and it has its subscription or not. ``waiting`` is delivered when the agent has connected."""
 
-    def __init__(self, subscribed: bool) -> None:
-        self.known = subscribed
+    has_session: bool
+    is_subscribed: bool
+    waiting: bytes = b""
+    packets: list[int] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.read(2):
+            body = await reader.readexactly(head[1])
+            kind = head[0] & 0xF0
+            self.packets.append(kind)
+            if kind == CONNECT:
+                writer.write(b"\x20\x02" + bytes([self.has_session, 0]) + self.waiting)
+                self.has_session = True
+            elif kind == SUBSCRIBE:
+                writer.write(b"\x90\x03" + body[:2] + b"\x01")
+            elif kind == PUBLISH and self.is_subscribed:
+                writer.write(head + body)
+            elif kind == PING:
+                writer.write(b"\xd0\x00")
+
+
+class Agent:
+    """What the session tells its program. ``begin`` ends when ``on_disk`` is set."""
+
+    def __init__(self) -> None:
         self.began = asyncio.Event()
         self.on_disk = asyncio.Event()
-        self.noted = asyncio.Event()
-
-    def is_subscribed(self) -> bool:
-        return self.known
-
-    async def asking(self) -> None:
-        pass
+        self.delivered: list[Publish] = []
 
     async def begin(self) -> None:
-        self.known = False
         self.began.set()
         await self.on_disk.wait()
 
-    async def subscribed(self) -> None:
-        self.known = True
-        self.noted.set()
 
-
-async def with_broker(steps: Steps, session_present: bool, check: Callable[[list[int]], Awaitable[None]]) -> None:
-    """Run the agent's session against a broker that says whether it has a session; check is given the packets it got."""
-    packets: list[int] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.read(2):
-            body = await reader.readexactly(head[1])
-            packets.append(head[0] & 0xF0)
-            if head[0] == CONNECT:
-                writer.write(b"\x20\x02" + bytes([session_present, 0]))
-            elif head[0] & 0xF0 == SUBSCRIBE:
-                writer.write(b"\x90\x03" + body[:2] + b"\x01")
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+async def run(broker: Broker, agent: Agent, check: Callable[[Southbound], Awaitable[None]]) -> None:
+    """Run the agent's session against that broker until it is connected and the check is done."""
+    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    southbound = Southbound("127.0.0.1", port, "gw-1", lambda publishes: None, steps, random.Random(1))
+    southbound = Southbound("127.0.0.1", port, "gw-1", agent.delivered.extend, agent.begin, random.Random(1))
     running = asyncio.create_task(southbound.run())
     try:
         async with asyncio.timeout(10):
-            await check(packets)
+            await check(southbound)
             while not southbound.connected:
                 await asyncio.sleep(0.001)
     finally:
@@ -61,49 +68,57 @@ async def with_broker(steps: Steps, session_present: bool, check: Callable[[list
         server.close()
 
 
-def test_a_new_session_is_on_disk_before_it_has_its_subscription() -> None:
+@pytest.mark.parametrize("has_session", [False, True], ids=["new", "made by a CONNECT whose agent was killed"])
+def test_a_new_session_is_on_disk_before_it_has_its_subscription(has_session: bool) -> None:
     """Else a message of the new session, delivered again after a crash, is taken for one of the old that is there."""
 
     async def main() -> None:
-        steps = Steps(subscribed=True)
+        broker, agent = Broker(has_session, is_subscribed=False), Agent()
+        before = [CONNECT, PUBLISH, PING] if has_session else [CONNECT]
 
-        async def check(packets: list[int]) -> None:
-            await steps.began.wait()
+        async def check(southbound: Southbound) -> None:
+            await agent.began.wait()
             await asyncio.sleep(0.05)  # nothing is waited for: a SUBSCRIBE would be here by now
-            assert packets == [CONNECT]
-            steps.on_disk.set()
-            await steps.noted.wait()
-            assert packets == [CONNECT, SUBSCRIBE]
+            assert broker.packets == before
+            agent.on_disk.set()
 
-        await with_broker(steps, False, check)
-
-    asyncio.run(main())
-
-
-def test_a_session_whose_agent_was_killed_before_it_subscribed_is_subscribed() -> None:
-    async def main() -> None:
-        steps = Steps(subscribed=False)
-
-        async def check(packets: list[int]) -> None:
-            await steps.noted.wait()
-            assert packets == [CONNECT, SUBSCRIBE]
-            assert not steps.began.is_set()
-
-        await with_broker(steps, True, check)
+        await run(broker, agent, check)
+        assert broker.packets == [*before, SUBSCRIBE]
+        assert agent.delivered == []
 
     asyncio.run(main())
 
 
-def test_a_session_that_is_known_to_be_subscribed_is_not_again() -> None:
-    """Every SUBSCRIBE brings every retained message once more."""
+def test_a_session_that_has_its_subscription_goes_on() -> None:
+    """And is not subscribed again: every SUBSCRIBE brings every retained message once more."""
 
     async def main() -> None:
-        seen: list[list[int]] = []
+        broker, agent = Broker(has_session=True, is_subscribed=True), Agent()
 
-        async def check(packets: list[int]) -> None:
-            seen.append(packets)
+        async def check(southbound: Southbound) -> None:
+            pass
 
-        await with_broker(Steps(subscribed=True), True, check)
-        assert seen == [[CONNECT]]
+        await run(broker, agent, check)
+        assert not agent.began.is_set() and SUBSCRIBE not in broker.packets
+        assert agent.delivered == [], "what the agent says to itself is nobody else's"
+
+    asyncio.run(main())
+
+
+def test_what_is_delivered_at_once_proves_the_subscription_and_is_acknowledged() -> None:
+    """A broker that answers with the rest of its queue, and stops there until some of it is acknowledged."""
+
+    async def main() -> None:
+        broker, agent = Broker(has_session=True, is_subscribed=False, waiting=WAITING), Agent()
+
+        async def check(southbound: Southbound) -> None:
+            while not agent.delivered:
+                await asyncio.sleep(0.001)
+            southbound.ack([7])
+
+        await run(broker, agent, check)
+        while PUBACK not in broker.packets:
+            await asyncio.sleep(0.001)
+        assert not agent.began.is_set() and SUBSCRIBE not in broker.packets
 
     asyncio.run(main())

@@ -34,6 +34,18 @@ export type NewClaim = Schemas["NewClaim"];
 export type Refusal = Schemas["Refusal"];
 export type Certificate = Schemas["Certificate"];
 export type Session = Schemas["Session"];
+export type OpenSession = Schemas["OpenSession"];
+export type User = Schemas["User"];
+export type Grant = Schemas["GrantBody"];
+export type Role = Grant["role"];
+export type Passkey = Schemas["Passkey"];
+export type Invitation = Schemas["Invitation"];
+export type NewInvitation = Schemas["NewInvitation"];
+export type Token = Schemas["cloud_api__people__schema__Token"];
+export type NewToken = Schemas["NewToken"];
+export type Approval = Schemas["Approval"];
+export type ApprovalBody = Schemas["ApprovalBody"];
+export type AuditEntry = Schemas["AuditEntry"];
 export type Kind = Device["kind"];
 export type Value = MetricState["value"];
 
@@ -45,12 +57,27 @@ export class ProblemError extends Error {
   ) {
     super(message);
   }
+
+  /** The stable word at the type's end: "not_found". */
+  get word(): string {
+    return this.type.split("/").pop() ?? "";
+  }
 }
 
 /** The data of an answer. Throws ProblemError with the problem's own words. */
 export async function data<T>(answer: Promise<{ data?: T; error?: unknown }>): Promise<T> {
   const { data, error } = await answer;
   if (data !== undefined) return data;
+  throw problemOf(error);
+}
+
+/** For an answer without a body. Throws ProblemError with the problem's own words. */
+export async function done(answer: Promise<{ error?: unknown; response: Response }>): Promise<void> {
+  const { error, response } = await answer;
+  if (!response.ok) throw problemOf(error);
+}
+
+function problemOf(error: unknown): ProblemError {
   const problem = (error ?? {}) as { title?: string; detail?: string; type?: string };
-  throw new ProblemError(problem.detail ?? problem.title ?? "The server did not answer.", problem.type ?? "");
+  return new ProblemError(problem.detail ?? problem.title ?? "The server did not answer.", problem.type ?? "");
 }

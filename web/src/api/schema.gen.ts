@@ -1145,6 +1145,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where one is signed in
+         * @description One's own sessions that have not ended, newest first.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/sessions/{session_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out elsewhere
+         * @description A session of one's own has ended; also the one that asks.
+         */
+        post: operations["end_own_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/password": {
         parameters: {
             query?: never;
@@ -1204,6 +1244,186 @@ export interface paths {
          */
         post: operations["remove_authenticator"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to make a passkey
+         * @description What the browser needs; its answer is taken once, within five minutes, in this session. The session has to have begun
+         *     within the last ten minutes: nobody makes himself a key at a desk that was left.
+         */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One's passkeys
+         * @description Yours, oldest first, all of them.
+         */
+        get: operations["list_passkeys"];
+        put?: never;
+        /**
+         * Make a passkey
+         * @description With the browser's answer. From now on a sign-in by password needs a passkey, or the authenticator's code.
+         */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/passkeys/{passkey_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description It signs nobody in any more. In a session that has begun within the last ten minutes.
+         */
+        delete: operations["remove_passkey"];
+        options?: never;
+        head?: never;
+        /**
+         * Name a passkey
+         * @description One of yours.
+         */
+        patch: operations["name_passkey"];
+        trace?: never;
+    };
+    "/api/v1/sessions/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in with a passkey
+         * @description What the browser needs; its answer is taken once, within five minutes, from this browser: by `sessions/passkey`, or
+         *     with name and password by `sessions`.
+         */
+        post: operations["begin_passkey_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey
+         * @description Without a password: a passkey asks for a finger, a face or a PIN, so that it is two factors. Sets the cookie.
+         */
+        post: operations["sign_in_with_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether there is a sign-in provider
+         * @description What the button on the sign-in page is called.
+         */
+        get: operations["get_provider"];
+        put?: never;
+        /**
+         * Sign in by the provider
+         * @description With what the provider has sent the browser back with. It comes in who has connected this identity, or whose verified
+         *     e-mail address an open invitation was made for. A second factor that somebody has here is asked for here.
+         */
+        post: operations["sign_in_by_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/provider/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in by the provider
+         * @description Send the browser to `authorization_url`. It comes back to the console's page `/sign-in/provider`, within five minutes
+         *     and once; also to connect one's identity.
+         */
+        post: operations["begin_provider_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/account/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Connect one's identity at the provider
+         * @description From now on it signs in by the provider. Begin with `sessions/provider/options`.
+         */
+        put: operations["connect_provider"];
+        post?: never;
+        /**
+         * Disconnect one's identity at the provider
+         * @description Who has a password signs in with that.
+         */
+        delete: operations["disconnect_provider"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1552,10 +1772,20 @@ export interface components {
              */
             asked_by: string;
             /**
+             * Asked By Name
+             * @example chen.wei
+             */
+            asked_by_name: string;
+            /**
              * Decided By
              * @example
              */
             decided_by: string;
+            /**
+             * Decided By Name
+             * @example
+             */
+            decided_by_name: string;
             /**
              * Created Ms
              * @example 1790000000000
@@ -1646,6 +1876,89 @@ export interface components {
              */
             high: number;
             label: components["schemas"]["BilingualName"];
+        };
+        /**
+         * AssertionBody
+         * @description What `navigator.credentials.get()` gives: its `toJSON()`. What else is in it is not looked at.
+         */
+        AssertionBody: {
+            /**
+             * Id
+             * @example q1Vd…
+             */
+            id: string;
+            /**
+             * Rawid
+             * @example q1Vd…
+             */
+            rawId: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "public-key";
+            response: components["schemas"]["AssertionResponse"];
+        };
+        /**
+         * AssertionResponse
+         * @description Of a passkey that was shown, as a browser gives it.
+         */
+        AssertionResponse: {
+            /**
+             * Clientdatajson
+             * @example pZ8c…
+             */
+            clientDataJSON: string;
+            /**
+             * Authenticatordata
+             * @example pZ8c…
+             */
+            authenticatorData: string;
+            /**
+             * Signature
+             * @example pZ8c…
+             */
+            signature: string;
+            /** Userhandle */
+            userHandle?: string | null;
+        };
+        /**
+         * AttestationBody
+         * @description What `navigator.credentials.create()` gives: its `toJSON()`. What else is in it is not looked at.
+         */
+        AttestationBody: {
+            /**
+             * Id
+             * @example q1Vd…
+             */
+            id: string;
+            /**
+             * Rawid
+             * @example q1Vd…
+             */
+            rawId: string;
+            /**
+             * Type
+             * @constant
+             */
+            type: "public-key";
+            response: components["schemas"]["AttestationResponse"];
+        };
+        /**
+         * AttestationResponse
+         * @description Of a passkey that was made, as a browser gives it.
+         */
+        AttestationResponse: {
+            /**
+             * Clientdatajson
+             * @example pZ8c…
+             */
+            clientDataJSON: string;
+            /**
+             * Attestationobject
+             * @example pZ8c…
+             */
+            attestationObject: string;
         };
         /**
          * AuditCheckpoint
@@ -3179,14 +3492,24 @@ export interface components {
              * @example null
              */
             user_id: string | null;
+            /**
+             * For Provider
+             * @description Whose e-mail address it was made for comes in by the sign-in provider
+             */
+            for_provider: boolean;
         };
         /**
          * InvitationBody
          * @description What somebody is invited as, and for how long the code holds: three days unless said, a month at most.
+         *
+         *     `email`: its owner may come in by the sign-in provider, without the code, when the provider has verified that it is his.
+         *     It is kept as an alias only.
          */
         InvitationBody: {
             /** Grants */
             grants: components["schemas"]["GrantBody"][];
+            /** Email */
+            email?: string | null;
             /**
              * Valid S
              * @default 259200
@@ -3520,10 +3843,27 @@ export interface components {
              */
             user_id: string | null;
             /**
+             * For Provider
+             * @description Whose e-mail address it was made for comes in by the sign-in provider
+             */
+            for_provider: boolean;
+            /**
              * Code
              * @example 7ZK4-0Q8M-2V6T-XW3B-9N5C-1RHD-E8*
              */
             code: string;
+        };
+        /**
+         * NewPasskeyBody
+         * @description The browser's answer, and what the passkey is called.
+         */
+        NewPasskeyBody: {
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+            credential: components["schemas"]["AttestationBody"];
         };
         /**
          * NewToken
@@ -3567,6 +3907,120 @@ export interface components {
              * @example linli_...
              */
             secret: string;
+        };
+        /**
+         * OpenSession
+         * @description A browser in which one is signed in. `seen_ms`: when it last asked for something, to the minute.
+         */
+        OpenSession: {
+            /**
+             * Id
+             * @example 9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Begun Ms
+             * @example 1790000000000
+             */
+            begun_ms: number;
+            /**
+             * Seen Ms
+             * @example 1790000600000
+             */
+            seen_ms: number;
+            /**
+             * Current
+             * @description It is the one that asks
+             */
+            current: boolean;
+        };
+        /**
+         * OpenSessions
+         * @description All of one's own, newest first; there are never many.
+         */
+        OpenSessions: {
+            /** Items */
+            items: components["schemas"]["OpenSession"][];
+        };
+        /**
+         * Passkey
+         * @description Something that signs in without a password, and counts as the second factor with one.
+         */
+        Passkey: {
+            /**
+             * Id
+             * @example passkey-9f3b0c2d4e5a6178
+             */
+            id: string;
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+            /**
+             * Created Ms
+             * @example 1790000000000
+             */
+            created_ms: number;
+            /**
+             * Used Ms
+             * @example 1790000900000
+             */
+            used_ms: number | null;
+            /**
+             * Backed Up
+             * @description Its owner's devices share it, so that it outlives the loss of one
+             */
+            backed_up: boolean;
+        };
+        /**
+         * PasskeyChange
+         * @description What it is called.
+         */
+        PasskeyChange: {
+            /**
+             * Name
+             * @example my phone
+             */
+            name: string;
+        };
+        /**
+         * PasskeyOptions
+         * @description `public_key` is what `PublicKeyCredential.parseCreationOptionsFromJSON()` takes, or `parseRequestOptionsFromJSON()`.
+         */
+        PasskeyOptions: {
+            /**
+             * Public Key
+             * @example {
+             *       "challenge": "…",
+             *       "rpId": "linli.example",
+             *       "userVerification": "required"
+             *     }
+             */
+            public_key: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * PasskeyPage
+         * @description All of one's passkeys, oldest first: there are twenty at most.
+         */
+        PasskeyPage: {
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next page; null on the last
+             * @example WyJkZXYtMSJd
+             */
+            next_cursor?: string | null;
+            /** Items */
+            items: components["schemas"]["Passkey"][];
+        };
+        /**
+         * PasskeySignInBody
+         * @description The browser's answer.
+         */
+        PasskeySignInBody: {
+            credential: components["schemas"]["AssertionBody"];
         };
         /**
          * PasswordBody
@@ -3868,6 +4322,60 @@ export interface components {
             values: {
                 [key: string]: boolean | number | string;
             };
+        };
+        /**
+         * ProviderAnswer
+         * @description What the provider has sent the browser back with.
+         */
+        ProviderAnswer: {
+            /**
+             * Code
+             * @example SplxlOBeZQQYbYS6WxSbIA
+             */
+            code: string;
+            /**
+             * State
+             * @example af0ifjsldkj
+             */
+            state: string;
+        };
+        /**
+         * ProviderBegin
+         * @description Where the browser goes. It comes back to `/sign-in/provider` with `code` and `state`.
+         */
+        ProviderBegin: {
+            /**
+             * Authorization Url
+             * @example https://login.example/authorize?response_type=code&...
+             */
+            authorization_url: string;
+        };
+        /**
+         * ProviderSignInBody
+         * @description `answer` first; when that is answered with code_needed or passkey_needed, `totp` or `passkey` alone.
+         */
+        ProviderSignInBody: {
+            answer?: components["schemas"]["ProviderAnswer"] | null;
+            /**
+             * Totp
+             * @description Of the authenticator; empty without one
+             * @default
+             * @example 492039
+             */
+            totp: string;
+            passkey?: components["schemas"]["AssertionBody"] | null;
+        };
+        /**
+         * ProviderState
+         * @description Whether people can sign in by a provider, and what it is called.
+         */
+        ProviderState: {
+            /**
+             * Name
+             * @description null: there is none
+             * @example Property Group
+             */
+            name: string | null;
         };
         /**
          * Provision
@@ -4239,7 +4747,8 @@ export interface components {
          * Session
          * @description Who is signed in, and what he is. `permissions`: what of, with the communities; null for all.
          *
-         *     `authenticator_missing`: he may do nothing before he has set one up. `machine`: this came with a token.
+         *     `passkeys`: how many he has. `authenticator_missing`: he may do nothing before he has set up an authenticator or a
+         *     passkey. `machine`: this came with a token.
          */
         Session: {
             /**
@@ -4282,12 +4791,22 @@ export interface components {
             machine: boolean;
             /** Authenticator */
             authenticator: boolean;
+            /**
+             * Passkeys
+             * @example 1
+             */
+            passkeys: number;
+            /**
+             * Provider
+             * @description He has connected his identity at the sign-in provider
+             */
+            provider: boolean;
             /** Authenticator Missing */
             authenticator_missing: boolean;
         };
         /**
          * SignInBody
-         * @description Name and password; `totp` when an authenticator is set up.
+         * @description Name and password; `totp` when an authenticator is set up, or `passkey`, the answer to `sessions/passkey/options`.
          */
         SignInBody: {
             /**
@@ -4307,6 +4826,7 @@ export interface components {
              * @example 492039
              */
             totp: string;
+            passkey?: components["schemas"]["AssertionBody"] | null;
         };
         /**
          * SiteCharging
@@ -4489,6 +5009,11 @@ export interface components {
             grants: components["schemas"]["GrantBody"][];
             /** Authenticator */
             authenticator: boolean;
+            /**
+             * Passkeys
+             * @example 1
+             */
+            passkeys: number;
             /**
              * Created Ms
              * @example 1790000000000
@@ -4734,6 +5259,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_community: {
@@ -4792,6 +5326,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     put_community: {
@@ -4819,6 +5362,15 @@ export interface operations {
                     "application/json": components["schemas"]["Community"];
                 };
             };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_signed_in: Nobody is signed in */
             401: {
                 headers: {
@@ -4839,6 +5391,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4894,6 +5455,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4959,6 +5529,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     put_facility: {
@@ -4984,6 +5563,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Facility"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5024,6 +5612,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5078,6 +5675,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5143,6 +5749,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     put_gateway: {
@@ -5168,6 +5783,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5208,6 +5832,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5275,6 +5908,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_device: {
@@ -5333,6 +5975,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     change_device: {
@@ -5357,6 +6008,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5397,6 +6057,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5462,6 +6131,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     move_device: {
@@ -5486,6 +6164,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5526,6 +6213,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5591,6 +6287,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_state: {
@@ -5642,6 +6347,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5794,6 +6508,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     adopt_discovery: {
@@ -5818,6 +6541,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5858,6 +6590,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5891,6 +6632,15 @@ export interface operations {
                     "application/json": components["schemas"]["Discovery"];
                 };
             };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_signed_in: Nobody is signed in */
             401: {
                 headers: {
@@ -5936,6 +6686,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     release_discovery: {
@@ -5960,6 +6719,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Discovery"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -5991,6 +6759,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6045,6 +6822,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     select_device: {
@@ -6069,6 +6855,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Selection"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -6116,6 +6911,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     create_command: {
@@ -6145,7 +6949,7 @@ export interface operations {
                     "application/json": components["schemas"]["Command"];
                 };
             };
-            /** @description idempotency_key_missing: A command needs an Idempotency-Key header */
+            /** @description idempotency_key_missing: A command needs an Idempotency-Key header; bad_request: The request can't be read */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6192,6 +6996,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong; verb_unsupported: The device has no such verb; arguments_invalid: The verb does not take these arguments; metric_unknown: There is no such metric */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6252,6 +7065,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_command: {
@@ -6303,6 +7125,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6377,6 +7208,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     list_approvals: {
@@ -6429,6 +7269,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     ask_approval: {
@@ -6451,6 +7300,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -6482,6 +7340,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6540,6 +7407,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6614,6 +7490,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     refuse: {
@@ -6681,6 +7566,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_availability: {
@@ -6716,6 +7610,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6781,6 +7684,15 @@ export interface operations {
             };
             /** @description range_invalid: The time range can't be answered */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6855,6 +7767,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_site_charging: {
@@ -6913,6 +7834,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     put_site_charging: {
@@ -6937,6 +7867,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteCharging"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -6968,6 +7907,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7021,6 +7969,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7091,6 +8048,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_ledger: {
@@ -7142,6 +8108,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7212,6 +8187,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     list_quarantine: {
@@ -7258,6 +8242,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7317,6 +8310,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     post_profile: {
@@ -7340,6 +8342,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileVersion"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -7387,6 +8398,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_profile_key: {
@@ -7427,6 +8447,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7493,6 +8522,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     push_profile: {
@@ -7519,6 +8557,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Pushed"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -7559,6 +8606,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7621,6 +8677,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     list_claims: {
@@ -7674,6 +8739,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     create_claim: {
@@ -7696,6 +8770,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewClaim"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -7736,6 +8819,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7801,6 +8893,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     provision: {
@@ -7823,6 +8924,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Provision"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description claim_unknown: There is no such claim; claim_for_another_site: The claim is for another site */
@@ -7863,6 +8973,15 @@ export interface operations {
             };
             /** @description too_many_attempts: Too many attempts have failed */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7915,6 +9034,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7985,6 +9113,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     revoke: {
@@ -8009,6 +9146,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -8049,6 +9195,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8116,6 +9271,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     export_audit: {
@@ -8127,7 +9291,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description An entry a line, then a checkpoint over the last one */
+            /** @description An entry a line, then a checkpoint over the last one; one comes first if what was old is gone */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8156,6 +9320,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8215,6 +9388,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     export_personal_data: {
@@ -8237,6 +9419,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PersonalData"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -8268,6 +9459,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8299,6 +9499,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErasureReceipt"];
                 };
             };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_signed_in: Nobody is signed in */
             401: {
                 headers: {
@@ -8335,6 +9544,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     sign_in: {
@@ -8359,7 +9577,16 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed */
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed; passkey_needed: A passkey is needed */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8451,6 +9678,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     sign_out: {
@@ -8496,6 +9732,118 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenSessions"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    end_own_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     put_password: {
@@ -8517,6 +9865,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
             };
             /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
             401: {
@@ -8585,6 +9942,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
             401: {
                 headers: {
@@ -8623,6 +9989,15 @@ export interface operations {
             };
             /** @description too_many_attempts: Too many attempts have failed */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8686,6 +10061,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     remove_authenticator: {
@@ -8707,6 +10091,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
             };
             /** @description sign_in_refused: Name, password or code is wrong; not_signed_in: Nobody is signed in */
             401: {
@@ -8746,6 +10139,822 @@ export interface operations {
             };
             /** @description too_many_attempts: Too many attempts have failed */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_passkeys: Passkeys can't be used at this address */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyPage"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPasskeyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description passkey_refused: The passkey can't be taken; body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    remove_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    name_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                passkey_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_found: There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_passkeys: Passkeys can't be used at this address */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in_with_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignInBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_refused: Name, password or code is wrong */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderState"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in_by_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderSignInBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold; sign_in_refused: Name, password or code is wrong; code_needed: The authenticator's code is needed; passkey_needed: A passkey is needed */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_invited: Nobody has invited this person; foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_attempts: Too many attempts have failed */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_provider_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderBegin"];
+                };
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    connect_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderAnswer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description provider_refused: The sign-in provider's word does not hold; not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description no_provider: There is no sign-in provider; conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_invalid: The request's body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    disconnect_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_signed_in: Nobody is signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description sign_in_again: This needs a session that has just begun; foreign_page: The request does not come from a page of this address */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description conflict: The change contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8798,6 +11007,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8863,6 +11081,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     change_user: {
@@ -8887,6 +11114,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -8927,6 +11163,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8986,6 +11231,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     create_invitation: {
@@ -9010,6 +11264,15 @@ export interface operations {
                     "application/json": components["schemas"]["NewInvitation"];
                 };
             };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description not_signed_in: Nobody is signed in */
             401: {
                 headers: {
@@ -9030,6 +11293,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9095,6 +11367,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     accept_invitation: {
@@ -9117,6 +11398,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description invitation_refused: The invitation lets nobody in; foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
@@ -9216,6 +11506,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     create_token: {
@@ -9238,6 +11537,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            /** @description bad_request: The request can't be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
             /** @description not_signed_in: Nobody is signed in */
@@ -9269,6 +11577,15 @@ export interface operations {
             };
             /** @description body_invalid: The request's body is wrong */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9334,6 +11651,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     get_live: {
@@ -9382,6 +11708,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description too_many_streams: No more live streams can be open; not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9472,7 +11807,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/plain": string;
+                };
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {

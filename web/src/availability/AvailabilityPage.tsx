@@ -1,7 +1,7 @@
 import { Badge, Group, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
-import { api, data, type Availability } from "../api/client";
+import { api, data, type Availability as Free } from "../api/client";
 import { useLanguage } from "../i18n/language";
 import { Empty, Failed, Loading } from "../Notice";
 import { useTitle } from "../useTitle";
@@ -11,6 +11,10 @@ const REFRESH_MS = 15_000;
 /** What is free in a community: for residents, without signing in. */
 export function AvailabilityPage() {
   const { id = "" } = useParams();
+  return <Availability id={id} />;
+}
+
+export function Availability({ id }: { id: string }) {
   const { texts, language } = useLanguage();
   const parking = useFree(id, "parking");
   const charging = useFree(id, "charging");
@@ -36,7 +40,7 @@ function useFree(community: string, kind: "parking" | "charging") {
   });
 }
 
-function Places({ name, found }: { name: string; found: Availability }) {
+function Places({ name, found }: { name: string; found: Free }) {
   const { texts, language } = useLanguage();
   if (found.counts.total === 0) return <Empty text={`${name}: ${texts.noDevices}`} />;
   return (

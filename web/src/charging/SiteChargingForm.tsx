@@ -3,11 +3,13 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, data, type SiteCharging } from "../api/client";
 import { useTexts } from "../i18n/language";
+import { said } from "../said";
 import { bodyOf, carriesFailSafe, draftOf, nextKey, PHASE_CHOICES, type Draft, type PointRow, type TokenRow } from "./form";
 
 /** Change how a site charges. Passwords and card numbers are typed in and never shown again. */
 export function SiteChargingForm({ site, done }: { site: SiteCharging; done: () => void }) {
-  const words = useTexts().charging;
+  const texts = useTexts();
+  const words = texts.charging;
   const queries = useQueryClient();
   const [draft, setDraft] = useState<Draft>(() => draftOf(site));
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
@@ -58,7 +60,7 @@ export function SiteChargingForm({ site, done }: { site: SiteCharging; done: () 
       ))}
       <Button variant="subtle" size="compact-sm" style={{ alignSelf: "flex-start" }} onClick={() => change({ tokens: [...draft.tokens, { key: nextKey(draft.tokens), name: "", idTag: "", masked: "", blocked: false, expiresMs: 0 }] })}>{words.addToken}</Button>
 
-      {save.isError && <Alert color="red" role="alert">{save.error.message}</Alert>}
+      {save.isError && <Alert color="red" role="alert">{said(save.error, texts)}</Alert>}
       <Group justify="space-between">
         <Text size="xs" c="dimmed" style={{ flex: 1 }}>{words.secretsText}</Text>
         <Button type="submit" loading={save.isPending}>{words.save}</Button>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { api, data, type Certificate } from "../api/client";
 import { useLanguage } from "../i18n/language";
-import { Failed } from "../Notice";
+import { Failed, Refused } from "../Notice";
 import { shownTime } from "../reading/format";
 
 const SHOWN = 5;
@@ -39,7 +39,7 @@ export function CertificatesCard({ gateway, nowMs }: { gateway: string; nowMs: n
       <Stack gap="xs" component="ul" className="plain">
         {items.map((each) => <li key={each.serial}><Row certificate={each} nowMs={nowMs} /></li>)}
       </Stack>
-      {holds && !asks && <Button mt="sm" size="xs" variant="default" onClick={() => ask(true)}>{words.revoke}</Button>}
+      {holds && !asks && <Group mt="sm"><Button size="xs" variant="default" onClick={() => ask(true)}>{words.revoke}</Button></Group>}
       {asks && (
         <Stack gap="xs" mt="sm">
           <Text size="sm">{words.revokeText}</Text>
@@ -51,7 +51,7 @@ export function CertificatesCard({ gateway, nowMs }: { gateway: string; nowMs: n
         </Stack>
       )}
       {revoke.isSuccess && <Text size="sm" role="status" mt="xs">✓ {words.revoked(revoke.data.certificates)}</Text>}
-      {revoke.isError && <Text size="sm" role="alert" mt="xs">⚠ {revoke.error.message}</Text>}
+      {revoke.isError && <Refused error={revoke.error} mt="xs" />}
     </Card>
   );
 }

@@ -5,11 +5,12 @@ import { Link } from "react-router";
 import { api, data, type Claim, type NewClaim, type Refusal } from "../api/client";
 import { useLanguage, useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
-import { Failed, Loading } from "../Notice";
+import { Failed, Loading, Refused } from "../Notice";
+import { usePersonName } from "../people/useNames";
 import { shownAge, shownTime } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
-import { ShownOnce } from "./ShownOnce";
+import { ShownClaim } from "./ShownClaim";
 
 /** Claims: make one and show its code once, see what became of the others, and who has tried one in vain. */
 export function ClaimsPage() {
@@ -33,10 +34,7 @@ export function ClaimsPage() {
   return (
     <Stack gap="md">
       <div>
-        <Breadcrumbs>
-          <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
-          <Anchor component={Link} to="/gateways" size="sm">{texts.gateways.title}</Anchor>
-        </Breadcrumbs>
+        <Breadcrumbs><Anchor component={Link} to="/gateways" size="sm">{texts.gateways.title}</Anchor></Breadcrumbs>
         <Title order={1} size="h2">{words.title}</Title>
         <Text size="sm" c="dimmed">{words.text}</Text>
       </div>
@@ -88,8 +86,8 @@ function Create() {
         />
         <Button disabled={!gateway} loading={create.isPending} onClick={() => gateway && create.mutate(gateway)}>{words.make}</Button>
       </Group>
-      {create.isError && <Text size="sm" role="alert" mt="xs">⚠ {create.error.message}</Text>}
-      {made && <ShownOnce claim={made} close={() => show(null)} />}
+      {create.isError && <Refused error={create.error} mt="xs" />}
+      {made && <ShownClaim claim={made} close={() => show(null)} />}
     </Card>
   );
 }
@@ -100,6 +98,7 @@ function Row({ claim, nowMs }: { claim: Claim; nowMs: number }) {
   const { language, texts } = useLanguage();
   const words = texts.claims;
   const client = useQueryClient();
+  const personName = usePersonName();
   const withdraw = useMutation({
     mutationFn: () => data(api.POST("/api/v1/claims/{claim_id}/withdraw", { params: { path: { claim_id: claim.id } } })),
     onSuccess: () => client.invalidateQueries({ queryKey: ["claims"] }),
@@ -109,7 +108,7 @@ function Row({ claim, nowMs }: { claim: Claim; nowMs: number }) {
       <Group justify="space-between" gap="4px 12px" align="flex-start">
         <div style={{ minWidth: 0 }}>
           <Anchor component={Link} to={`/gateways/${claim.gateway_id}`} fw={600} style={{ overflowWrap: "anywhere" }}>{claim.gateway_id}</Anchor>
-          <Text size="sm" c="dimmed" title={shownTime(claim.created_ms, language)}>{words.madeBy(claim.issuer, shownAge(nowMs - claim.created_ms, texts))}</Text>
+          <Text size="sm" c="dimmed" title={shownTime(claim.created_ms, language)}>{words.madeBy(personName(claim.issuer), shownAge(nowMs - claim.created_ms, texts))}</Text>
           {claim.state === "open" && <Text size="sm">{words.until(shownTime(claim.expires_ms, language))}</Text>}
           {claim.used_ms != null && <Text size="sm">{words.usedAt(shownTime(claim.used_ms, language))}</Text>}
           {claim.refused > 0 && <Text size="sm">⚠ {words.refusedTimes(claim.refused)}</Text>}
@@ -119,7 +118,7 @@ function Row({ claim, nowMs }: { claim: Claim; nowMs: number }) {
           {claim.state === "open" && <Button size="xs" variant="default" loading={withdraw.isPending} onClick={() => withdraw.mutate()}>{words.withdraw}</Button>}
         </Group>
       </Group>
-      {withdraw.isError && <Text size="sm" role="alert">⚠ {withdraw.error.message}</Text>}
+      {withdraw.isError && <Refused error={withdraw.error} />}
     </Card>
   );
 }

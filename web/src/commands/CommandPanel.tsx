@@ -1,10 +1,15 @@
 import { Alert, Badge, Button, Card, Group, Modal, NumberInput, Progress, Stack, Text, Title, VisuallyHidden } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, data, ProblemError, type Command, type Device, type Selection, type VerbWord } from "../api/client";
+import { api, data, ProblemError, type Approval, type Command, type Device, type Selection, type VerbWord } from "../api/client";
+import { AskModal } from "../approvals/AskModal";
+import { OwnApprovals } from "../approvals/OwnApprovals";
+import { orderOf } from "../approvals/present";
+import { APPROVALS, useAsk, useOwnApprovals } from "../approvals/useApprovals";
 import { useLanguage, useTexts } from "../i18n/language";
 import type { LiveStream, Metrics } from "../live/stream";
 import { shownAge, shownTime, shownUnit } from "../reading/format";
+import { said } from "../said";
 import type { VocabularyOf } from "../vocabulary/useVocabulary";
 import { colorOf, hasEnded, merged, percentOf } from "./progress";
 
@@ -19,6 +24,12 @@ interface Props {
 }
 
 type Args = Record<string, number>;
+interface Order {
+  verb: string;
+  args: Args;
+  selection?: string | undefined;
+  approval?: string | undefined;
+}
 const RECENT = 5;
 
 /** An argument starts at what is set now, where a metric says so. */
@@ -39,31 +50,45 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
     refetchInterval: (query) => (query.state.data?.items.some((command) => !hasEnded(command, nowMs)) ? 1000 : 15_000),
   });
   const send = useMutation({
-    mutationFn: ({ verb, args, key, selection }: { verb: string; args: Args; key: string; selection: string | undefined }) =>
+    mutationFn: ({ verb, args, key, selection, approval }: Order & { key: string }) =>
       data(
         api.POST("/api/v1/devices/{device_id}/commands", {
           params: { path: { device_id: device.id }, header: { "Idempotency-Key": key } },
-          body: { verb, args, ...(selection && { selection }) },
+          body: { verb, args, ...(selection && { selection }), ...(approval && { approval }) },
         }),
       ),
     // With the same key, so it never acts twice; what the server has refused it would refuse again.
     retry: (count, error) => count < 2 && !(error instanceof ProblemError),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["commands", device.id] }),
+    onSuccess: () => Promise.all([queries.invalidateQueries({ queryKey: ["commands", device.id] }), queries.invalidateQueries({ queryKey: APPROVALS })]),
   });
-  const [asking, setAsking] = useState<{ verb: VerbWord; selection: Selection } | null>(null);
+  const [asking, setAsking] = useState<{ verb: VerbWord; selection: Selection; approval: Approval | undefined } | null>(null);
+  // What takes two people is asked for first, and done once somebody else has allowed it.
+  const [wanted, want] = useState<{ verb: VerbWord; args: Args } | null>(null);
+  const ask = useAsk();
+  const approvals = useOwnApprovals("command", device.id);
   // The first of two steps: what is done holds only for what the device says now.
   const select = useMutation({
-    mutationFn: ({ verb, args }: { verb: VerbWord; args: Args }) =>
+    mutationFn: ({ verb, args }: { verb: VerbWord; args: Args; approval?: Approval }) =>
       data(
         api.POST("/api/v1/devices/{device_id}/selections", {
           params: { path: { device_id: device.id } },
           body: { verb: verb.name, args },
         }),
       ),
-    onSuccess: (selection, { verb }) => { send.reset(); setAsking({ verb, selection }); },
+    onSuccess: (selection, { verb, approval }) => { send.reset(); setAsking({ verb, selection, approval }); },
   });
   const label = (verb: VerbWord) => vocabulary.label(verb.name);
-  const order = (verb: VerbWord, args: Args, selection?: string) => send.mutate({ verb: verb.name, args, key: newKey(), selection });
+  const order = (what: Order) => send.mutate({ ...what, key: newKey() });
+  const begin = (verb: VerbWord, args: Args) => {
+    if (verb.second_person) want({ verb, args });
+    else if (verb.safety_relevant) select.mutate({ verb, args });
+    else order({ verb: verb.name, args });
+  };
+  const goOn = (approval: Approval) => {
+    const { verb: name, args } = orderOf(approval);
+    const verb = vocabulary.verb(name);
+    if (verb) select.mutate({ verb, args, approval });
+  };
   const failure = select.error ?? send.error;
   const verbs = device.verbs.map((name) => vocabulary.verb(name)).filter((verb) => verb !== undefined);
   const commands = merged(recent.data?.items ?? [], stream?.commandsOf(device.id) ?? [], RECENT);
@@ -75,10 +100,11 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
       {verbs.length > 0 && !gatewayOnline && <Alert color="orange" mb="xs">{texts.gatewayOffline}</Alert>}
       <Group gap="sm" align="flex-end">
         {verbs.map((verb) => (
-          <VerbControl key={verb.name} verb={verb} label={label(verb)} metrics={metrics} busy={send.isPending || select.isPending} order={(args) => (verb.safety_relevant ? select.mutate({ verb, args }) : order(verb, args))} />
+          <VerbControl key={verb.name} verb={verb} label={label(verb)} metrics={metrics} busy={send.isPending || select.isPending} order={(args) => begin(verb, args)} />
         ))}
       </Group>
-      {failure && <Alert color="red" mt="xs" role="alert">{failure.message}</Alert>}
+      {failure && <Alert color="red" mt="xs" role="alert">{said(failure, texts)}</Alert>}
+      <OwnApprovals approvals={approvals} whatOf={(approval) => inWords(approval, vocabulary)} isBusy={select.isPending} act={goOn} />
       {verbs.length > 0 && (
         <Stack gap="xs" mt="md">
           {/* Said once a step; the rows below change with every second of their age. */}
@@ -95,16 +121,27 @@ export function CommandPanel({ device, deviceName, stream, vocabulary, metrics, 
           <Stack>
             <Text>{texts.confirmText(label(asking.verb), deviceName)}</Text>
             <Text size="sm" c="dimmed">{texts.selected}</Text>
-            {asking.selection.second_person && <Text size="sm">{texts.secondPerson}</Text>}
+            {asking.approval && <Text size="sm">{texts.approvals.allowedBy(asking.approval.decided_by_name)}</Text>}
             <Group justify="flex-end">
               <Button variant="default" data-autofocus onClick={() => setAsking(null)}>{texts.cancel}</Button>
-              <Button color="red" onClick={() => { order(asking.verb, asking.selection.args as Args, asking.selection.id); setAsking(null); }}>{texts.confirmDo}</Button>
+              <Button color="red" onClick={() => { order({ verb: asking.verb.name, args: asking.selection.args as Args, selection: asking.selection.id, approval: asking.approval?.id }); setAsking(null); }}>{texts.confirmDo}</Button>
             </Group>
           </Stack>
         )}
       </Modal>
+      {wanted && (
+        <AskModal
+          what={`${label(wanted.verb)} · ${deviceName}`} error={ask.error} isBusy={ask.isPending} close={() => { ask.reset(); want(null); }}
+          ask={(reason) => ask.mutate({ action: "command", target: device.id, request: { verb: wanted.verb.name, args: wanted.args }, reason }, { onSuccess: () => want(null) })}
+        />
+      )}
     </Card>
   );
+}
+
+function inWords(approval: Approval, vocabulary: VocabularyOf): string {
+  const { verb, args } = orderOf(approval);
+  return [vocabulary.label(verb), ...Object.values(args)].join(" ");
 }
 
 function VerbControl({ verb, label, metrics, busy, order }: { verb: VerbWord; label: string; metrics: Metrics; busy: boolean; order: (args: Args) => void }) {

@@ -1,11 +1,10 @@
-import { Anchor, Card, Group, SimpleGrid, Text, Title } from "@mantine/core";
+import { Card, SimpleGrid, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Navigate } from "react-router";
 import { api, data } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { useTitle } from "../useTitle";
 import { Empty, Failed, Loading } from "../Notice";
-import { May } from "../people/May";
 import { useName } from "../vocabulary/useVocabulary";
 
 /** All communities; a single one is opened at once. */
@@ -24,15 +23,7 @@ export function CommunitiesPage() {
   if (items.length === 1 && items[0]) return <Navigate to={`/communities/${items[0].id}`} replace />;
   return (
     <>
-      <Group justify="space-between" align="baseline" mb="md">
-        <Title order={1} size="h2">{texts.communities}</Title>
-        <Group gap="md">
-          <Anchor component={Link} to="/gateways">{texts.gateways.title}</Anchor>
-          <May permission="diagnose">
-            <Anchor component={Link} to="/profiles">{texts.profiles.title}</Anchor>
-          </May>
-        </Group>
-      </Group>
+      <Title order={1} size="h2" mb="md">{texts.communities}</Title>
       <SimpleGrid cols={{ base: 1, sm: 2, md: 3 }}>
         {items.map((community) => (
           <Card key={community.id} component={Link} to={`/communities/${community.id}`} withBorder className="card">

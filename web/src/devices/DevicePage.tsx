@@ -89,7 +89,11 @@ export function DevicePage() {
               </May>
             )}
             {device.data.kind === "waste" && <Emptyings key={id} device={id} />}
-            {device.data.status === "adopted" && <MoveCard key={`move ${id}`} device={device.data} />}
+            {device.data.status === "adopted" && (
+              <May permission="set_up" community={communityId}>
+                <MoveCard key={`move ${id}`} device={device.data} />
+              </May>
+            )}
           </Stack>
         </Grid.Col>
       </Grid>

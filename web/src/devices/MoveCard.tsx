@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { api, data, type Device } from "../api/client";
 import { useLanguage } from "../i18n/language";
+import { Refused } from "../Notice";
 import { shownTime } from "../reading/format";
 import { useName } from "../vocabulary/useVocabulary";
 
@@ -71,7 +72,7 @@ export function MoveCard({ device }: { device: Device }) {
             <TextInput size="sm" type="datetime-local" label={words.at} value={movedAt} onChange={(event) => setMovedAt(event.currentTarget.value)} />
           </Group>
           <Checkbox size="sm" label={words.replace} checked={replace} onChange={(event) => setReplace(event.currentTarget.checked)} />
-          {move.isError && <Text size="sm" role="alert">⚠ {move.error.message}</Text>}
+          {move.isError && <Refused error={move.error} />}
           <Group gap="xs">
             <Button size="sm" disabled={!gateway || !externalId.trim() || move.isPending} onClick={() => gateway && move.mutate(gateway)}>{words.move}</Button>
             <Button size="sm" variant="default" disabled={move.isPending} onClick={() => open(false)}>{words.cancel}</Button>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { api, data, type Discovery, type Proposal } from "../api/client";
 import { useLanguage } from "../i18n/language";
-import { Failed } from "../Notice";
+import { Failed, Refused } from "../Notice";
 import { shownAge, shownNumber, shownTime, shownValue } from "../reading/format";
 import { useName, useVocabulary } from "../vocabulary/useVocabulary";
 
@@ -50,7 +50,7 @@ export function DiscoveriesCard({ gateway, nowMs }: { gateway: string; nowMs: nu
       {adopt.isSuccess && (
         <Text size="sm" role="status" mb="xs">✓ {words.adopted} <Anchor component={Link} to={`/devices/${adopt.data.id}`}>{name(adopt.data.name)}</Anchor></Text>
       )}
-      {error && <Text size="sm" role="alert" mb="xs">⚠ {error.message}</Text>}
+      {error && <Refused error={error} mb="xs" />}
       <Stack gap="md" component="ul" className="plain">
         {items.map((item) => (
           <li key={item.topic}>
@@ -87,7 +87,7 @@ function DecidedTopics({ gateway, status }: { gateway: string; status: "adopted"
   return (
     <>
       <Title order={3} size="h5" mt="md" mb={4}>{status === "adopted" ? words.bound : words.dismissed}</Title>
-      {release.isError && <Text size="sm" role="alert" mb="xs">⚠ {release.error.message}</Text>}
+      {release.isError && <Refused error={release.error} mb="xs" />}
       <Stack gap={4} component="ul" className="plain">
         {decided.data.items.map((each) => (
           <Group key={each.topic} component="li" gap="xs" justify="space-between" wrap="nowrap">

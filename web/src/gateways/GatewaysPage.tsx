@@ -5,6 +5,7 @@ import { api, data, type Gateway } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { useNow } from "../live/useLive";
 import { Empty, Failed, Loading } from "../Notice";
+import { May } from "../people/May";
 import { shownAge } from "../reading/format";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
@@ -40,15 +41,15 @@ export function GatewaysPage() {
   return (
     <Stack gap="md">
       <div>
-        <Breadcrumbs>
-          {[
-            <Anchor key="all" component={Link} to="/" size="sm">{texts.communities}</Anchor>,
-            ...(community ? [<Anchor key={community} component={Link} to={`/communities/${community}`} size="sm">{nameOf(community)}</Anchor>] : []),
-          ]}
-        </Breadcrumbs>
+        {community && (
+          <Breadcrumbs>
+            <Anchor component={Link} to="/" size="sm">{texts.communities}</Anchor>
+            <Anchor component={Link} to={`/communities/${community}`} size="sm">{nameOf(community)}</Anchor>
+          </Breadcrumbs>
+        )}
         <Group justify="space-between" align="baseline">
           <Title order={1} size="h2">{texts.gateways.title}</Title>
-          <Anchor component={Link} to="/claims">{texts.claims.title}</Anchor>
+          <May permission="install"><Anchor component={Link} to="/claims">{texts.claims.title}</Anchor></May>
         </Group>
       </div>
       {items.length === 0 && <Empty text={texts.gateways.none} next={texts.gateways.noneNext} />}

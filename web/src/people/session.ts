@@ -32,7 +32,7 @@ export function isNobody(error: unknown): boolean {
 }
 
 export type Permission =
-  | "see" | "diagnose" | "charging" | "command" | "set_up" | "install" | "shut_out" | "profiles" | "communities" | "people" | "tokens";
+  | "see" | "diagnose" | "charging" | "command" | "set_up" | "install" | "shut_out" | "profiles" | "communities" | "people" | "audit" | "tokens";
 
 /** Whether a session has a permission: in this community, or anywhere when none is named. */
 export function may(session: Session | null | undefined, permission: Permission, community?: string | undefined): boolean {
@@ -41,7 +41,17 @@ export function may(session: Session | null | undefined, permission: Permission,
   return places === null || community === undefined || places.includes(community);
 }
 
+/** Whether a session has a permission for all communities, as what they share needs it. */
+export function mayEverywhere(session: Session | null | undefined, permission: Permission): boolean {
+  return session?.permissions[permission] === null;
+}
+
+/** Whoever is signed in, for what is shown only then. */
+export function useMe(): Session | null | undefined {
+  return useQueryClient().getQueryData<Session | null>(SESSION_KEY);
+}
+
 /** Whether whoever is signed in may do this. The server decides; this only keeps what would be refused out of sight. */
 export function useMay(permission: Permission, community?: string | undefined): boolean {
-  return may(useQueryClient().getQueryData<Session | null>(SESSION_KEY), permission, community);
+  return may(useMe(), permission, community);
 }

@@ -1,18 +1,23 @@
-import { Alert, Anchor, Badge, Breadcrumbs, Button, Card, Group, Select, Stack, Text, Textarea, Title } from "@mantine/core";
+import { Alert, Badge, Button, Card, Group, Stack, Text, Textarea, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
 import { api, data, type ProfileVersion } from "../api/client";
 import { useTexts } from "../i18n/language";
 import { Failed, Loading } from "../Notice";
+import { May } from "../people/May";
+import { mayEverywhere, useMe } from "../people/session";
+import { said } from "../said";
 import { useTitle } from "../useTitle";
 import { useName } from "../vocabulary/useVocabulary";
 import { postProfile, type Fault } from "./post";
+import { Push } from "./Push";
 
 /** Profiles by version: where each is used, a new one to be kept, and one's own to be pushed. */
 export function ProfilesPage() {
   const texts = useTexts();
   const words = texts.profiles;
+  const me = useMe();
   const profiles = useQuery({
     queryKey: ["profiles"],
     queryFn: () => data(api.GET("/api/v1/profiles", { params: { query: { limit: 1000 } } })),
@@ -25,13 +30,8 @@ export function ProfilesPage() {
   const shipped = profiles.data.items.filter((each) => each.source === "shipped");
   return (
     <Stack gap="md">
-      <div>
-        <Breadcrumbs>
-          {[<Anchor key="all" component={Link} to="/" size="sm">{texts.communities}</Anchor>]}
-        </Breadcrumbs>
-        <Title order={1} size="h2">{words.title}</Title>
-      </div>
-      <NewProfile />
+      <Title order={1} size="h2">{words.title}</Title>
+      {mayEverywhere(me, "profiles") && <NewProfile />}
       <List title={words.own} none={words.ownNone} profiles={own} />
       <List title={words.shipped} none="" profiles={shipped} />
     </Stack>
@@ -70,41 +70,8 @@ function Row({ profile }: { profile: ProfileVersion }) {
         </Group>
       )}
       {refusals.map(([gateway, why]) => <Text key={gateway} size="sm" mt={4} style={{ overflowWrap: "anywhere" }}>⚠ {words.refused(gateway, words.reasons[why] ?? why)}</Text>)}
-      {profile.source === "own" && <Push profile={profile} />}
+      {profile.source === "own" && <May permission="set_up"><Push profile={profile} /></May>}
     </Card>
-  );
-}
-
-function Push({ profile }: { profile: ProfileVersion }) {
-  const texts = useTexts();
-  const words = texts.profiles;
-  const name = useName();
-  const client = useQueryClient();
-  const [community, choose] = useState<string | null>(null);
-  const communities = useQuery({
-    queryKey: ["communities"],
-    queryFn: () => data(api.GET("/api/v1/communities", { params: { query: { limit: 1000 } } })),
-  });
-  const push = useMutation({
-    mutationFn: async (to: string) => {
-      const [maker = "", model = ""] = profile.id.split("/");
-      const path = { maker, model, version: profile.version };
-      return data(api.POST("/api/v1/profiles/{maker}/{model}/versions/{version}/push", { params: { path }, body: { gateways: [], community: to } }));
-    },
-    onSuccess: () => client.invalidateQueries({ queryKey: ["profiles"] }),
-  });
-  return (
-    <Stack gap={4} mt="xs">
-      <Group gap="xs" align="flex-end">
-        <Select
-          size="xs" aria-label={words.pushTo} placeholder={words.pushTo} value={community} onChange={choose}
-          data={communities.data?.items.map((each) => ({ value: each.id, label: name(each.name) })) ?? []}
-        />
-        <Button size="xs" disabled={!community} loading={push.isPending} onClick={() => community && push.mutate(community)}>{words.push}</Button>
-      </Group>
-      {push.isSuccess && <Text size="sm" role="status">{words.pushed(push.data.gateways.length)}</Text>}
-      {push.isError && <Text size="sm" role="alert">⚠ {push.error.message}</Text>}
-    </Stack>
   );
 }
 
@@ -129,7 +96,7 @@ function NewProfile() {
         <Group>
           <Button disabled={!text.trim()} loading={keep.isPending} onClick={() => keep.mutate(text)}>{words.keep}</Button>
         </Group>
-        {keep.isError && <Alert color="red" title={words.failed}>{keep.error.message}</Alert>}
+        {keep.isError && <Alert color="red" title={words.failed}>{said(keep.error, texts)}</Alert>}
         {keep.data?.kept && <Alert color="green" role="status">{words.kept(keep.data.kept)}</Alert>}
         {keep.data && keep.data.faults.length > 0 && <Faults faults={keep.data.faults} text={text} />}
       </Stack>

@@ -1,47 +1,39 @@
 """Which device may say and hear what at the gateway's local broker: out of the desired state and the profiles. Pure.
 
 A device signs in under its own id. It may write where its profile reads it, and read where its profile tells it something;
-never on another one's topics. Who speaks for many (a bridge, a network server) has a block of its own, written by hand.
+never on another one's topics. Each broker's own form of this is made from here: ``mosquitto``, ``nats``.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from contracts.messages import DesiredDevice
 from contracts.profile import Profile
 from edge_agent.profiles.topics import Template
 
-_NAME = re.compile(r"[^\s:#+/\0-\x1f]{1,128}")
+USER_NAME = re.compile(r"[^\s:#+/\0-\x1f]{1,128}")
 """What can stand in Mosquitto's files as a user name."""
 
 
-def site_acl(
-    by_hand: str,
-    devices: Iterable[DesiredDevice],
-    profiles: Mapping[str, Profile],
-    users: Collection[str],
-    is_open: bool,
-) -> str:
-    """The text of ``devices.acl``.
+class Rights(NamedTuple):
+    """What one user may do, in topic filters of MQTT."""
 
-    by_hand  what stands before it: blocks of the agent and of bridges
-    users    who has a password: of the devices, those that have an identity
-    is_open  who has no password may speak as well, but for no device that has one
-    """
-    known = [device for device in devices if device.device in users and _NAME.fullmatch(device.device)]
-    writes = {device.device: writable(device, profiles.get(device.profile)) for device in known}
-    lines = ["# Written by `edge-agent site-access`; write by hand in site.acl."]
-    if is_open:
-        lines += ["topic readwrite #", *(f"topic deny {each}" for topics in writes.values() for each in topics), ""]
-    lines += [by_hand.rstrip(), ""]
-    for device in known:
-        readable = heard(device, profiles.get(device.profile))
-        if writes[device.device] or readable:
-            lines += [f"user {device.device}"]
-            lines += [f"topic write {each}" for each in writes[device.device]]
-            lines += [f"topic read {each}" for each in readable]
-            lines += [""]
-    return "\n".join(lines)
+    user: str
+    writes: Sequence[str]
+    reads: Sequence[str]
+
+
+def device_rights(
+    devices: Iterable[DesiredDevice], profiles: Mapping[str, Profile], users: Collection[str]
+) -> list[Rights]:
+    """Of each device that has an identity. users: who has a password."""
+    known = [device for device in devices if device.device in users and USER_NAME.fullmatch(device.device)]
+    return [
+        Rights(device.device, writable(device, profile), heard(device, profile))
+        for device in known
+        for profile in [profiles.get(device.profile)]
+    ]
 
 
 def writable(device: DesiredDevice, profile: Profile | None) -> list[str]:
