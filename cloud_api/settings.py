@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     certificate_valid_s  how long a gateway's certificate holds; it is renewed after two thirds of that
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
     broker_access      folder in which is kept what the broker reads: who may come in; none: not written
-    telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
+    telemetry_memory_mb_max  what DuckDB may take for a question; between questions it keeps little
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
     signing_key  PEM file of the Ed25519 key that all is signed with which gateways and auditors check: profiles, commands,
                  desired states, checkpoints; none: one is made in data_dir
