@@ -144,6 +144,10 @@ def test_what_does_not_hold_lets_nobody_in(with_a_provider: Callable[[Act], None
         late = await begun(provider, browser)
         cloud.now_ms += 300_000
         assert reason(await browser.post(OURS, json={"answer": late})) == "provider_refused"
+        provider.away = True
+        answer = await signed_in(provider, browser)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        provider.away = False
         provider.key = ECKey.generate_key("P-256", {"kid": "next"})
         provider.published.append(provider.key)
         assert (await signed_in(provider, browser)).status_code == 201, "a new key of its is found"
