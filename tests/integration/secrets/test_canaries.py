@@ -18,6 +18,7 @@ from tests.unit.identity.test_claims import pem, request_for
 
 CLOUD_SECRETS = ("MQTT_PASSWORD", "DATABASE_PASSWORD", "TELEMETRY_PASSWORD", "TELEMETRY_TOKEN")
 EDGE_SECRETS = ("LOCAL_MQTT_PASSWORD", "CLOUD_MQTT_PASSWORD")
+CREW = [{"role": "crew", "community_id": None}]
 
 
 class Canaries:
@@ -67,14 +68,14 @@ def said(site: Site) -> Iterator[tuple[str, str]]:
 
 def of_people(site: Site, canaries: Canaries) -> None:
     """A password, a session, an authenticator and a token: each is used as it should be, and as it should not."""
-    status, invited = site.cloud.send("POST", "invitations", {"grants": [{"role": "crew", "community_id": None}]})
+    status, invited = site.cloud.send("POST", "invitations", {"grants": CREW})
     assert status == 201
     who = {"name": "wei", "password": canaries.new("password")}
     _, cookie = post(site.cloud.url, "invitations/accept", {"code": canaries.keep(invited["code"]), **who})
     canaries.keep(cookie.partition("=")[2])
     made, _ = post(site.cloud.url, "account/authenticator", {}, Cookie=cookie)
     canaries.keep(parse_qs(urlsplit(made["link"]).query)["secret"][0])
-    made, _ = post(site.cloud.url, "tokens", {"name": "reader", "grants": []}, Cookie=cookie)
+    status, made = site.cloud.send("POST", "tokens", {"name": "reader", "grants": CREW})
     token = canaries.keep(made["secret"])
     post(site.cloud.url, "claims", {"gateway_id": site.gateway}, **site.cloud.let_in())
     foreign = f"linli_{canaries.new('token')}"
