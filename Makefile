@@ -7,6 +7,8 @@ PACKAGES := contracts edge_agent device_registry cloud_api simulators firmware_m
 WEB_SOURCES := $(shell find web -type f -not -name node-from-wheel.sh -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 # Node from the machine if it is new enough, else the one that a locked wheel brought.
 NODE_DIR := $(shell node -e 'process.exit(process.versions.node.split(".")[0] < 22 ? 1 : 0)' 2>/dev/null || echo "$(CURDIR)/.build/node/bin:")
+# Tests keep their files in memory where there is room: on a disk they wait half of their time for it to have written.
+IN_MEMORY := $(shell df --output=avail -B1G /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 >= 8 {print "TMPDIR=/dev/shm"}')
 NPM := PATH="$(NODE_DIR)$$PATH" npm_config_cache="$(CURDIR)/.build/npm" npm_config_update_notifier=false npm
 
 .PHONY: help run test check bench docs web lock format servers faults soak sbom clean
@@ -20,7 +22,8 @@ run: .venv/.ready web/dist/.ready ## The whole system with two simulated communi
 test: ## Everything CI runs
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target check servers web
 	cd web && $(NPM) run --silent check && $(NPM) run --silent test
-	$(BIN)/pytest tests -n 3 --dist loadfile || $(BIN)/pytest tests --last-failed --last-failed-no-failures none
+	$(IN_MEMORY) $(BIN)/pytest tests -n 3 --dist loadfile || \
+	  $(IN_MEMORY) $(BIN)/pytest tests --last-failed --last-failed-no-failures none
 
 check: .venv/.ready ## ruff, mypy and import-linter, in seconds
 	$(BIN)/ruff check $(PACKAGES) tests

@@ -32,7 +32,7 @@ class Parts:
     """The parts behind the routes.
 
     adopt_at_once  what a profile recognises is adopted by itself; else it waits for a person
-    profile_key    public key by which gateways know our profiles, PEM
+    cloud_key      public key by which gateways know what we have signed, PEM
     console        folder of the console's build; it may be missing
     checks         part -> is it ready?
     metrics        what is exported; before_metrics is awaited first
@@ -52,7 +52,7 @@ class Parts:
     commands: Commands
     audit: AuditLog
     adopt_at_once: bool
-    profile_key: bytes
+    cloud_key: bytes
     console: Path
     new_request_id: Callable[[], str]
     door: Door

@@ -165,11 +165,11 @@ async def serve(settings: Settings, clock: Callable[[], int] = now_ms) -> None:
             session = build_session(settings, stores.presence, clock)
             checks |= {"broker": connected(session)}
             connection = session.run()
-        seal = sealing(stores.profile_key)
+        seal = sealing(stores.signing_key)
         sender = CommandSender(
             stores.commands, clock, session.publish, stores.presence.online, stores.live.latest, stores.work, seal
         )
-        desired = publish_desired(session.publish, signing(stores.profile_key), seal, stores.presence.desired_version)
+        desired = publish_desired(session.publish, signing(stores.signing_key), seal, stores.presence.desired_version)
         door = await open_door(settings, clock, provider=await sign_in_provider(settings, closing, clock))
         metrics.register(door.refused)
         app = build_app(build_parts(settings, stores, clock, checks, metrics, door, figures.look, identity))
@@ -334,7 +334,7 @@ def build_parts(
         commands=stores.commands,
         audit=stores.audit,
         adopt_at_once=settings.adopt == "auto",
-        profile_key=public_pem(stores.profile_key),
+        cloud_key=public_pem(stores.signing_key),
         console=settings.console,
         checks=checks,
         metrics=metrics,

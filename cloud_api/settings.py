@@ -1,5 +1,6 @@
 """The cloud's settings: LINLI_* environment variables over a TOML file over defaults. A wrong one is refused by name."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -21,6 +22,10 @@ Port = Annotated[int, Field(ge=1, le=65_535)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 AUDIT_DAYS_MIN = 183
 """Security logs are kept for half a year at least."""
+
+
+FORMER_NAMES = {"LINLI_PROFILE_SIGNING_KEY": "LINLI_SIGNING_KEY"}
+"""A name that is not known is passed over, and with another key gateways would take nothing from this cloud."""
 
 
 class SettingsError(Exception):
@@ -56,9 +61,10 @@ class Settings(BaseSettings):
     certificate_valid_s  how long a gateway's certificate holds; it is renewed after two thirds of that
     gateway_mqtt_host  where a provisioned gateway finds the broker, its _port, and _ca, the authority to check it by
     broker_access      folder in which is kept what the broker reads: who may come in; none: not written
-    telemetry_memory_mb_max  what DuckDB may take: the table's blocks stay in its cache until it is full
+    telemetry_memory_mb_max  what DuckDB may take for a question; between questions it keeps little
     adopt      auto: what a profile recognises is part of its community at once; wait: a person adopts it
-    profile_signing_key  PEM file of the Ed25519 key that profiles are signed with; none: one is made in data_dir
+    signing_key  PEM file of the Ed25519 key that all is signed with which gateways and auditors check: profiles, commands,
+                 desired states, checkpoints; none: one is made in data_dir
     console    folder of the console's build
     public_url where people and gateways reach this cloud, for links; "": as a request came in
     """
@@ -115,7 +121,7 @@ class Settings(BaseSettings):
     charging_keep_days: Days = 1_095
     telemetry_memory_mb_max: Annotated[int, Field(ge=32)] = 512
     adopt: Literal["auto", "wait"] = "wait"
-    profile_signing_key: Path | None = None
+    signing_key: Path | None = None
     console: Path = Path(__file__).parent.parent / "web" / "dist"
     public_url: Annotated[str, Field(pattern=r"^(https?://[^/?#@]+)?$")] = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -218,6 +224,9 @@ class Settings(BaseSettings):
 
 def load_settings(config: Path | None) -> Settings:
     """Defaults, then the file, then the environment. Raises SettingsError."""
+    for former, name in FORMER_NAMES.items():
+        if os.environ.get(former):
+            raise SettingsError(f"{former} is called {name} now")
     if config is not None and not config.is_file():
         raise SettingsError(f"{config}: there is no such file")
 

@@ -47,7 +47,7 @@ class Stores:
     refused: Counter  # samples, by the telemetry store
     records_refused: Counter  # records, by the book
     alarms: Counter  # what gateways refused that came in our name
-    profile_key: Ed25519PrivateKey
+    signing_key: Ed25519PrivateKey
     renewals: Renewals
     audit: AuditLog
     removed: Counter  # what was old, by kind
@@ -82,7 +82,7 @@ async def open_stores(settings: Settings, clock: Callable[[], int]) -> AsyncIter
             await quality.load()
 
             try:
-                key = signing_key(folder, settings.profile_signing_key)
+                key = signing_key(folder, settings.signing_key)
             except SigningKeyError as error:
                 raise ProgramError(f"the key that the cloud signs with: {error}") from error
             audit = AuditLog(durable.audit, clock, key)

@@ -60,7 +60,7 @@ from device_registry.profiles import (
     recoveries,
     refused_profiles,
 )
-from device_registry.scope import EVERYWHERE, NOWHERE, Communities, see, visible_gateways, within
+from device_registry.scope import EVERYWHERE, NOWHERE, Communities, see, seen_of, visible_gateways, within
 from device_registry.sources import SourceSpan, devices_at, sources_of, sources_of_all
 
 __all__ = [
@@ -136,6 +136,7 @@ __all__ = [
     "release",
     "reported",
     "see",
+    "seen_of",
     "sighting_fault",
     "site_charging",
     "sources_of",

@@ -4,7 +4,7 @@ A request of the API runs within the communities its caller may see; the program
 not there: it is in no list, and its id is not found.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -58,6 +58,13 @@ async def visible_gateways() -> frozenset[str] | None:
     if _scope.get() is None:
         return None
     return frozenset(map(str, await visible(Gateway).values_list("id", flat=True)))
+
+
+async def seen_of(model: type[Row], ids: Iterable[str]) -> frozenset[str]:
+    """Those of these ids whose rows are seen here, in one query."""
+    wanted = sorted(set(ids))
+    rows = await visible(model).filter(id__in=wanted).values_list("id", flat=True) if wanted else []
+    return frozenset(map(str, rows))
 
 
 async def is_hidden(model: type[Row], key: str) -> bool:

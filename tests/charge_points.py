@@ -139,7 +139,15 @@ def _teach(kind: Any, results: Any, words: dict[str, str], versions: dict[str, i
 
 
 ASKED = dict.fromkeys(
-    ("Reset", "ChangeAvailability", "ReserveNow", "CancelReservation", "SetChargingProfile", "SendLocalList"),
+    (
+        "Reset",
+        "ChangeAvailability",
+        "ReserveNow",
+        "CancelReservation",
+        "SetChargingProfile",
+        "SendLocalList",
+        "TriggerMessage",
+    ),
     "Accepted",
 ) | {"UnlockConnector": "Unlocked", "GetLocalListVersion": ""}
 

@@ -19,7 +19,7 @@ CLIENT, SECRET = "linli", "provider secret"
 class OidcProvider:
     """An ASGI application. claims: of whoever signs in there. changes: what its next ID tokens say instead.
 
-    header: of its ID tokens, besides the key's id; key: what they are signed with.
+    header: of its ID tokens, besides the key's id; key: what they are signed with. away: it fails when a code is brought.
     """
 
     def __init__(self, issuer: str, clock: Callable[[], int]) -> None:
@@ -30,6 +30,7 @@ class OidcProvider:
         self.changes: dict[str, Any] = {}
         self.header: dict[str, Any] = {"alg": "ES256"}
         self.sends: Callable[[str], str] = lambda token: token
+        self.away = False
         self._clock = clock
         self._codes: dict[str, dict[str, str]] = {}
         self.app = FastAPI()
@@ -60,6 +61,8 @@ class OidcProvider:
 
         @self.app.post("/token")
         async def token(request: Request) -> JSONResponse:
+            if self.away:
+                return JSONResponse({}, 502)
             sent = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
             asked = self._codes.pop(sent.get("code", ""), None)
             challenge = urlsafe_b64encode(sha256(sent.get("code_verifier", "").encode()).digest()).decode().rstrip("=")

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request
 
@@ -41,28 +41,49 @@ async def _in_json(rows: Sequence[ApprovalRow], now_ms: int) -> list[schema.Appr
     ]
 
 
-async def _seen(action: str, target: str, request: Mapping[str, Any]) -> None:
-    """Raises NotFound when what it is about is in a community that the caller does not see."""
+class _About(NamedTuple):
+    """Ids of what an approval is about."""
+
+    devices: frozenset[str] = frozenset()
+    gateways: frozenset[str] = frozenset()
+    communities: frozenset[str] = frozenset()
+
+
+def _about(action: str, target: str, request: Mapping[str, Any]) -> _About:
     if action == "command":
-        await registry.device(target)
-        return
-    for gateway in request.get("gateways") or []:
-        await registry.gateway(str(gateway))
-    if community := request.get("community"):
-        await registry.community(str(community))
+        return _About(frozenset({target}))
+    community = request.get("community")
+    gateways = frozenset(map(str, request.get("gateways") or []))
+    return _About(frozenset(), gateways, frozenset({str(community)} if community else ()))
 
 
-async def _is_seen(row: ApprovalRow) -> bool:
-    try:
-        await _seen(row.action, row.target, row.request)
-    except registry.NotFound:
-        return False
-    return True
+async def _check_seen(action: str, target: str, request: Mapping[str, Any]) -> None:
+    """Raises NotFound when what it is about is in a community that the caller does not see."""
+    about = _about(action, target, request)
+    for device in about.devices:
+        await registry.device(device)
+    for gateway in sorted(about.gateways):
+        await registry.gateway(gateway)
+    for community in about.communities:
+        await registry.community(community)
+
+
+async def _seen_rows(rows: Sequence[ApprovalRow]) -> list[ApprovalRow]:
+    """Those about what the caller sees; in as many queries as there are kinds of things."""
+    about = [_about(row.action, row.target, row.request) for row in rows]
+    devices = await registry.seen_of(registry.Device, {each for one in about for each in one.devices})
+    gateways = await registry.seen_of(registry.Gateway, {each for one in about for each in one.gateways})
+    communities = await registry.seen_of(registry.Community, {each for one in about for each in one.communities})
+    return [
+        row
+        for row, one in zip(rows, about, strict=True)
+        if devices >= one.devices and gateways >= one.gateways and communities >= one.communities
+    ]
 
 
 async def _found(approval_id: str) -> ApprovalRow:
     row = await records.find(approval_id)
-    if not await _is_seen(row):
+    if not await _seen_rows([row]):
         raise registry.NotFound("approval", approval_id)
     return row
 
@@ -78,7 +99,7 @@ async def ask_approval(
     body: schema.ApprovalBody, parts: PartsDep, actor: ActorDep, request: Request
 ) -> schema.Approval:
     """For unlocking, and for what goes to many at once. When another person has approved it, give its id with the request."""
-    await _seen(body.action, body.target, body.request)
+    await _check_seen(body.action, body.target, body.request)
     now_ms = parts.clock()
     approval_id = f"apr-{secrets.token_hex(8)}"
     note(request, approval=approval_id, what=body.action, of=body.target)
@@ -96,8 +117,8 @@ async def list_approvals(parts: PartsDep, cursor: Cursor = "", limit: Limit = 10
     rows, following = cut(
         await records.newest(time_before(cursor), limit + 1), limit, lambda row: (row.created_ms, row.id)
     )
-    seen = [row for row in rows if await _is_seen(row)]
-    return schema.ApprovalPage(items=await _in_json(seen, parts.clock()), next_cursor=following)
+    items = await _in_json(await _seen_rows(rows), parts.clock())
+    return schema.ApprovalPage(items=items, next_cursor=following)
 
 
 @router.get(

@@ -1,8 +1,8 @@
 """Approvals in JSON."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from cloud_api.approvals.records import State
 from cloud_api.pages import Page
@@ -19,6 +19,20 @@ class ApprovalBody(BaseModel, extra="forbid"):
     target: str = Field(min_length=1, max_length=200, examples=["dev-z72blpgg5flow7sn"])
     request: dict[str, Any] = Field(examples=[{"verb": "unlock_connector", "args": {}}])
     reason: str = Field(min_length=1, max_length=300, examples=["the plug of bay 12 is stuck"])
+
+    @model_validator(mode="after")
+    def names_its_gateways(self) -> Self:
+        """What it is about must be clear, as who decides has to see all of it. Raises ValueError."""
+        gateways, community = self.request.get("gateways", []), self.request.get("community", "")
+        if (
+            not isinstance(gateways, list)
+            or len(gateways) > 1000
+            or not all(isinstance(each, str) for each in gateways)
+        ):
+            raise ValueError("request.gateways is a list of ids, 1,000 at most")
+        if not isinstance(community, str):
+            raise ValueError("request.community is an id")
+        return self
 
 
 class Approval(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import device_registry as registry
-from device_registry import NotFound
+from device_registry import OF_A_VALUE, NotFound
 
 
 async def community_of(parameters: Mapping[str, Any]) -> str:
@@ -18,6 +18,6 @@ async def community_of(parameters: Mapping[str, Any]) -> str:
             return (await registry.facility(facility_id)).community_id
         if device_id := parameters.get("device_id"):
             return (await registry.device(device_id)).community_id
-    except NotFound:
+    except (NotFound, *OF_A_VALUE):  # an id that none can have is nobody's
         pass
     return ""

@@ -136,7 +136,7 @@ async def provision(body: schema.ProvisionBody, request: Request, parts: PartsDe
         mqtt_host=identity.mqtt_host,
         mqtt_port=identity.mqtt_port,
         now_ms=now_ms,
-        profile_key=parts.profile_key.decode(),
+        profile_key=parts.cloud_key.decode(),
     )
 
 

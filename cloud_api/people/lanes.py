@@ -8,7 +8,7 @@ from cloud_api.people.passwords import Busy
 
 WAITING_MAX = 50
 """Of one address; a further one is sent away."""
-REFUSED_S = 0.01
+REFUSED_S = 0.05
 """So long a refused attempt keeps its lane: a thousand guesses leave the program most of its time."""
 
 

@@ -1,11 +1,13 @@
 """Routes of signing in and out, and of what is one's own: password, authenticator."""
 
+import io
 import secrets
 from typing import Annotated
 
 import segno
 from fastapi import APIRouter, Path, Request, Response
 
+from cloud_api.audit.recording import note
 from cloud_api.parts import Parts, PartsDep
 from cloud_api.people import schema, totp
 from cloud_api.people.access import PUBLIC, SIGNED_IN, CallerDep, cookie_name, refuse_foreign_page, secret_of
@@ -31,6 +33,7 @@ SESSION_ID_LENGTH = 16
 async def open_session(user: UserRow, request: Request, response: Response, parts: Parts) -> schema.Session:
     """Begin a session for this browser; the one that it had ends. Raises Problem https_needed."""
     refuse_open_wire(request)
+    note(request, user=user.id)  # before this nobody was known to ask
     secret, before = secrets.token_urlsafe(SECRET_BYTES), secret_of(request)
     old = before.text if before is not None and before.kind == "session" else ""
     row = await begin_session(user.id, secret, parts.clock(), old)
@@ -231,7 +234,9 @@ async def new_authenticator(caller: CallerDep, parts: PartsDep) -> schema.Authen
     sealed = parts.door.key.sealed(secret, user.id)
     await UserRow.filter(id=user.id, totp_on=False).update(totp_secret=sealed, totp_step=0)
     link = totp.link(secret, user.name)
-    return schema.AuthenticatorSecret(link=link, qr_svg=segno.make(link, error="m").svg_inline(scale=4))
+    picture = io.BytesIO()  # a picture of its own, with its namespace: a page can't draw another as an image
+    segno.make(link, error="m").save(picture, kind="svg", scale=4, xmldecl=False, nl=False)
+    return schema.AuthenticatorSecret(link=link, qr_svg=picture.getvalue().decode())
 
 
 @router.put(

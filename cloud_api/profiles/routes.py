@@ -92,7 +92,7 @@ async def list_profiles(cursor: Cursor = "", limit: Limit = 100) -> schema.Profi
 )
 async def get_profile_key(parts: PartsDep) -> schema.ProfileKey:
     """Put it into a file, and its path into the gateway's `LINLI_PROFILE_KEY_FILE`."""
-    return schema.ProfileKey(pem=parts.profile_key.decode())
+    return schema.ProfileKey(pem=parts.cloud_key.decode())
 
 
 @router.get(

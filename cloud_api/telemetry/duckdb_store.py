@@ -48,6 +48,9 @@ _OF_THE_DISK = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalExc
 
 
 NO_ROOM = "No space left on device"
+TIDY_S = 60.0
+KEPT_MB = 8
+"""Of what was read or written DuckDB keeps so much in memory from one minute to the next; the system's own cache has it too."""
 
 
 class DuckDbStore:
@@ -65,8 +68,10 @@ class DuckDbStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="telemetry")
         self._path = path
+        self._memory_limit = f"{memory_mb_max}MB"
+        self._tidied_s = 0.0
         self._config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory_mb_max}MB",
+            "memory_limit": self._memory_limit,
             "threads": "2",
         }
         self._series: dict[tuple[str, str, int], int] = {}
@@ -109,7 +114,21 @@ class DuckDbStore:
 
     async def apply(self, frames: Sequence[OpenFrame]) -> None:
         """See ``Projection.apply``. Raises StoreAway when the disk does not take it."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._tidied_s >= TIDY_S:
+            self._tidied_s = now_s
+            await self._run(self._tidy)  # not behind the commit: its errors must not say that this was not taken
         await self._run(lambda: self._apply(frames))
+
+    def _tidy(self) -> None:
+        """What was appended goes from memory into the file, and what is kept of the file in memory is let go of.
+
+        Left alone DuckDB does the former after 16 MB of its log, and the latter at the bound: for days its memory only grows.
+        """
+        self._db.execute("CHECKPOINT")
+        with contextlib.suppress(duckdb.OutOfMemoryException):  # more than that is in use
+            self._db.execute(f"SET memory_limit = '{KEPT_MB}MB'")
+        self._db.execute(f"SET memory_limit = '{self._memory_limit}'")
 
     def _apply(self, frames: Sequence[OpenFrame]) -> None:
         known = dict(self._series)

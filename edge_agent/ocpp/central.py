@@ -116,6 +116,8 @@ class Central:
             return Outcome("failed", "charge_point_not_connected")
         if not self.site.is_registered(charge_point):
             return Outcome("failed", "charge_point_not_registered")
+        if verb == "start_charging" and charge_point in self.limits.waiting:
+            return Outcome("failed", "charge_point_not_limited")
         args = msgspec.json.decode(payload)
         try:
             outcome = await self.sessions[charge_point].act(link, verb, int(connector), args)
@@ -169,7 +171,9 @@ class Central:
             log.warning("charge point speaks no version of ours", extra={"charge_point": charge_point})
             await connection.close(1002, " or ".join(PROTOCOLS))
             return
-        session = kind(self.site, charge_point, self.site.now_ms(), self._chance)
+        session = kind(
+            self.site, charge_point, self.site.now_ms(), lambda starts: self.limits.lets_in(charge_point, starts), self._chance
+        )  # fmt: skip
         link = Link(
             charge_point, session.version, connection, self._answering(session),
             lambda data, code, reason: self._refused(session, data, code, reason), self._quota, self._steady_ms,

@@ -4,9 +4,13 @@ Two profiles bound a whole charge point, whatever its transactions: one for good
 with its present limit, which is a lease. It ends by itself, so a charge point that has lost its link falls back to the first
 one. A lease also *begins*: one whose clock is behind by more than the margin does not yet take it as valid, and stays at the
 fail-safe; so a lease ends at most that margin late, by any clock, and one that is ahead ends it early.
+
+A charge point that has started may have lost both, or be another piece of hardware under the same name. Until it
+has confirmed them it counts with the most that it can draw, and is not let in.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +20,7 @@ import msgspec
 
 from contracts.messages import DesiredChargePoint
 from edge_agent.ocpp.calls import Link, NotAnswered
-from edge_agent.ocpp.fuse import PHASES, Charger, changes, fail_safes, share
+from edge_agent.ocpp.fuse import PHASES, Charger, changes, fail_safes, may_start, share
 from edge_agent.ocpp.fuse import Site as Fuse
 from edge_agent.ocpp.moments import written
 from edge_agent.ocpp.session import Session
@@ -62,6 +66,8 @@ class Limits:
         """Charge points that did not take a limit, and their answer."""
         self.caps: dict[str, float] = {}
         """Connector -> the current that somebody set by hand."""
+        self.waiting: set[str] = set()
+        """Charge points that have started and are not let in yet."""
         self._site = site
         self._links = links
         self._sessions = sessions
@@ -98,6 +104,27 @@ class Limits:
         self.chargers, self._kept = chargers, dict(chargers)
         self.look()
 
+    def lets_in(self, name: str, starts: bool) -> bool:
+        """Whether a charge point that says it has started may go on; who may not is asked to boot again once it may.
+
+        starts  it says so for the first time in this connection
+        """
+        charger = self.chargers.get(name)
+        if charger is None:
+            return False
+        if starts:
+            self._known.pop(name, None)  # what was confirmed by its earlier connection counts no more
+            self._put(name, charger.restarted())
+        if self._may_start(name):
+            self.waiting.discard(name)
+            return True
+        self.waiting.add(name)
+        return False
+
+    def _may_start(self, name: str) -> bool:
+        charger = self.chargers.get(name)
+        return charger is not None and may_start(self.fuse, list(self.chargers.values()), charger, self._steady_ms())
+
     def look(self) -> None:
         """Something has changed: links, transactions, limits."""
         self._wake.set()
@@ -110,6 +137,10 @@ class Limits:
                 for name, (what, amps) in self._wanted().items():
                     self._asking[name] = what
                     tasks.create_task(self._ask(name, what, amps))
+                for name in [name for name in self.waiting if name not in self._links or self._may_start(name)]:
+                    self.waiting.discard(name)
+                    if (link := self._links.get(name)) is not None:
+                        tasks.create_task(_ask_to_boot(link))
                 try:
                     async with asyncio.timeout(LOOK_S):
                         await self._wake.wait()
@@ -165,8 +196,8 @@ class Limits:
     def _seen(self, name: str, charger: Charger, now_ms: int) -> Charger:
         """The charger with what its link and its transactions say now."""
         link, known = self._links.get(name), self._known.get(name)
-        if known is not None and known.link is not link:
-            del self._known[name]
+        if link is None or (known is not None and known.link is not link):
+            self._known.pop(name, None)
             charger = charger.lost(now_ms)
         if name not in self._known and link is not None and link.spoke.is_set():
             self._known[name] = _Known(link, now_ms)
@@ -216,9 +247,9 @@ class Limits:
         except KeyError:
             pass  # nobody's charge point any more
         except NotAnswered as error:
-            self._rest(name, str(error))
+            self._rest(name, link, str(error))
         except CallRefused as error:
-            self._rest(name, error.code)
+            self._rest(name, link, error.code)
         else:
             self._confirmed(name, link, what, amps, asked_ms)
         finally:
@@ -243,10 +274,19 @@ class Limits:
             self._known[name] = known._replace(lease_until_ms=asked_ms + self._lease_ms)
             self._put(name, charger.confirmed(amps, self._steady_ms()))
 
-    def _rest(self, name: str, reason: str) -> None:
+    def _rest(self, name: str, link: Link, reason: str) -> None:
+        if self._links.get(name) is not link:
+            return  # it is asked anew in its next connection
+        if (charger := self.chargers.get(name)) is not None:
+            self._put(name, charger.refused())
         self.refused[name] = reason
         self._rest_until_ms[name] = self._steady_ms() + min(REST_MS_MAX, self._lease_ms // 4)
         log.warning("a limit was not taken", extra={"charge_point": name, "answer": reason})
+
+
+async def _ask_to_boot(link: Link) -> None:
+    with contextlib.suppress(NotAnswered, CallRefused):  # then it asks by itself, when it was told to
+        await link.call("TriggerMessage", {"requestedMessage": "BootNotification"})
 
 
 def _phases(point: DesiredChargePoint) -> tuple[int, ...]:

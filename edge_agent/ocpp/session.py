@@ -16,6 +16,8 @@ from edge_agent.ocpp.validation import CallRefused
 HEARTBEAT_S = 300
 PENDING_S = 60
 """So often a charge point that nobody has registered asks again."""
+UNLIMITED_S = 10
+"""And one that has not confirmed its limits yet, unless it is asked to."""
 MINUTE_MS = 60_000
 ALWAYS = "1970-01-01T00:00:00Z"
 """A profile that begins then holds by any clock."""
@@ -35,6 +37,32 @@ class Request(NamedTuple):
     good: tuple[str, ...] = ("Accepted",)
 
 
+class Limit(NamedTuple):
+    """A charging profile of one limit, A a phase. valid: from when to when; None: for good."""
+
+    number: int
+    purpose: str
+    amps: float
+    stack: int = 0
+    valid: tuple[str, str] | None = None
+
+    @property
+    def fields(self) -> Payload:
+        """The profile but for its number and schedule, which the versions write differently."""
+        valid = {"validFrom": self.valid[0], "validTo": self.valid[1]} if self.valid else {}
+        purpose = {"chargingProfilePurpose": self.purpose, "chargingProfileKind": "Absolute"}
+        return {"stackLevel": self.stack, **purpose, **valid}
+
+    @property
+    def schedule(self) -> Payload:
+        """Its one period."""
+        return {
+            "chargingRateUnit": "A",
+            "startSchedule": self.valid[0] if self.valid else ALWAYS,
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(self.amps, 1)}],
+        }
+
+
 class Refusal(Exception):
     """The verb makes no sense now; the reason is a snake_case word."""
 
@@ -43,6 +71,7 @@ class Session:
     """One charge point, connected.
 
     since_ms  when its connection began: what it says of before was without connection
+    lets_in   whether it may go on now that it has started; True: it says so for the first time
     list_due  set when the list of tokens may have changed
     statuses  of its connectors, as last said; notes: the last word on firmware, diagnostics, security
     """
@@ -52,8 +81,12 @@ class Session:
     """Calls that are answered only once what they say is on disk."""
     noted_only: ClassVar[tuple[str, ...]]
     """Calls of which the last word is kept, and nothing done."""
+    whole_purpose: ClassVar[str]
+    """What a profile that bounds the whole charge point is called."""
 
-    def __init__(self, site: Site, charge_point: str, since_ms: int, chance: random.Random) -> None:
+    def __init__(
+        self, site: Site, charge_point: str, since_ms: int, lets_in: Callable[[bool], bool], chance: random.Random
+    ) -> None:
         self.site = site
         self.charge_point = charge_point
         self.since_ms = since_ms
@@ -61,6 +94,8 @@ class Session:
         self.notes: dict[str, str] = {}
         self.list_due = asyncio.Event()
         self.chance = chance
+        self._lets_in = lets_in
+        self._booted = False
         self._handlers = self.handlers()
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -79,11 +114,70 @@ class Session:
         raise NotImplementedError
 
     def request(self, verb: str, connector: int, args: Payload) -> Request:
-        """The call that a verb is. Raises Refusal."""
-        raise NotImplementedError
+        """The call that a verb is, in this version's words. Raises Refusal."""
+        match verb:
+            case "start_charging":
+                return self.start_call(connector)
+            case "stop_charging":
+                return self.stop_call(self.open_at(connector).key)
+            case "set_current_limit":
+                return self.limit_call(connector, Limit(connector, "TxDefaultProfile", args["current"]))
+            case "unlock_connector":
+                return self.unlock_call(connector)
+            case "reset" | "reset_hard":
+                return self.reset_call(hard=verb == "reset_hard")
+            case "make_available" | "make_unavailable":
+                status = "Operative" if verb == "make_available" else "Inoperative"
+                return self.availability_call(connector, status)
+            case "reserve":
+                until = written(self.site.now_ms() + int(args["duration"] * MINUTE_MS))
+                return self.reserve_call(connector, reservation(connector), until)
+            case "cancel_reservation":
+                return Request("CancelReservation", {"reservationId": reservation(connector)})
+            case "update_firmware":
+                return self.firmware_call(self.address(verb), written(self.site.now_ms()))
+            case "send_diagnostics":
+                return self.diagnostics_call(self.address(verb))
+        raise Refusal("verb_unsupported")
 
     def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
         """The call that bounds the whole charge point. valid: from when to when; None: for good."""
+        return self.limit_call(0, Limit(number, self.whole_purpose, amps, stack, valid))
+
+    def start_call(self, connector: int) -> Request:
+        """Begin to charge."""
+        raise NotImplementedError
+
+    def stop_call(self, key: str) -> Request:
+        """End the transaction that the charge point calls so. Raises Refusal."""
+        raise NotImplementedError
+
+    def limit_call(self, connector: int, limit: Limit) -> Request:
+        """Bound a connector; 0: the whole charge point."""
+        raise NotImplementedError
+
+    def unlock_call(self, connector: int) -> Request:
+        """Let the plug go."""
+        raise NotImplementedError
+
+    def reset_call(self, hard: bool) -> Request:
+        """Start again."""
+        raise NotImplementedError
+
+    def availability_call(self, connector: int, status: str) -> Request:
+        """status: Operative, Inoperative. connector 0: the whole charge point."""
+        raise NotImplementedError
+
+    def reserve_call(self, connector: int, number: int, until: str) -> Request:
+        """Keep it for a token."""
+        raise NotImplementedError
+
+    def firmware_call(self, location: str, now: str) -> Request:
+        """Fetch new firmware from there."""
+        raise NotImplementedError
+
+    def diagnostics_call(self, location: str) -> Request:
+        """Put its logs there."""
         raise NotImplementedError
 
     def list_version(self, answer: Payload) -> int:
@@ -115,14 +209,16 @@ class Session:
     # --- for the versions ---
 
     def boot(self, payload: Payload) -> Payload:
-        """BootNotification: only who is registered may go on."""
-        accepted = self.site.is_registered(self.charge_point)
+        """BootNotification: only who is registered, and can't draw more than there is, may go on."""
+        registered = self.site.is_registered(self.charge_point)
+        accepted = registered and self._lets_in(not self._booted)
+        self._booted = registered
         if accepted:
             self.site.read(self.version, self.charge_point, "BootNotification", payload)
         return {
             "status": "Accepted" if accepted else "Pending",
             "currentTime": written(self.site.now_ms()),
-            "interval": HEARTBEAT_S if accepted else PENDING_S,
+            "interval": HEARTBEAT_S if accepted else UNLIMITED_S if registered else PENDING_S,
         }
 
     def heartbeat(self, payload: Payload) -> Payload:
@@ -171,10 +267,6 @@ class Session:
         if not found:
             raise Refusal("no_address")
         return found
-
-    def reserved_until(self, args: Payload) -> str:
-        """When a reservation of ``duration`` minutes ends."""
-        return written(self.site.now_ms() + int(args["duration"] * MINUTE_MS))
 
 
 def reservation(connector: int) -> int:

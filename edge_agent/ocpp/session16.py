@@ -5,17 +5,7 @@ from collections.abc import Mapping, Sequence
 from contracts.messages import DesiredToken
 from edge_agent.ocpp.authorisation import Decision, decide
 from edge_agent.ocpp.moments import written
-from edge_agent.ocpp.session import (
-    ALWAYS,
-    NUMBER_MAX,
-    Handler,
-    Payload,
-    Refusal,
-    Request,
-    Session,
-    reservation,
-    session_energy,
-)
+from edge_agent.ocpp.session import NUMBER_MAX, Handler, Limit, Payload, Refusal, Request, Session, session_energy
 from edge_agent.ocpp.site import digest_of
 from edge_agent.ocpp.transactions import Begin, Transaction
 from edge_agent.ocpp.values import latest_register
@@ -34,6 +24,7 @@ class Session16(Session):
         "FirmwareStatusNotification", "DiagnosticsStatusNotification", "LogStatusNotification",
         "SecurityEventNotification", "SignedFirmwareStatusNotification",
     )  # fmt: skip
+    whole_purpose = "ChargePointMaxProfile"
 
     def own_handlers(self) -> Mapping[str, Handler]:
         """See Session."""
@@ -45,43 +36,45 @@ class Session16(Session):
             "StopTransaction": self._stop,
         }
 
-    def request(self, verb: str, connector: int, args: Payload) -> Request:
+    def start_call(self, connector: int) -> Request:
         """See Session."""
-        here = {"connectorId": connector}
-        match verb:
-            case "start_charging":
-                return Request("RemoteStartTransaction", {**here, "idTag": self.token()})
-            case "stop_charging":
-                key = self.open_at(connector).key
-                if not key.isdecimal() or int(key) > NUMBER_MAX:
-                    raise Refusal("no_transaction")  # it was begun by another version of OCPP
-                return Request("RemoteStopTransaction", {"transactionId": int(key)})
-            case "set_current_limit":
-                profile = limit_profile(connector, "TxDefaultProfile", args["current"])
-                return Request("SetChargingProfile", {**here, "csChargingProfiles": profile})
-            case "unlock_connector":
-                return Request("UnlockConnector", here, ("Unlocked",))
-            case "reset" | "reset_hard":
-                return Request("Reset", {"type": "Soft" if verb == "reset" else "Hard"})
-            case "make_available" | "make_unavailable":
-                kind = "Operative" if verb == "make_available" else "Inoperative"
-                return Request("ChangeAvailability", {**here, "type": kind}, ("Accepted", "Scheduled"))
-            case "reserve":
-                until = {"expiryDate": self.reserved_until(args), "idTag": self.token()}
-                return Request("ReserveNow", {**here, **until, "reservationId": reservation(connector)})
-            case "cancel_reservation":
-                return Request("CancelReservation", {"reservationId": reservation(connector)})
-            case "update_firmware":
-                when = {"retrieveDate": written(self.site.now_ms())}
-                return Request("UpdateFirmware", {"location": self.address(verb), **when}, ("",))
-            case "send_diagnostics":
-                return Request("GetDiagnostics", {"location": self.address(verb)}, ("",))
-        raise Refusal("verb_unsupported")
+        return Request("RemoteStartTransaction", {"connectorId": connector, "idTag": self.token()})
 
-    def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
+    def stop_call(self, key: str) -> Request:
         """See Session."""
-        profile = limit_profile(number, "ChargePointMaxProfile", amps, stack, valid)
-        return Request("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+        if not key.isdecimal() or int(key) > NUMBER_MAX:
+            raise Refusal("no_transaction")  # it was begun by another version of OCPP
+        return Request("RemoteStopTransaction", {"transactionId": int(key)})
+
+    def limit_call(self, connector: int, limit: Limit) -> Request:
+        """See Session."""
+        profile = {"chargingProfileId": limit.number, **limit.fields, "chargingSchedule": limit.schedule}
+        return Request("SetChargingProfile", {"connectorId": connector, "csChargingProfiles": profile})
+
+    def unlock_call(self, connector: int) -> Request:
+        """See Session."""
+        return Request("UnlockConnector", {"connectorId": connector}, ("Unlocked",))
+
+    def reset_call(self, hard: bool) -> Request:
+        """See Session."""
+        return Request("Reset", {"type": "Hard" if hard else "Soft"})
+
+    def availability_call(self, connector: int, status: str) -> Request:
+        """See Session."""
+        return Request("ChangeAvailability", {"connectorId": connector, "type": status}, ("Accepted", "Scheduled"))
+
+    def reserve_call(self, connector: int, number: int, until: str) -> Request:
+        """See Session."""
+        who = {"idTag": self.token(), "reservationId": number}
+        return Request("ReserveNow", {"connectorId": connector, "expiryDate": until, **who})
+
+    def firmware_call(self, location: str, now: str) -> Request:
+        """See Session."""
+        return Request("UpdateFirmware", {"location": location, "retrieveDate": now}, ("",))
+
+    def diagnostics_call(self, location: str) -> Request:
+        """See Session."""
+        return Request("GetDiagnostics", {"location": location}, ("",))
 
     def list_version(self, answer: Payload) -> int:
         """See Session."""
@@ -160,24 +153,6 @@ class Session16(Session):
             self.site.read(self.version, self.charge_point, "StopTransaction", payload, known)
         id_tag = payload.get("idTag")
         return {"idTagInfo": _info(self.site.decide(self.charge_point, id_tag))} if id_tag else {}
-
-
-def limit_profile(
-    number: int, purpose: str, amps: float, stack: int = 0, valid: tuple[str, str] | None = None
-) -> Payload:
-    """A charging profile of one limit, A a phase. valid: from when to when; None: for good."""
-    return {
-        "chargingProfileId": number,
-        "stackLevel": stack,
-        "chargingProfilePurpose": purpose,
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": {
-            "chargingRateUnit": "A",
-            "startSchedule": valid[0] if valid else ALWAYS,
-            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(amps, 1)}],
-        },
-        **({"validFrom": valid[0], "validTo": valid[1]} if valid else {}),
-    }
 
 
 def _info(decision: Decision) -> Payload:

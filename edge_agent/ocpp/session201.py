@@ -6,17 +6,7 @@ from typing import Any
 from contracts.messages import DesiredToken
 from edge_agent.ocpp.authorisation import Decision, decide
 from edge_agent.ocpp.moments import written
-from edge_agent.ocpp.session import (
-    ALWAYS,
-    NUMBER_MAX,
-    Handler,
-    Payload,
-    Refusal,
-    Request,
-    Session,
-    reservation,
-    session_energy,
-)  # fmt: skip
+from edge_agent.ocpp.session import NUMBER_MAX, Handler, Limit, Payload, Request, Session, session_energy
 from edge_agent.ocpp.transactions import Begin, Transaction
 from edge_agent.ocpp.values import latest_register
 
@@ -35,6 +25,7 @@ class Session201(Session):
         "NotifyChargingLimit", "ReportChargingProfiles", "NotifyCustomerInformation", "NotifyDisplayMessages",
         "PublishFirmwareStatusNotification",
     )  # fmt: skip
+    whole_purpose = "ChargingStationMaxProfile"
 
     def own_handlers(self) -> Mapping[str, Handler]:
         """See Session."""
@@ -45,49 +36,54 @@ class Session201(Session):
             "TransactionEvent": self._event,
         }
 
-    def request(self, verb: str, connector: int, args: Payload) -> Request:
+    def start_call(self, connector: int) -> Request:
+        """See Session."""
+        start = {"evseId": connector, "remoteStartId": self._request_id(), "idToken": self._own_token()}
+        return Request("RequestStartTransaction", start)
+
+    def stop_call(self, key: str) -> Request:
+        """See Session."""
+        return Request("RequestStopTransaction", {"transactionId": key})
+
+    def limit_call(self, connector: int, limit: Limit) -> Request:
+        """See Session."""
+        schedule = {"id": limit.number, **limit.schedule}
+        profile = {"id": limit.number, **limit.fields, "chargingSchedule": [schedule]}
+        return Request("SetChargingProfile", {"evseId": connector, "chargingProfile": profile})
+
+    def unlock_call(self, connector: int) -> Request:
+        """See Session."""
+        return Request("UnlockConnector", {"evseId": connector, "connectorId": 1}, ("Unlocked",))
+
+    def reset_call(self, hard: bool) -> Request:
+        """See Session."""
+        return Request("Reset", {"type": "Immediate" if hard else "OnIdle"}, ("Accepted", "Scheduled"))
+
+    def availability_call(self, connector: int, status: str) -> Request:
         """See Session."""
         evse = {"evse": {"id": connector}} if connector else {}
-        token = {"idToken": self.token(), "type": "Central"}
-        match verb:
-            case "start_charging":
-                start = {"evseId": connector, "remoteStartId": self._request_id(), "idToken": token}
-                return Request("RequestStartTransaction", start)
-            case "stop_charging":
-                return Request("RequestStopTransaction", {"transactionId": self.open_at(connector).key})
-            case "set_current_limit":
-                profile = limit_profile(connector, "TxDefaultProfile", args["current"])
-                return Request("SetChargingProfile", {"evseId": connector, "chargingProfile": profile})
-            case "unlock_connector":
-                return Request("UnlockConnector", {"evseId": connector, "connectorId": 1}, ("Unlocked",))
-            case "reset" | "reset_hard":
-                return Request(
-                    "Reset", {"type": "OnIdle" if verb == "reset" else "Immediate"}, ("Accepted", "Scheduled")
-                )
-            case "make_available" | "make_unavailable":
-                kind = "Operative" if verb == "make_available" else "Inoperative"
-                return Request("ChangeAvailability", {"operationalStatus": kind, **evse}, ("Accepted", "Scheduled"))
-            case "reserve":
-                until = {"expiryDateTime": self.reserved_until(args), "idToken": token, "evseId": connector}
-                return Request("ReserveNow", {"id": reservation(connector), **until})
-            case "cancel_reservation":
-                return Request("CancelReservation", {"reservationId": reservation(connector)})
-            case "update_firmware":
-                firmware = {"location": self.address(verb), "retrieveDateTime": written(self.site.now_ms())}
-                return Request("UpdateFirmware", {"requestId": self._request_id(), "firmware": firmware})
-            case "send_diagnostics":
-                log = {"remoteLocation": self.address(verb)}
-                asked = {"logType": "DiagnosticsLog", "requestId": self._request_id(), "log": log}
-                return Request("GetLog", asked, ("Accepted", "AcceptedCanceled"))
-        raise Refusal("verb_unsupported")
+        return Request("ChangeAvailability", {"operationalStatus": status, **evse}, ("Accepted", "Scheduled"))
+
+    def reserve_call(self, connector: int, number: int, until: str) -> Request:
+        """See Session."""
+        who = {"idToken": self._own_token(), "id": number}
+        return Request("ReserveNow", {"evseId": connector, "expiryDateTime": until, **who})
+
+    def firmware_call(self, location: str, now: str) -> Request:
+        """See Session."""
+        firmware = {"location": location, "retrieveDateTime": now}
+        return Request("UpdateFirmware", {"requestId": self._request_id(), "firmware": firmware})
+
+    def diagnostics_call(self, location: str) -> Request:
+        """See Session."""
+        log = {"requestId": self._request_id(), "log": {"remoteLocation": location}}
+        return Request("GetLog", {"logType": "DiagnosticsLog", **log}, ("Accepted", "AcceptedCanceled"))
+
+    def _own_token(self) -> Payload:
+        return {"idToken": self.token(), "type": "Central"}
 
     def _request_id(self) -> int:
         return self.chance.randint(1, NUMBER_MAX)
-
-    def whole_limit(self, number: int, stack: int, amps: float, valid: tuple[str, str] | None) -> Request:
-        """See Session."""
-        profile = limit_profile(number, "ChargingStationMaxProfile", amps, stack, valid)
-        return Request("SetChargingProfile", {"evseId": 0, "chargingProfile": profile})
 
     def list_version(self, answer: Payload) -> int:
         """See Session."""
@@ -190,27 +186,6 @@ class Session201(Session):
         if payload["eventType"] == "Ended" and one.goes_on:
             reason = payload["transactionInfo"].get("stoppedReason", "Local")
             book.end(one, self.site.moment(payload["timestamp"]), None, reason, payload.get("offline", False))
-
-
-def limit_profile(
-    number: int, purpose: str, amps: float, stack: int = 0, valid: tuple[str, str] | None = None
-) -> Payload:
-    """A charging profile of one limit, A a phase. valid: from when to when; None: for good."""
-    return {
-        "id": number,
-        "stackLevel": stack,
-        "chargingProfilePurpose": purpose,
-        "chargingProfileKind": "Absolute",
-        "chargingSchedule": [
-            {
-                "id": number,
-                "chargingRateUnit": "A",
-                "startSchedule": valid[0] if valid else ALWAYS,
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": round(amps, 1)}],
-            }
-        ],
-        **({"validFrom": valid[0], "validTo": valid[1]} if valid else {}),
-    }
 
 
 def _answer(one: Transaction, number: int) -> Payload:

@@ -37,29 +37,29 @@ class Opened(NamedTuple):
 Open = Callable[["Message"], Opened]
 
 
+_UNREAD = object()
+
+
 class Message:
     """One MQTT message; its JSON is decoded once however many profiles look at it."""
 
-    __slots__ = ("_document", "_refusal", "_unread", "opened", "payload", "topic")
+    __slots__ = ("_document", "opened", "payload", "topic")
 
     def __init__(self, topic: str, payload: bytes) -> None:
         self.topic = topic
         self.payload = payload
-        self._unread = True
-        self._document: Any = None
-        self._refusal: Undecodable | None = None
         self.opened: dict[str, Opened] = {}
+        self._document: Any = _UNREAD
 
     def document(self) -> Any:
         """The payload as JSON. Raises Undecodable."""
-        if self._unread:
-            self._unread = False
+        if self._document is _UNREAD:
             try:
                 self._document = read_json(self.payload)
             except Undecodable as error:
-                self._refusal = error
-        if self._refusal is not None:
-            raise self._refusal
+                self._document = error
+        if type(self._document) is Undecodable:
+            raise self._document
         return self._document
 
 
@@ -73,13 +73,17 @@ def read_json(payload: bytes) -> Any:
         document = _read(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise Undecodable(_why_not_json(payload, error), str(error)) from error
-    # Of a key that stood twice one is gone from the document, and its colon with it: written again, it has fewer.
-    # Only a colon written as an escape could make up for that, so where there are escapes the slow way decides.
+    # Of a key that stood twice one is gone from the document, and its colon with it. Where there are as many colons as
+    # keys, none has gone. Else, written again, it has fewer; only a colon written as an escape could make up for that, so
+    # where there are escapes the slow way decides.
+    colons = payload.count(b":")
+    if type(document) is dict and len(document) == colons:
+        return document
     try:
         again = _again(document)
     except (RecursionError, OverflowError) as error:
         raise Undecodable("json_invalid", str(error)) from error
-    if payload.count(b":") != again.count(b":") or (b"\\" in payload and b"\\u" in payload):
+    if colons != again.count(b":") or b"\\u" in payload:
         _refuse_twins(payload)
     return document
 
@@ -116,10 +120,12 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
     from_hex = envelope.encoding == "hex"
     plain = not any(paths.values())
 
+    def open_plain(message: Message) -> Opened:
+        document = message.document()
+        return _opened(document, document, message.payload)
+
     def open_json(message: Message) -> Opened:
         document = message.document()
-        if plain:
-            return _opened(document, document, message.payload)
         data = b""
         if at_bytes and isinstance(encoded := at_bytes(document), str):
             try:
@@ -154,12 +160,14 @@ def compile_envelope(name: str, envelope: Envelope) -> Open:
     def open_bytes(message: Message) -> Opened:
         return _opened(None, None, message.payload)
 
-    opener = {"json": open_json, "scalar": open_scalar, "text": open_text, "bytes": open_bytes}[envelope.parse]
+    of_json = open_plain if plain else open_json
+    opener = {"json": of_json, "scalar": open_scalar, "text": open_text, "bytes": open_bytes}[envelope.parse]
 
     def open_once(message: Message) -> Opened:
-        opened = message.opened.get(name)
-        if opened is None:
-            opened = message.opened[name] = opener(message)
+        all_opened = message.opened
+        if name in all_opened:
+            return all_opened[name]
+        opened = all_opened[name] = opener(message)
         return opened
 
     return open_once

@@ -30,15 +30,15 @@ class Guard:
         self.steady_ns = steady_ns
         self.rests: dict[str, tuple[int, int]] = {}  # profile -> (until when, how long)
         self._work_ns = work_ns
-        self._mark = (steady_ns(), work_ns())
+        self.marked_until_ns = 0
+        self._mark = (0, 0)
+        self.mark(steady_ns())
         self._strikes: dict[str, tuple[int, int]] = {}  # profile -> (how many, when the last)
 
-    def begin(self) -> int:
-        """A decode begins. Returns when, by the steady clock."""
-        now_ns = self.steady_ns()
-        if now_ns - self._mark[0] > MARK_NS:
-            self._mark = (now_ns, self._work_ns())
-        return now_ns
+    def mark(self, now_ns: int) -> None:
+        """A decode begins, and the last mark is of before ``marked_until_ns``."""
+        self._mark = (now_ns, self._work_ns())
+        self.marked_until_ns = now_ns + MARK_NS
 
     def worked_ns(self, began_ns: int) -> int:
         """The processor's time since then, at least: at most MARK_NS less than it was."""

@@ -9,7 +9,7 @@ from contracts.vocabulary import KINDS, METRICS, fault_of
 from edge_agent.profiles.codecs import compile_codec
 from edge_agent.profiles.envelopes import Message, Open
 from edge_agent.profiles.errors import CodecRefused, Undecodable
-from edge_agent.profiles.expressions import compile_expression, expression_names
+from edge_agent.profiles.expressions import Expression, compile_expression, expression_names
 from edge_agent.profiles.guard import Guard
 from edge_agent.profiles.metrics import compile_metric, metric_names
 from edge_agent.profiles.paths import compile_path
@@ -82,6 +82,11 @@ class CompiledMessage:
         self.uses = tuple(_names_used(profile, spec))
         self.name = compile_template(profile.identity.name) if profile.identity.name else None
         self.kind_from = compile_path(profile.profile.kind_from) if profile.profile.kind_from else None
+        # What the usual message does not need is left out of its way.
+        self.only = self.readings[0] if len(self.readings) == 1 else None
+        self.plain = self.name is None and self.kind_from is None
+        self.head = (self.id, profile.profile.version, profile.profile.kind, self.verbs)
+        self.parameter_values = profile.parameters
 
     def bound_to(self, device: str, verbs: tuple[str, ...]) -> "CompiledMessage":
         """The same, for a foreign topic on which this device speaks and can be told these verbs."""
@@ -95,22 +100,23 @@ class CompiledMessage:
         Raises Undecodable when it is of this kind, as far as ``when`` tells, but can't be read.
         """
         document, root, data, _, device, name, known = self.open(message)
-        if self.asks_early and not self._fits(known):
+        when = self.when
+        if when is not None and self.asks_early and not _fits(when, known):
             return None
         names: Names = {**known, **captures}
         if self.device or device:
             names["device"] = self.device or device
         if name:
             names["name"] = name
-        if self.profile.parameters:
-            names.update(self.profile.parameters)
-        if self.when is not None and not self.asks_early and not self._fits(names):
+        if self.parameter_values:
+            names.update(self.parameter_values)
+        if when is not None and not self.asks_early and not _fits(when, names):
             return None
         if self.codec is not None:
             try:
                 root = self.codec(data)
             except CodecRefused as error:
-                raise Undecodable(error.reason, str(error), self.profile.profile.id) from error
+                raise Undecodable(error.reason, str(error), self.id) from error
             if self.uses:
                 names.update(root)
         elif self.uses and type(root) is dict:
@@ -120,21 +126,20 @@ class CompiledMessage:
         if self.root is not None:
             root = self.root(root)
         names["root"] = root
-        readings: list[Reading] = []
-        for read in self.readings:
-            readings += read(root, names, received_ms)
+        if self.only is not None:
+            readings = self.only(root, names, received_ms)
+        else:
+            readings = []
+            for read in self.readings:
+                readings += read(root, names, received_ms)
         if not readings:
-            raise Undecodable("nothing_read", "no metric of the profile is in the message", self.profile.profile.id)
+            raise Undecodable("nothing_read", "no metric of the profile is in the message", self.id)
+        if self.plain and len(readings) == 1:
+            made: Decoded = tuple.__new__(Decoded, (*self.head, "", tuple(readings)))
+            return (made,)
         if len(readings) > READINGS_MAX:
-            raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", self.profile.profile.id)
+            raise Undecodable("too_many_readings", f"more than {READINGS_MAX}", self.id)
         return self._by_device(readings, names, document)
-
-    def _fits(self, names: Names) -> bool:
-        assert self.when is not None
-        try:
-            return bool(self.when(names))
-        except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
-            return False
 
     def _by_device(self, readings: list[Reading], names: Names, document: Any) -> tuple[Decoded, ...]:
         header = self.profile.profile
@@ -144,9 +149,6 @@ class CompiledMessage:
                 raise Undecodable("kind_unknown", str(stated)[:64], header.id)
             kind = stated
         name = self.name(names)[:DEVICE_LENGTH_MAX] if self.name is not None else ""
-        if len(readings) == 1:
-            made: Decoded = tuple.__new__(Decoded, (header.id, header.version, kind, self.verbs, name, (readings[0],)))
-            return (made,)
         devices: dict[str, list[Reading]] = {}
         for reading in readings:
             devices.setdefault(reading.device, []).append(reading)
@@ -172,9 +174,10 @@ class CompiledMessage:
         each = compile_path(spec.each) if spec.each else None
         guard = self.guard
         new, gateway_clock, device_clock = tuple.__new__, Clock.GATEWAY, Clock.DEVICE
+        has_parameters, parameters = bool(self.profile.parameters), self.parameters
 
         def read_one(root: Any, names: Names, received_ms: int) -> list[Reading]:
-            if self.parameters and self.profile.parameters and (own := self.parameters.get(device_of(names))):
+            if has_parameters and parameters and (own := parameters.get(device_of(names))):
                 names = {**names, **own}
             samples = []
             for metric in metrics:
@@ -216,6 +219,13 @@ class CompiledMessage:
             return readings
 
         return read_each
+
+
+def _fits(when: Expression, names: Names) -> bool:
+    try:
+        return bool(when(names))
+    except (KeyError, TypeError, ValueError, ArithmeticError, IndexError):
+        return False
 
 
 def _names_used(profile: Profile, spec: MessageSpec) -> set[str]:

@@ -7,9 +7,9 @@ from typing import Any
 from contracts.profile import MetricSpec
 from contracts.reading import Quality, Sample, Value
 from contracts.units import Linear, conversion
-from contracts.vocabulary import METRICS, Metric, fault_of
+from contracts.vocabulary import METRICS, TEXT_LENGTH_MAX, Metric, fault_of
 from edge_agent.profiles.expressions import compile_expression, expression_names
-from edge_agent.profiles.paths import compile_path, single_key
+from edge_agent.profiles.paths import compile_path, keys_of
 from edge_agent.profiles.templates import compile_template, template_names
 
 Read = Callable[[Any, dict[str, Any]], Sample | None]
@@ -97,7 +97,7 @@ def _compile_plain(metric: Metric, spec: MetricSpec) -> Read | None:
         return None if spec.invalid else _compile_plain_map(metric, spec)
     if metric.type == "boolean":
         return None if spec.invalid else _compile_plain_flag(metric, spec)
-    return _compile_plain_number(metric, spec) if metric.type == "number" else None
+    return _compile_plain_number(metric, spec) if metric.type == "number" else _compile_plain_text(metric, spec)
 
 
 def _compile_plain_map(metric: Metric, spec: MetricSpec) -> Read:
@@ -127,26 +127,53 @@ def _compile_plain_flag(metric: Metric, spec: MetricSpec) -> Read:
     return read
 
 
+def _compile_plain_text(metric: Metric, spec: MetricSpec) -> Read | None:
+    if spec.invalid:
+        return None
+    find = compile_path(spec.path)
+    slow = _compile_read(metric, spec)
+    name, good, new = metric.name, Quality.GOOD, tuple.__new__
+    words = metric.members if metric.type == "enum" else None
+
+    def read(root: Any, names: dict[str, Any]) -> Sample | None:
+        raw = find(root)
+        if raw is None:
+            return None
+        if type(raw) is str and (raw in words if words is not None else 0 < len(raw) <= TEXT_LENGTH_MAX):
+            return new(Sample, (name, raw, good, ""))
+        return slow(root, names)
+
+    return read
+
+
 def _compile_plain_number(metric: Metric, spec: MetricSpec) -> Read | None:
     steps = [step for step in (Linear(spec.scale, spec.offset), _unit(metric, spec)) if step != Linear(1.0)]
     if len(steps) > 1:
         return None
     find = compile_path(spec.path)
     slow = _compile_read(metric, spec)
-    key = single_key(spec.path)
+    *outer, key = keys if 0 < len(keys := keys_of(spec.path)) <= 2 else (None,)
+    holder = outer[0] if outer else None
     factor, offset = steps[0] if steps else (1.0, 0.0)
     divisor = _divisor(factor)
     multiplier = None if factor == 1 or divisor else int(factor) if factor == int(factor) else factor
     low, high = _bounds(metric, spec)
     invalid = frozenset(marker for marker in spec.invalid if type(marker) in (int, float))
+    may_be_text = not any(type(marker) is str for marker in spec.invalid)
     name, good, new = metric.name, Quality.GOOD, tuple.__new__
 
     def read(root: Any, names: dict[str, Any]) -> Sample | None:
-        raw = find(root) if key is None else root.get(key) if type(root) is dict else None
+        # as the path and ``_compile_linear`` do, without further calls: this is where most of a decode's time goes
+        if key is None:
+            raw = find(root)
+        else:
+            at = root if holder is None else root.get(holder) if type(root) is dict else None
+            raw = at.get(key) if type(at) is dict else None
         if raw is None:
             return None
+        if type(raw) is str and may_be_text:
+            raw = _number(raw)
         if (type(raw) is int or type(raw) is float) and raw not in invalid and -LARGE < raw < LARGE:
-            # as ``_compile_linear`` does, without another call: this is where most of a decode's time goes
             value = raw / divisor if divisor else raw if multiplier is None else raw * multiplier
             if offset:
                 value += offset

@@ -33,11 +33,17 @@ def compile_path(text: str) -> Path:
     return _quick(path)
 
 
-def single_key(text: str) -> str | None:
-    """The key, when the path is nothing but one; else None."""
+def keys_of(text: str) -> tuple[str, ...]:
+    """The keys, when the path is nothing but one key after another; else none."""
     parser = _Parser(text)
     path = parser.pipe()
-    return path.names[0] if isinstance(path, _Keys) and len(path.names) == 1 and parser.kind == "end" else None
+    return path.names if isinstance(path, _Keys) and parser.kind == "end" else ()
+
+
+def single_key(text: str) -> str | None:
+    """The key, when the path is nothing but one; else None."""
+    keys = keys_of(text)
+    return keys[0] if len(keys) == 1 else None
 
 
 class _Parser:

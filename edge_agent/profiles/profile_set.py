@@ -232,7 +232,9 @@ class ProfileSet:
         guard = self.guard
         if guard.rests and (left_s := guard.rests_s(target.id)):
             raise Undecodable("profile_suspended", f"it was too slow; it is tried again in {left_s} s", target.id)
-        began_ns = guard.begin()
+        began_ns = guard.steady_ns()
+        if began_ns > guard.marked_until_ns:
+            guard.mark(began_ns)
         try:
             return target.decode(message, captures, received_ms)
         except Undecodable:

@@ -8,7 +8,7 @@ from simulators.ocpp.clock import read
 
 VOLTAGE_V = 230.0
 POINT, DEFAULT, TRANSACTION = "point", "default", "transaction"
-_PURPOSES = {
+PURPOSES = {
     "ChargePointMaxProfile": POINT,
     "ChargingStationMaxProfile": POINT,
     "TxDefaultProfile": DEFAULT,
@@ -37,7 +37,7 @@ class Profile:
 
 def read_profile(document: Mapping[str, Any], connector: int, now_ms: int) -> Profile | None:
     """A profile as a central system sets it, with snake_case keys; None when this charge point can't keep it."""
-    purpose = _PURPOSES.get(document["charging_profile_purpose"])
+    purpose = PURPOSES.get(document["charging_profile_purpose"])
     schedules = document["charging_schedule"]
     schedule = schedules[0] if isinstance(schedules, list) else schedules
     if purpose is None or document["charging_profile_kind"] == "Recurring":

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from random import Random
@@ -23,6 +24,7 @@ SPEECHES: Mapping[str, tuple[str, type[Speech16] | type[Speech201]]] = {
 }
 ANSWER_S = 10.0
 AGAIN_S_MAX = 2.0
+BOOT_S_MAX = 2.0
 HEARTBEAT_S = 30.0
 
 
@@ -120,10 +122,14 @@ class Link:
             answer = await speech.boot()
             if answer.status == "Accepted":
                 break
-            await asyncio.sleep(min(AGAIN_S_MAX, answer.interval))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(BOOT_S_MAX, answer.interval)):
+                    await speech.boot_again.wait()
         self.station.linked(read(answer.current_time))
         while self.station.powered and not self.silent:
-            if self.station.queue:
+            if speech.boot_again.is_set():
+                await speech.boot()
+            elif self.station.queue:
                 await self._tell_first(speech)
             elif self.station.words:
                 notice = self.station.words.popleft()

@@ -210,7 +210,7 @@ class Site:
 
             self.agenda.after(away_ms, name, there_again)
         elif station.powered:
-            station.power_off(clock_lost=kind == "clocks")
+            station.power_off(clock_lost=kind == "clocks", limits_lost=kind == "forgets")
             link.cut()
             off_ms = min(away_ms, 10 * MINUTE_MS)
             self.agenda.after(off_ms, name, station.power_on)

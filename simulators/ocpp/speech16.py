@@ -1,59 +1,47 @@
 """OCPP 1.6J: what a charge point has to say, and what it is ordered."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
 
-from simulators.ocpp.clock import Scale, read, written
-from simulators.ocpp.limits import TRANSACTION, read_profile
+from simulators.ocpp.clock import Scale, written
+from simulators.ocpp.limits import PURPOSES
 from simulators.ocpp.notices import Meter, Notice
-from simulators.ocpp.orders import Orders
+from simulators.ocpp.speech import UPDATE, UPLOAD, Payload, Speech, yes
 from simulators.ocpp.station import Station
 
-Payload = dict[str, Any]
-_PURPOSES = {"ChargePointMaxProfile": "point", "TxDefaultProfile": "default", "TxProfile": TRANSACTION}
-_UPDATE = ("Downloading", "Downloaded", "Installing", "Installed")
-_TRIGGERED = {
-    "BootNotification": None,
-    "Heartbeat": "heartbeat",
-    "StatusNotification": "status",
-    "MeterValues": "meter",
-    "FirmwareStatusNotification": "firmware",
-    "DiagnosticsStatusNotification": "diagnostics",
-}
 
-
-class Speech16(ChargePoint):  # type: ignore[misc]
+class Speech16(Speech, ChargePoint):  # type: ignore[misc]
     """Says a station's notices, and gives it the central system's orders."""
+
+    triggered: ClassVar = {
+        "Heartbeat": "heartbeat",
+        "StatusNotification": "status",
+        "MeterValues": "meter",
+        "FirmwareStatusNotification": "firmware",
+        "DiagnosticsStatusNotification": "diagnostics",
+    }
 
     def __init__(self, station: Station, connection: Any, answer_s: float, scale: Scale) -> None:
         super().__init__(station.name, connection, answer_s)
-        self.station = station
-        self.orders = Orders(station)
-        self.scale = scale
+        self.lead(station, scale)
 
-    async def boot(self) -> Any:
-        """Ask to be let in."""
-        return await self.call(
-            call.BootNotification(charge_point_model="Sim16", charge_point_vendor="Linli", firmware_version="1.0.0"),
-            suppress=False,
-        )
+    def boot_call(self) -> Any:
+        """See Speech."""
+        return call.BootNotification(charge_point_model="Sim16", charge_point_vendor="Linli", firmware_version="1.0.0")
 
-    async def tell(self, notice: Notice) -> None:
-        """Say it, and give the station the answer. Raises OCPPError when it is refused, TimeoutError without answer."""
-        answer = await self.call(self._payload(notice), suppress=False)
-        if notice.kind == "authorize":
-            accepted = answer.id_tag_info["status"] == "Accepted"
-            self.station.authorized(notice.connector, notice.token, accepted)
-        elif notice.kind == "begin" and notice.session is not None:
-            notice.session.number = answer.transaction_id
-            if answer.id_tag_info["status"] != "Accepted":
-                self.station.refused(notice.session)
-        elif notice.kind == "heartbeat":
-            self.station.set_clock(read(answer.current_time))
+    def status_of(self, answer: Any) -> str:
+        """See Speech."""
+        return str(answer.id_tag_info["status"])
 
-    def _payload(self, notice: Notice) -> Any:
+    def begun(self, notice: Notice, answer: Any) -> None:
+        """See Speech."""
+        assert notice.session is not None
+        notice.session.number = answer.transaction_id
+
+    def payload(self, notice: Notice) -> Any:
+        """See Speech."""
         at, session = written(notice.said_ms), notice.session
         if notice.kind == "begin" and session is not None:
             return call.StartTransaction(notice.connector, notice.token, notice.meter.register_wh, at)
@@ -74,15 +62,13 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     @on("RemoteStartTransaction")
     def remote_start(self, id_tag: str, connector_id: int = 1, charging_profile: Payload | None = None) -> Any:
         """Begin, if a car is there."""
-        if charging_profile is not None:
-            self._keep(charging_profile, connector_id)
-        return call_result.RemoteStartTransaction(_yes(self.station.begin(connector_id, id_tag)))
+        return call_result.RemoteStartTransaction(self.begin(connector_id, id_tag, charging_profile))
 
     @on("RemoteStopTransaction")
     def remote_stop(self, transaction_id: int) -> Any:
         """End it."""
         session = self.station.session(lambda one: one.number == transaction_id)
-        return call_result.RemoteStopTransaction(_yes(self.station.stop(session, "Remote")))
+        return call_result.RemoteStopTransaction(yes(self.station.stop(session, "Remote")))
 
     @on("UnlockConnector")
     def unlock(self, connector_id: int) -> Any:
@@ -111,22 +97,15 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     @on("CancelReservation")
     def cancel_reservation(self, reservation_id: int) -> Any:
         """It is free again."""
-        return call_result.CancelReservation(_yes(self.orders.cancel_reservation(reservation_id)))
+        return call_result.CancelReservation(yes(self.orders.cancel_reservation(reservation_id)))
 
     @on("SendLocalList")
     def send_local_list(
         self, list_version: int, update_type: str, local_authorization_list: list[Payload] | None = None
     ) -> Any:
         """Who may charge without a link."""
-        if update_type == "Full":
-            self.station.local_list.clear()
-        for entry in local_authorization_list or []:
-            if "id_tag_info" in entry:
-                self.station.local_list[entry["id_tag"]] = entry["id_tag_info"]["status"]
-            else:
-                self.station.local_list.pop(entry["id_tag"], None)
-        self.station.list_version = list_version
-        return call_result.SendLocalList("Accepted")
+        entries = {entry["id_tag"]: entry.get("id_tag_info") for entry in local_authorization_list or []}
+        return call_result.SendLocalList(self.keep_list(list_version, update_type, entries))
 
     @on("GetLocalListVersion")
     def local_list_version(self) -> Any:
@@ -136,10 +115,7 @@ class Speech16(ChargePoint):  # type: ignore[misc]
     @on("SetChargingProfile")
     def set_charging_profile(self, connector_id: int, cs_charging_profiles: Payload) -> Any:
         """A limit."""
-        return call_result.SetChargingProfile(_yes(self._keep(cs_charging_profiles, connector_id)))
-
-    def _keep(self, document: Payload, connector: int) -> bool:
-        return self.station.set_limit(read_profile(document, connector, self.station.said_ms))
+        return call_result.SetChargingProfile(self.keep_limit(cs_charging_profiles, connector_id))
 
     @on("ClearChargingProfile")
     def clear_charging_profile(
@@ -150,39 +126,27 @@ class Speech16(ChargePoint):  # type: ignore[misc]
         stack_level: int | None = None,
     ) -> Any:
         """Limits are gone."""
-        purpose = _PURPOSES.get(charging_profile_purpose or "")
-        found = self.station.limits.clear(
-            lambda one: (
-                (id is None or one.id == id)
-                and (connector_id is None or one.connector == connector_id)
-                and (purpose is None or one.purpose == purpose)
-                and (stack_level is None or one.stack == stack_level)
-            )
-        )
-        self.station.look()
-        return call_result.ClearChargingProfile("Accepted" if found else "Unknown")
+        purpose = PURPOSES.get(charging_profile_purpose or "")
+        meant = {"id": id, "connector": connector_id, "purpose": purpose, "stack": stack_level}
+        return call_result.ClearChargingProfile(self.clear_limits(meant))
 
     @on("UpdateFirmware")
     def update_firmware(self, location: str, retrieve_date: str, **_: Any) -> Any:
         """It says how it goes on."""
-        self.orders.go_through("firmware", _UPDATE)
+        self.orders.go_through("firmware", UPDATE)
         return call_result.UpdateFirmware()
 
     @on("GetDiagnostics")
     def get_diagnostics(self, location: str, **_: Any) -> Any:
         """It says how it goes on."""
-        self.orders.go_through("diagnostics", ("Uploading", "Uploaded"))
+        self.orders.go_through("diagnostics", UPLOAD)
         return call_result.GetDiagnostics(f"{self.station.name}.log")
 
     @on("TriggerMessage")
     def trigger(self, requested_message: str, connector_id: int = 0) -> Any:
         """Say it now."""
-        kind = _TRIGGERED.get(requested_message)
-        if kind is None:
-            return call_result.TriggerMessage("NotImplemented")
-        for connector in [connector_id] if connector_id else [0, *self.station.outlets]:
-            self.station.say(kind, connector)  # type: ignore[arg-type]
-        return call_result.TriggerMessage("Accepted")
+        connectors = [connector_id] if connector_id else [0, *self.station.outlets]
+        return call_result.TriggerMessage(self.say_now(requested_message, connectors))
 
     @on("ChangeConfiguration")
     def change_configuration(self, key: str, value: str) -> Any:
@@ -205,10 +169,6 @@ class Speech16(ChargePoint):  # type: ignore[misc]
             [{"key": name, "readonly": True, "value": known[name]} for name in asked if name in known],
             [name for name in asked if name not in known],
         )
-
-
-def _yes(done: bool) -> str:
-    return "Accepted" if done else "Rejected"
 
 
 def _meter_value(at: str, meter: Meter) -> Payload:

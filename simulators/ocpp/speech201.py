@@ -1,19 +1,16 @@
 """OCPP 2.0.1: what a charge point has to say, and what it is ordered."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from ocpp.routing import on
 from ocpp.v201 import ChargePoint, call, call_result
 
-from simulators.ocpp.clock import Scale, read, written
-from simulators.ocpp.limits import DEFAULT, POINT, TRANSACTION, read_profile
+from simulators.ocpp.clock import Scale, written
+from simulators.ocpp.limits import PURPOSES
 from simulators.ocpp.notices import Notice
-from simulators.ocpp.orders import Orders
+from simulators.ocpp.speech import UPDATE, UPLOAD, Payload, Speech, yes
 from simulators.ocpp.station import Station
 
-Payload = dict[str, Any]
-_PURPOSES = {"ChargingStationMaxProfile": POINT, "TxDefaultProfile": DEFAULT, "TxProfile": TRANSACTION}
-_UPDATE = ("Downloading", "Downloaded", "Installing", "Installed")
 _STATUS = {"Available": "Available", "Reserved": "Reserved", "Unavailable": "Unavailable", "Faulted": "Faulted"}
 _STATE = {"Charging": "Charging", "SuspendedEV": "SuspendedEV", "SuspendedEVSE": "SuspendedEVSE"}
 _EVENT = {"begin": "Started", "meter": "Updated", "end": "Ended"}
@@ -24,46 +21,35 @@ _TRIGGER = {
     "UnlockCommand": "UnlockCommand",
 }
 _REASON = {"UnlockCommand": "Other", "HardReset": "ImmediateReset", "SoftReset": "ImmediateReset"}
-_TRIGGERED = {
-    "Heartbeat": "heartbeat",
-    "StatusNotification": "status",
-    "TransactionEvent": "meter",
-    "MeterValues": "meter",
-    "FirmwareStatusNotification": "firmware",
-    "LogStatusNotification": "diagnostics",
-}
 
 
-class Speech201(ChargePoint):  # type: ignore[misc]
+class Speech201(Speech, ChargePoint):  # type: ignore[misc]
     """Says a station's notices, and gives it the central system's orders. Each connector is an EVSE with one."""
+
+    triggered: ClassVar = {
+        "Heartbeat": "heartbeat",
+        "StatusNotification": "status",
+        "TransactionEvent": "meter",
+        "MeterValues": "meter",
+        "FirmwareStatusNotification": "firmware",
+        "LogStatusNotification": "diagnostics",
+    }
 
     def __init__(self, station: Station, connection: Any, answer_s: float, scale: Scale) -> None:
         super().__init__(station.name, connection, answer_s)
-        self.station = station
-        self.orders = Orders(station)
-        self.scale = scale
+        self.lead(station, scale)
 
-    async def boot(self) -> Any:
-        """Ask to be let in."""
+    def boot_call(self) -> Any:
+        """See Speech."""
         station = {"model": "Sim201", "vendor_name": "Linli", "firmware_version": "1.0.0"}
-        return await self.call(call.BootNotification(charging_station=station, reason="PowerUp"), suppress=False)
+        return call.BootNotification(charging_station=station, reason="PowerUp")
 
-    async def tell(self, notice: Notice) -> None:
-        """Say it, and give the station the answer. Raises OCPPError when it is refused, TimeoutError without answer."""
-        payload = self._payload(notice)
-        if payload is None:
-            return
-        answer = await self.call(payload, suppress=False)
-        if notice.kind == "authorize":
-            accepted = answer.id_token_info["status"] == "Accepted"
-            self.station.authorized(notice.connector, notice.token, accepted)
-        elif notice.kind == "begin" and notice.session is not None:
-            if (answer.id_token_info or {}).get("status", "Accepted") != "Accepted":
-                self.station.refused(notice.session)
-        elif notice.kind == "heartbeat":
-            self.station.set_clock(read(answer.current_time))
+    def status_of(self, answer: Any) -> str:
+        """See Speech."""
+        return str((answer.id_token_info or {}).get("status", "Accepted"))
 
-    def _payload(self, notice: Notice) -> Any:
+    def payload(self, notice: Notice) -> Any:
+        """See Speech."""
         if notice.kind in _EVENT:
             return _transaction_event(notice)
         if notice.kind == "authorize":
@@ -89,15 +75,13 @@ class Speech201(ChargePoint):  # type: ignore[misc]
         **_: Any,
     ) -> Any:
         """Begin, if a car is there."""
-        if charging_profile is not None:
-            self._keep(charging_profile, evse_id)
-        return call_result.RequestStartTransaction(_yes(self.station.begin(evse_id, id_token["id_token"])))
+        return call_result.RequestStartTransaction(self.begin(evse_id, id_token["id_token"], charging_profile))
 
     @on("RequestStopTransaction")
     def stop_transaction(self, transaction_id: str) -> Any:
         """End it."""
         session = self.station.session(lambda one: one.id == transaction_id)
-        return call_result.RequestStopTransaction(_yes(self.station.stop(session, "Remote")))
+        return call_result.RequestStopTransaction(yes(self.station.stop(session, "Remote")))
 
     @on("UnlockConnector")
     def unlock(self, evse_id: int, connector_id: int) -> Any:
@@ -135,23 +119,17 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     @on("CancelReservation")
     def cancel_reservation(self, reservation_id: int) -> Any:
         """It is free again."""
-        return call_result.CancelReservation(_yes(self.orders.cancel_reservation(reservation_id)))
+        return call_result.CancelReservation(yes(self.orders.cancel_reservation(reservation_id)))
 
     @on("SendLocalList")
     def send_local_list(
         self, version_number: int, update_type: str, local_authorization_list: list[Payload] | None = None
     ) -> Any:
         """Who may charge without a link."""
-        if update_type == "Full":
-            self.station.local_list.clear()
-        for entry in local_authorization_list or []:
-            token = entry["id_token"]["id_token"]
-            if "id_token_info" in entry:
-                self.station.local_list[token] = entry["id_token_info"]["status"]
-            else:
-                self.station.local_list.pop(token, None)
-        self.station.list_version = version_number
-        return call_result.SendLocalList("Accepted")
+        entries = {
+            entry["id_token"]["id_token"]: entry.get("id_token_info") for entry in local_authorization_list or []
+        }
+        return call_result.SendLocalList(self.keep_list(version_number, update_type, entries))
 
     @on("GetLocalListVersion")
     def local_list_version(self) -> Any:
@@ -161,10 +139,7 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     @on("SetChargingProfile")
     def set_charging_profile(self, evse_id: int, charging_profile: Payload) -> Any:
         """A limit."""
-        return call_result.SetChargingProfile(_yes(self._keep(charging_profile, evse_id)))
-
-    def _keep(self, document: Payload, connector: int) -> bool:
-        return self.station.set_limit(read_profile(document, connector, self.station.said_ms))
+        return call_result.SetChargingProfile(self.keep_limit(charging_profile, evse_id))
 
     @on("ClearChargingProfile")
     def clear_charging_profile(
@@ -172,40 +147,32 @@ class Speech201(ChargePoint):  # type: ignore[misc]
     ) -> Any:
         """Limits are gone."""
         criteria = charging_profile_criteria or {}
-        purpose = _PURPOSES.get(criteria.get("charging_profile_purpose", ""))
-        found = self.station.limits.clear(
-            lambda one: (
-                (charging_profile_id is None or one.id == charging_profile_id)
-                and criteria.get("evse_id", one.connector) == one.connector
-                and (purpose is None or one.purpose == purpose)
-                and criteria.get("stack_level", one.stack) == one.stack
-            )
-        )
-        self.station.look()
-        return call_result.ClearChargingProfile("Accepted" if found else "Unknown")
+        meant = {
+            "id": charging_profile_id,
+            "connector": criteria.get("evse_id"),
+            "purpose": PURPOSES.get(criteria.get("charging_profile_purpose", "")),
+            "stack": criteria.get("stack_level"),
+        }
+        return call_result.ClearChargingProfile(self.clear_limits(meant))
 
     @on("UpdateFirmware")
     def update_firmware(self, request_id: int, firmware: Payload, **_: Any) -> Any:
         """It says how it goes on."""
-        self.orders.go_through("firmware", _UPDATE)
+        self.orders.go_through("firmware", UPDATE)
         return call_result.UpdateFirmware("Accepted")
 
     @on("GetLog")
     def get_log(self, log: Payload, log_type: str, request_id: int, **_: Any) -> Any:
         """It says how it goes on."""
-        self.orders.go_through("diagnostics", ("Uploading", "Uploaded"))
+        self.orders.go_through("diagnostics", UPLOAD)
         return call_result.GetLog("Accepted", filename=f"{self.station.name}.log")
 
     @on("TriggerMessage")
     def trigger(self, requested_message: str, evse: Payload | None = None) -> Any:
         """Say it now."""
-        kind = _TRIGGERED.get(requested_message)
-        if kind is None:
-            return call_result.TriggerMessage("NotImplemented")
         connector = (evse or {}).get("id", 0)
-        for number in [connector] if connector else list(self.station.outlets):
-            self.station.say(kind, number)  # type: ignore[arg-type]
-        return call_result.TriggerMessage("Accepted")
+        connectors = [connector] if connector else list(self.station.outlets)
+        return call_result.TriggerMessage(self.say_now(requested_message, connectors))
 
     @on("SetVariables")
     def set_variables(self, set_variable_data: list[Payload]) -> Any:
@@ -226,10 +193,6 @@ class Speech201(ChargePoint):  # type: ignore[misc]
                 for one in get_variable_data
             ]
         )
-
-
-def _yes(done: bool) -> str:
-    return "Accepted" if done else "Rejected"
 
 
 def _id_token(token: str) -> Payload:

@@ -80,6 +80,7 @@ class Station:
         self.on_change = on_change
         self.refusals = 0  # of what belongs to transactions: each is a session that is not told rightly
         self._life = 0  # what was planned before a restart is void
+        self._unbounded = False  # it has lost its limits: it closes no contactor before it is let in
         phases = 3 if random.random() < 0.7 else 1
         self.outlets = {
             number: Outlet(
@@ -110,14 +111,21 @@ class Station:
         self.powered = True
         self._life += 1
         self.reported.clear()
+        if not self._unbounded:
+            self._go_on()
+        self.on_change()
+
+    def _go_on(self) -> None:
         for outlet in self.outlets.values():
             if outlet.session is not None:
                 outlet.close(True)
                 self._plan_meter(outlet)
-        self.on_change()
 
-    def power_off(self, clock_lost: bool) -> None:
-        """It stops, at once. 2.0.1 goes on with its transactions when it starts again; 1.6 ends them then."""
+    def power_off(self, clock_lost: bool, limits_lost: bool = False) -> None:
+        """It stops, at once. 2.0.1 goes on with its transactions when it starts again; 1.6 ends them then.
+
+        limits_lost  its charging profiles too: it lets no car charge then before it is let in
+        """
         self.powered = self.online = False
         self._life += 1
         for outlet in self.outlets.values():
@@ -125,6 +133,9 @@ class Station:
             if outlet.session is not None and self.version == "1.6":
                 self._end(outlet, "PowerLoss")
         self.limits.power_lost()
+        if limits_lost:
+            self.limits.clear(lambda one: True)
+            self._unbounded = True
         self.words.clear()
         self.on_change()
         if clock_lost:
@@ -140,6 +151,9 @@ class Station:
         """The central system has accepted it, and says what time it is."""
         self.online = True
         self.set_clock(time_ms)
+        if self._unbounded:
+            self._unbounded = False
+            self._go_on()
         self.reported.clear()
         for connector in (0, *self.outlets):
             self.report(connector)
@@ -210,7 +224,7 @@ class Station:
         outlet = self.outlets.get(connector)
         if outlet is None or outlet.car is None or outlet.session is not None or connector in self.inoperative:
             return False
-        if not self.powered or not self._open:
+        if not self.powered or not self._open or self._unbounded:
             return False
         outlet.look()
         session = outlet.session = Session(

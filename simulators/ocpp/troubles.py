@@ -10,6 +10,7 @@ class Troubles(NamedTuple):
     lost_answers: float = 0.0
     reboots: float = 0.0
     clocks: float = 0.0  # reboots after which the clock begins in 1970
+    forgets: float = 0.0  # reboots after which its charging profiles are gone
     resets: float = 0.0  # of the energy register
     away_s: float = 5.0
 

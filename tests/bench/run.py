@@ -25,6 +25,7 @@ from tests.bench.figures import AIMS, Figures
 from tests.bench.page import page_of
 from tests.bench.plots import plots_of
 from tests.bench.systems import Linli, MosquittoBridge, ThingsBoardGateway
+from tests.bench.trust import SecuredLinli, costs
 
 DOCS = Path(__file__).parents[2] / "docs"
 LOCK = Path(__file__).parents[2] / "locks" / "bench.txt"
@@ -32,14 +33,16 @@ RUNS = int(os.environ.get("LINLI_BENCH_RUNS", "3"))
 Measure = Callable[[Path], dict[str, float]]
 MEASURES: dict[str, Measure] = {
     "edge": partial(compare, Linli),
+    "secured": partial(compare, SecuredLinli),
     "peer": partial(compare, ThingsBoardGateway),
     "bridge": partial(compare, MosquittoBridge),
     "drain": measures.drain,
     "cloud": measures.cloud,
     "live": measures.live,
     "decode": measures.decode,
+    "costs": costs,
 }
-COMPARED = ("edge", "peer", "bridge")
+COMPARED = ("edge", "secured", "peer", "bridge")
 """Their figures have the same names; they get the measure's name before them."""
 NAMED_WITHOUT = ("uplink_bytes_per_reading",)
 """Of the edge: known by this name alone."""
@@ -83,8 +86,10 @@ def one(name: str, measure: Measure) -> dict[str, float]:
 
 
 def ratios(figures: dict[str, float]) -> dict[str, float]:
-    """Ours to the peer's, of one run."""
+    """Ours to the peer's, and ours with everything on to ours without, of one run."""
     pairs = {
+        "secured_cpu_ratio": ("secured_cpu_s_per_1k", "edge_cpu_s_per_1k"),
+        "secured_readings_ratio": ("secured_readings_per_s", "edge_readings_per_s"),
         "edge_ratio_to_peer": ("edge_readings_per_s", "peer_readings_per_s"),
         "edge_cpu_ratio_to_peer": ("edge_cpu_s_per_1k", "peer_cpu_s_per_1k"),
         "edge_cpu_ratio_to_peer_at_500": ("edge_cpu_s_per_1k_at_500", "peer_cpu_s_per_1k_at_500"),

@@ -11,13 +11,13 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from tests.bench.load import PROFILE, RawPublisher, Watcher
 from tests.brokers import Broker, free_port, wait_until_listening
-from tests.processes import Site, wait_for
+from tests.processes import CloudApi, EdgeAgent, Site, wait_for
 
 PEER = Path(__file__).parents[2] / ".build" / "bench"
 """The environment of thingsboard-gateway: `make bench` makes it from locks/bench.txt."""
@@ -93,14 +93,27 @@ class System(ABC):
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+class LinliParts(Protocol):
+    """One gateway with its broker, the cloud's broker and the cloud: a ``Site``, or one with everything on."""
+
+    gateway: str
+    local_broker: Broker
+    cloud_broker: Broker
+    cloud: CloudApi
+    agent: EdgeAgent
+
+    def start(self) -> None:
+        """Start everything, wait until all is connected."""
+
+
 class Linli(System):
-    """The agent, with its local broker, the cloud's broker and the cloud."""
+    """The agent, with its local broker, the cloud's broker and the cloud. By default without TLS between those, as the peers."""
 
     name = "linli"
     readings = 60_000
 
-    def __init__(self, folder: Path) -> None:
-        self.site = Site(folder, "nats-gateway", LINLI_PROFILES=str(PROFILE))
+    def __init__(self, folder: Path, site: LinliParts | None = None) -> None:
+        self.site = site or Site(folder, "nats-gateway", LINLI_PROFILES=str(PROFILE))
         self.port = self.site.local_broker.port
 
     def start(self) -> None:

@@ -62,6 +62,8 @@ def test_from_an_invitation_to_an_unlocked_plug(running_system: RunningSystem, b
         page.goto(f"{url}/account")
         card = page.get_by_role("region", name="身份验证器应用")
         card.get_by_role("button", name="设置").click()
+        picture = card.get_by_role("img", name="身份验证器二维码")
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0, "it can't be drawn"
         secret = card.locator("[data-once=authenticator]").inner_text()
         fits(page)
         card.get_by_label("应用显示的验证码").fill(code(secret))

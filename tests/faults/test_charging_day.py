@@ -1,5 +1,5 @@
 """A day of fifty charge points of both versions, in scaled time, with everything that goes wrong on one: cut links, lost
-answers, restarts, clocks in 1970, registers that begin again, an agent that is killed, a cloud that is away.
+answers, restarts, clocks in 1970, forgotten limits, registers that begin again, an agent that is killed, a cloud that is away.
 
 What is in the cloud equals the simulated truth: every session once, its energy to the watt-hour. And at no simulated moment
 do all chargers together draw more than the site's fuse carries, counted from what each really draws.
@@ -27,7 +27,7 @@ FUSES_A = (350.0, 200.0) if LONG else (350.0,)
 HOURS, SPEED, KILLS = (24, 600, 30) if LONG else (24, 5_400, 3)
 CLOCK_MS = 3_000  # what an answer that says the time may take on a loaded machine
 PASSWORD = "a-password-of-ours"
-TROUBLES = "cuts=3,lost_answers=4,reboots=1,clocks=0.5,resets=1,away_s=2"
+TROUBLES = "cuts=3,lost_answers=4,reboots=1,clocks=0.5,forgets=1,resets=1,away_s=2"
 
 
 class Truth(NamedTuple):

@@ -47,9 +47,14 @@ async def judged(settings: Settings) -> int:
 
 
 def test_many_at_once_in_a_file(tmp_path: Path) -> None:
+    """Also of another process, such as a verb of the command line beside a running cloud."""
     settings = Settings(data_dir=tmp_path)
+    asyncio.run(judged(settings))
+    other = multiprocessing.get_context("spawn").Process(target=process, args=(settings, "two"))
+    other.start()
     asyncio.run(fill(settings, "one"))
-    asyncio.run(fill(settings, "two"))
+    other.join(60)
+    assert other.exitcode == 0
     assert asyncio.run(judged(settings)) == 2 * EACH
 
 

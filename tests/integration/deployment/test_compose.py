@@ -92,7 +92,7 @@ def test_every_setting_is_one_of_the_program(name: str) -> None:
 
 
 def test_a_gateway_knows_pushed_profiles_by_the_key_that_the_cloud_signs_with() -> None:
-    assert SERVICES["cloud-api"]["environment"]["LINLI_PROFILE_SIGNING_KEY"] == "/run/secrets/profile_signing_key"
+    assert SERVICES["cloud-api"]["environment"]["LINLI_SIGNING_KEY"] == "/run/secrets/profile_signing_key"
     assert SERVICES["edge-agent"]["command"] == ["run", "--config", "/etc/linli/edge.toml"], (
         "there the public half is named"
     )

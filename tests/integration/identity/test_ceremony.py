@@ -82,6 +82,8 @@ def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -
     newest, before = estate.cloud.get("claims", gateway="gw-cli")["items"]
     assert (newest["id"], newest["state"], newest["issuer"]) == (made["id"], "open", "cli")
     assert before["state"] == "withdrawn", "there is one open claim at a time"
+    entry = estate.cloud.get("audit", action="create_claim", actor="cli")["items"][0]
+    assert (entry["target"], entry["community"]) == (f"claims/{made['id']}", "liuyuan")
     assert provision(made["link"], "--out", str(tmp_path / "gw-cli")).returncode == 0
     again = provision(made["link"], "--out", str(tmp_path / "gw-cli"))
     assert again.returncode == 0 and "nothing was changed" in again.stdout

@@ -10,7 +10,7 @@ from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from tests.charge_points import charger16, charging_site
 
 CHARGING = DesiredCharging(
-    fuse_a=63,
+    fuse_a=64,
     charge_points=[DesiredChargePoint(charge_point="CP-1"), DesiredChargePoint(charge_point="CP-2")],
     tokens=[DesiredToken(name="card 7", id_tag="SECRET7"), DesiredToken(name="lost", id_tag="LOST", blocked=True)],
 )

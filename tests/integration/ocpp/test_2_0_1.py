@@ -11,7 +11,7 @@ from contracts.messages import DesiredChargePoint, DesiredCharging, DesiredToken
 from tests.charge_points import charger201, charging_site
 
 CHARGING = DesiredCharging(
-    fuse_a=63,
+    fuse_a=64,
     charge_points=[DesiredChargePoint(charge_point="CS-1")],
     tokens=[DesiredToken(name="card 7", id_tag="SECRET7")],
 )

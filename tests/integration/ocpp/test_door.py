@@ -22,7 +22,7 @@ from tests.processes import wait_for
 
 PASSWORD = "a long password: with a colon"
 CHARGING = DesiredCharging(
-    fuse_a=63,
+    fuse_a=96,
     charge_points=[
         DesiredChargePoint(charge_point="CP-1"),
         DesiredChargePoint(charge_point="SAFE", password_hash=hashed(PASSWORD.encode(), b"0123456789abcdef")),

@@ -74,6 +74,35 @@ def test_reductions_come_first_and_a_lost_charger_keeps_its_share_until_it_must_
         asyncio.run(play(site))
 
 
+def test_one_that_starts_is_let_in_when_it_is_limited_or_the_others_have_made_room(tmp_path: Path) -> None:
+    """A charger whose hardware was replaced: nothing that was confirmed under its name holds it any more."""
+    boot16 = call16.BootNotification("Wall", "ACME")
+    boot201 = call201.BootNotification({"vendor_name": "ACME", "model": "Wall"}, "PowerUp")
+
+    async def play(site: ChargingSite) -> None:
+        async with charger16(site.url("CP-1")) as one:
+            assert (await one.call(boot16)).status == "Pending", "both may draw 32 A, the fuse carries 40"
+            await _until(lambda: one.of("TriggerMessage"), "the first to be asked to boot again")
+            assert _limits(one) == [(0, 6), (1, 6)]
+            assert (await one.call(boot16)).status == "Accepted"
+            await one.call(call16.StartTransaction(1, "ANY", 0, _now()))
+            async with charger201(site.url("CS-1")) as other:
+                assert (await other.call(boot201)).status == "Accepted", "its room was kept"
+                await _until(lambda: (1, 32) in _limits(one), "the first to be given what is left")
+                assert _limits(other) == [(0, 6), (1, 6)]
+            async with charger201(site.url("CS-1")) as another:
+                another.word["SetChargingProfile"] = "Rejected"
+                assert (await another.call(boot201)).status == "Pending"
+                await _until(lambda: another.of("TriggerMessage"), "the new one to be asked to boot again")
+                assert _limits(one)[-1] == (1, 8), (
+                    "it takes no limit: the first has come down to what is left beside 32 A"
+                )
+                assert (await another.call(boot201)).status == "Accepted"
+
+    with charging_site(tmp_path, CHARGING) as site:
+        asyncio.run(play(site))
+
+
 def test_chargers_on_phases_of_their_own_do_not_take_turns(tmp_path: Path) -> None:
     """Three one-phase chargers of 32 A have 32 A each on a fuse of 32 A a phase; where nobody knows the phase, a third."""
 

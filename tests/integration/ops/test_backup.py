@@ -56,7 +56,7 @@ def test_everything_comes_back_and_projections_are_made_anew(tmp_path: Path) -> 
     save(tmp_path / "data", tmp_path / "backup")
     assert {path.name for path in (tmp_path / "backup").iterdir()} == {
         "manifest.json", "registry.sqlite", "book.sqlite", "ledger.sqlite", "quarantine.sqlite", "framelog.sqlite",
-        "instances.sqlite", "audit.sqlite", "profile_signing_key.pem",
+        "instances.sqlite", "audit.sqlite", "profile_signing_key.pem", "people.key",
     }  # fmt: skip
     (tmp_path / "backup" / KEY_FILE).chmod(0o644)  # it has been on a disk that knows no modes
     manifest, aside = restore(tmp_path / "backup", tmp_path / "again")

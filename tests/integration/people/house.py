@@ -101,7 +101,7 @@ class House:
                 "community_id": community, "facility_id": f"{community}-building", "gateway_id": gateway,
                 "device_id": device, "command_id": command["id"], "claim_id": claim["id"], "user_id": who["user_id"],
                 "maker": "made-up", "model": "hoist", "version": "1", "token_id": "token-nobody",
-                "invitation_id": "invitation-nobody", "approval_id": approval["id"],
+                "invitation_id": "invitation-nobody", "passkey_id": "passkey-nobody", "approval_id": approval["id"],
                 "session_id": "nobody",
             }
         )  # fmt: skip

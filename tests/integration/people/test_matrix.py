@@ -6,16 +6,30 @@ may use it can't be built at all.
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from cloud_api.app import openapi_document
 from cloud_api.people.access import AccessUndeclared, check_declared
 from cloud_api.people.roles import MAY, Permission, Role
+from tests.faults import LONG
+from tests.integration.people.any_request import (
+    DECLARED,
+    PEOPLE,
+    REQUESTS,
+    Declared,
+    answered,
+    beginning,
+    check,
+    requests,
+)
 from tests.integration.people.house import ELSEWHERE, HERE, House, Things, open_house
 
 API = "/api/v1/"
@@ -79,30 +93,6 @@ async def ask(client: httpx.AsyncClient, operation: Operation, things: Things, *
     return await beginning(client, request)
 
 
-async def beginning(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-    """The status and the first event of the live stream; httpx's transport for applications would wait for its end."""
-    app = client._transport.app  # type: ignore[attr-defined]
-    first: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    scope = {
-        "type": "http", "method": "GET", "path": request.url.path, "raw_path": request.url.raw_path, "scheme": "http",
-        "query_string": request.url.query, "headers": [(k.lower(), v) for k, v in request.headers.raw], "root_path": "",
-        "http_version": "1.1", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
-    }  # fmt: skip
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        return {}
-
-    asking = asyncio.create_task(app(scope, receive, first.put))
-    try:
-        async with asyncio.timeout(10):
-            start, body = await first.get(), await first.get()
-    finally:
-        asking.cancel()
-        await asyncio.wait([asking])
-    return httpx.Response(start["status"], headers=start["headers"], content=body["body"])
-
-
 def reason(answer: httpx.Response) -> str:
     """The problem's word, "" for none."""
     is_problem = answer.headers.get("content-type", "").startswith("application/problem+json")
@@ -112,18 +102,52 @@ def reason(answer: httpx.Response) -> str:
 REFUSED = {"not_signed_in", "not_allowed"}
 
 
-def test_every_route_for_everybody(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with open_house(tmp_path) as house:
-            asked = 0
-            for operation in operations(house.cloud.app):
-                asked += await check_nobody(house, operation)
-                for role in Role:
-                    asked += await check_role(house, operation, role)
-                asked += await check_administrator_of_all(house, operation)
-            print(f"{asked} requests")
+class There(NamedTuple):
+    """The house, and the loop that it lives in."""
 
-    asyncio.run(run())
+    house: House
+    runner: asyncio.Runner
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[There]:
+    with asyncio.Runner() as runner:
+        opened = open_house(tmp_path_factory.mktemp("house"))
+        house = runner.run(opened.__aenter__())
+        yield There(house, runner)
+        runner.run(opened.__aexit__(None, None, None))
+
+
+@pytest.mark.parametrize("operation", DECLARED, ids=repr)
+def test_any_request_is_answered_as_declared(there: There, operation: Declared) -> None:
+    """Whatever is sent, and whoever sends it: nobody, somebody of each role, and who may everything."""
+    house, runner = there
+
+    @given(st.data())
+    @settings(
+        max_examples=REQUESTS, derandomize=not LONG, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def ask(data: st.DataObject) -> None:
+        person = data.draw(st.sampled_from(PEOPLE))
+        request = data.draw(requests(operation, house))
+        answer = runner.run(answered(house, person, operation, request))
+        check(operation, person, request, answer)
+
+    ask()
+
+
+def test_every_route_for_everybody(there: There) -> None:
+    async def run(house: House) -> None:
+        asked = 0
+        for operation in operations(house.cloud.app):
+            asked += await check_nobody(house, operation)
+            for role in Role:
+                asked += await check_role(house, operation, role)
+            asked += await check_administrator_of_all(house, operation)
+        print(f"{asked} requests")
+
+    there.runner.run(run(there.house))
 
 
 async def check_nobody(house: House, operation: Operation) -> int:

@@ -1,35 +1,60 @@
 """Passkeys, by one in software: they sign in once an answer, from our page, their owner, and not a copy of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cloud_api.people.models import PasskeyRow
+from cloud_api.people import webauthn
 from cloud_api.people.roles import Role
 from cloud_api.people.sessions import FRESH_MS
 from tests.integration.people.house import OWN_PAGE
 from tests.integration.people.test_matrix import reason
-from tests.integration.people.test_sessions import US, invited, with_door
-from tests.passkeys import PRESENT, SoftPasskey
-from tests.unit.cloud_http.cloud import ADMINISTRATOR, PASSWORD, Cloud, open_cloud
+from tests.integration.people.test_sessions import invited, with_door
+from tests.passkeys import PRESENT, SoftPasskey, text
+from tests.unit.cloud_http.cloud import PASSWORD, Cloud, open_cloud
 
 API = "/api/v1"
 OURS, ACCOUNT = f"{API}/sessions/passkey", f"{API}/account/passkeys"
 
 
-def at_localhost(folder: Path, act: Callable[[Cloud, httpx.AsyncClient], Awaitable[None]]) -> None:
-    """browser: the administrator's, signed in by password, at a page of localhost."""
+Act = Callable[[Cloud, httpx.AsyncClient], Awaitable[None]]
+names = map("somebody{}".format, itertools.count())
 
-    async def run() -> None:
-        async with open_cloud(folder) as cloud, page(cloud) as browser:
-            assert (await browser.post(f"{API}/sessions", json=US)).status_code == 201
-            await act(cloud, browser)
 
-    asyncio.run(run())
+@pytest.fixture(scope="module")
+def at_localhost(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Act], None]]:
+    """Runs an act in one cloud. browser: of a newcomer, signed in by password at a page of localhost."""
+    with asyncio.Runner() as runner:
+        opened = open_cloud(tmp_path_factory.mktemp("cloud"))
+        cloud = runner.run(opened.__aenter__())
+
+        async def run(act: Act) -> None:
+            async with aclosing(await newcomer(cloud)) as browser:
+                await act(cloud, browser)
+
+        yield lambda act: runner.run(run(act))
+        runner.run(opened.__aexit__(None, None, None))
+
+
+async def newcomer(cloud: Cloud) -> httpx.AsyncClient:
+    name = next(names)
+    browser = await invited(cloud, name, Role.CREW)
+    browser.base_url = httpx.URL("http://localhost")
+    assert (await browser.post(f"{API}/sessions", json={"name": name, "password": PASSWORD})).status_code == 201
+    return browser
+
+
+async def us(browser: httpx.AsyncClient) -> dict[str, Any]:
+    """Name and password of who has signed in."""
+    return {"name": (await browser.get(f"{API}/sessions/current")).json()["name"], "password": PASSWORD}
 
 
 def page(cloud: Cloud) -> httpx.AsyncClient:
@@ -51,9 +76,9 @@ async def made(browser: httpx.AsyncClient, passkey: SoftPasskey, name: str = "ph
     return dict(answer.json())
 
 
-def test_it_is_made_named_used_and_removed(tmp_path: Path) -> None:
+def test_it_is_made_named_used_and_removed(at_localhost: Callable[[Act], None]) -> None:
     async def act(cloud: Cloud, browser: httpx.AsyncClient) -> None:
-        phone = SoftPasskey()
+        mine, phone = await us(browser), SoftPasskey()
         kept = await made(browser, phone)
         assert [each["id"] for each in (await browser.get(ACCOUNT)).json()["items"]] == [kept["id"]]
         again = await asked(browser, ACCOUNT)
@@ -66,17 +91,15 @@ def test_it_is_made_named_used_and_removed(tmp_path: Path) -> None:
             options = await asked(other)
             assert "allowCredentials" not in options and options["userVerification"] == "required"
             came = await other.post(OURS, json={"credential": phone.show(options)})
-            assert (came.status_code, came.json()["name"], came.json()["passkeys"]) == (201, ADMINISTRATOR, 1), (
-                came.text
-            )
+            assert (came.status_code, came.json()["name"], came.json()["passkeys"]) == (201, mine["name"], 1), came.text
             assert (await other.get(f"{API}/devices")).status_code == 200
             assert (await other.get(ACCOUNT)).json()["items"][0]["used_ms"] == cloud.now_ms
 
             await other.delete(f"{API}/sessions/current")
-            assert reason(await other.post(f"{API}/sessions", json=US)) == "passkey_needed", (
+            assert reason(await other.post(f"{API}/sessions", json=mine)) == "passkey_needed", (
                 "the password is not enough"
             )
-            second = {**US, "passkey": phone.show(await asked(other))}
+            second = {**mine, "passkey": phone.show(await asked(other))}
             assert (await other.post(f"{API}/sessions", json=second)).status_code == 201
 
             cloud.now_ms += FRESH_MS
@@ -86,12 +109,12 @@ def test_it_is_made_named_used_and_removed(tmp_path: Path) -> None:
             assert (await other.delete(f"{ACCOUNT}/{kept['id']}")).status_code == 204
             refused = await other.post(OURS, json={"credential": phone.show(await asked(other))})
             assert reason(refused) == "sign_in_refused"
-            assert (await other.post(f"{API}/sessions", json=US)).status_code == 201, "now it is enough again"
+            assert (await other.post(f"{API}/sessions", json=mine)).status_code == 201, "now it is enough again"
 
-    at_localhost(tmp_path, act)
+    at_localhost(act)
 
 
-def test_an_answer_that_is_not_its_own_is_refused(tmp_path: Path) -> None:
+def test_an_answer_that_is_not_its_own_is_refused(at_localhost: Callable[[Act], None]) -> None:
     async def act(cloud: Cloud, browser: httpx.AsyncClient) -> None:
         phone = SoftPasskey()
         await made(browser, phone)
@@ -106,9 +129,9 @@ def test_an_answer_that_is_not_its_own_is_refused(tmp_path: Path) -> None:
             assert await status(other, first) == (201, "")
             assert await status(other, first) == refused, "replayed: its challenge was used"
             assert await status(thief, first) == refused, "in a browser that asked nothing"
-            mine = phone.show(await asked(other))
+            theirs = phone.show(await asked(other))
             await asked(thief)
-            assert await status(thief, mine) == refused, "to another browser's challenge"
+            assert await status(thief, theirs) == refused, "to another browser's challenge"
             phone.origin = "http://localhost:9999"
             assert await status(other, phone.show(await asked(other))) == refused, "from another page"
             phone.origin = "http://localhost"
@@ -128,30 +151,26 @@ def test_an_answer_that_is_not_its_own_is_refused(tmp_path: Path) -> None:
             phone.counter = copied
             assert await status(other, phone.show(await asked(other))) == refused, "a copy: its counter stands still"
 
-    at_localhost(tmp_path, act)
+    at_localhost(act)
 
 
-def test_anothers_passkey_is_no_second_factor_of_mine(tmp_path: Path) -> None:
+def test_anothers_passkey_is_no_second_factor_of_mine(at_localhost: Callable[[Act], None]) -> None:
     async def act(cloud: Cloud, browser: httpx.AsyncClient) -> None:
+        mine, theirs = await us(browser), SoftPasskey()
         await made(browser, SoftPasskey())
-        crew = await invited(cloud, "crew", Role.CREW)
-        crew.base_url = httpx.URL("http://localhost")
-        assert (await crew.post(f"{API}/sessions", json={"name": "crew", "password": PASSWORD})).status_code == 201
-        theirs = SoftPasskey()
-        await made(crew, theirs)
-        async with page(cloud) as thief:
-            body = {**US, "passkey": theirs.show(await asked(thief))}
+        async with aclosing(await newcomer(cloud)) as other, page(cloud) as thief:
+            kept = await made(other, theirs)
+            body = {**mine, "passkey": theirs.show(await asked(thief))}
             assert reason(await thief.post(f"{API}/sessions", json=body)) == "sign_in_refused"
-        row = await PasskeyRow.get(name="phone", user_id=(await crew.get(f"{API}/sessions/current")).json()["user_id"])
-        assert (await browser.delete(f"{ACCOUNT}/{row.id}")).status_code == 404
-        assert (await browser.patch(f"{ACCOUNT}/{row.id}", json={"name": "mine"})).status_code == 404
-        await crew.aclose()
+        assert (await browser.delete(f"{ACCOUNT}/{kept['id']}")).status_code == 404
+        assert (await browser.patch(f"{ACCOUNT}/{kept['id']}", json={"name": "mine"})).status_code == 404
 
-    at_localhost(tmp_path, act)
+    at_localhost(act)
 
 
-def test_making_one_needs_the_right_answer_in_the_same_session(tmp_path: Path) -> None:
+def test_making_one_needs_the_right_answer_in_the_same_session(at_localhost: Callable[[Act], None]) -> None:
     async def act(cloud: Cloud, browser: httpx.AsyncClient) -> None:
+        mine = await us(browser)
         with_door(cloud, require_totp=True)
         assert (await browser.get(f"{API}/sessions/current")).json()["authenticator_missing"]
 
@@ -161,7 +180,7 @@ def test_making_one_needs_the_right_answer_in_the_same_session(tmp_path: Path) -
         phone = SoftPasskey()
         answer = phone.make(await asked(browser, ACCOUNT))
         async with page(cloud) as other:
-            await other.post(f"{API}/sessions", json=US)
+            await other.post(f"{API}/sessions", json=mine)
             elsewhere = await other.post(ACCOUNT, json={"name": "x", "credential": answer})
             assert reason(elsewhere) == "passkey_refused", "another session of the same person"
         phone.origin = "https://evil.example"
@@ -174,28 +193,42 @@ def test_making_one_needs_the_right_answer_in_the_same_session(tmp_path: Path) -
         assert await refused(junk) == "passkey_refused"
         await made(browser, phone)
         assert not (await browser.get(f"{API}/sessions/current")).json()["authenticator_missing"]
+        with_door(cloud, require_totp=False)
         assert reason(await cloud.http.post(f"{ACCOUNT}/options")) == "not_allowed", "machines have none"
 
-    at_localhost(tmp_path, act)
+    at_localhost(act)
+
+
+OURS_BY_NAME = webauthn.Site("linli.example", "https://linli.example")
 
 
 @pytest.mark.parametrize(
-    ("public_url", "at", "usable"),
+    ("public_url", "at", "site"),
     [
-        ("", "http://127.0.0.1", False),
-        ("https://linli.example", "https://linli.example", True),
-        ("", "http://localhost", True),
+        ("", "http://127.0.0.1:8080", None),
+        ("", "http://linli.example", None),
+        ("https://10.0.0.7", "https://10.0.0.7", None),
+        ("https://linli.example", "https://evil.example", OURS_BY_NAME),
+        ("", "http://localhost:8080", webauthn.Site("localhost", "http://localhost:8080")),
     ],
 )
 def test_they_are_bound_to_the_name_that_the_settings_give(
-    tmp_path: Path, public_url: str, at: str, usable: bool
+    public_url: str, at: str, site: webauthn.Site | None
 ) -> None:
-    async def run() -> None:
-        async with open_cloud(tmp_path, public_url=public_url) as cloud, cloud.client(**OWN_PAGE) as browser:
-            browser.base_url = httpx.URL(at)
-            answer = await browser.post(f"{OURS}/options")
-            assert (answer.status_code, reason(answer)) == ((200, "") if usable else (409, "no_passkeys"))
-            if usable:
-                assert answer.json()["public_key"]["rpId"] == httpx.URL(at).host
+    assert webauthn.site_at(public_url, at) == site
 
-    asyncio.run(run())
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["clientDataJSON", "authenticatorData", "attestationObject", "signature"]), st.binary()
+    )
+)
+@hypothesis.settings(max_examples=100, deadline=None)
+def test_what_is_no_answer_is_refused_and_nothing_else(response: dict[str, bytes]) -> None:
+    answer = {"id": "AA", "rawId": "AA", "type": "public-key"}
+    said = {name: text(each) for name, each in response.items()}
+    state = webauthn.ask_for_one(OURS_BY_NAME)[1]
+    with pytest.raises(webauthn.PasskeyRefused):
+        webauthn.new_passkey(OURS_BY_NAME, state, {**answer, "response": said})
+    with pytest.raises(webauthn.PasskeyRefused):
+        webauthn.check_shown(OURS_BY_NAME, state, b"", 0, "user-1", {**answer, "response": said})

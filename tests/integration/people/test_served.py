@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import stat
 import statistics
+import subprocess
 import threading
 import time
 import urllib.error
@@ -15,11 +17,13 @@ from typing import Any
 import httpx
 import pytest
 
+from cloud_api.audit.verification import verify
 from tests.brokers import free_port
+from tests.faults import LONG
 from tests.letting_in import PASSWORD, post
-from tests.processes import CloudApi, wait_for
+from tests.processes import BIN, CloudApi, wait_for
 
-GUESSES, AT_ONCE = 1_000, 20
+GUESSES, AT_ONCE = 1_000 if LONG else 200, 20
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,27 @@ def test_nobody_can_sign_in_before_the_code_was_used(cloud: CloudApi) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         post(cloud.url, "invitations/accept", {"code": text, "name": "second", "password": PASSWORD})
     assert text.strip() not in cloud.log() and PASSWORD not in cloud.log()
+
+
+def test_an_administrator_is_recovered_on_the_machine_and_that_is_in_the_audit(cloud: CloudApi) -> None:
+    """Beside the running cloud: what both write down hangs together."""
+    cloud.let_in()
+    command = [str(BIN / "cloud-api"), "administrator", "recover", "--json"]
+    said = subprocess.run(
+        command, env=os.environ | cloud.settings, capture_output=True, text=True, timeout=60, check=True
+    )
+    file = Path(json.loads(said.stdout)["file"])
+    code = file.read_text().strip()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and code not in said.stdout + said.stderr + cloud.log()
+    session, _ = post(cloud.url, "invitations/accept", {"code": code, "name": "rescuer", "password": PASSWORD})
+    assert (session["roles"], session["communities"]) == (["administrator"], None) and not file.exists()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        post(cloud.url, "invitations/accept", {"code": code, "name": "again", "password": PASSWORD})
+    entry = cloud.get("audit", action="recover_administrator")["items"][0]
+    assert (entry["actor"], entry["outcome"], entry["details"]["uid"]) == ("cli", "done", os.getuid())
+    with cloud.ask("audit/export") as export:
+        lines = export.read().splitlines()
+    assert verify(lines, [], []).fault is None
 
 
 def newcomer(cloud: CloudApi, name: str, role: str) -> tuple[str, str]:
@@ -98,7 +123,7 @@ def test_a_thousand_guesses_let_nobody_in_and_keep_nobody_out(cloud: CloudApi) -
     async def run() -> None:
         limits = httpx.Limits(max_connections=AT_ONCE + 5)
         async with httpx.AsyncClient(base_url=f"{cloud.url}/api/v1", timeout=30, limits=limits) as http:
-            quiet = [await timed(http, cloud) for _ in range(60)]
+            quiet = [await timed(http, cloud) for _ in range(100)]
             room = asyncio.Semaphore(AT_ONCE)
             statuses: list[int] = []
 
@@ -115,7 +140,12 @@ def test_a_thousand_guesses_let_nobody_in_and_keep_nobody_out(cloud: CloudApi) -
             assert sorted(set(statuses)) == [401, 429] and statuses.count(401) == 5
             right = {"name": "colleague", "password": PASSWORD}
             assert (await http.post("sessions", json=right)).status_code == 201, "others come in meanwhile"
-            print(f"p95 quiet {p95(quiet) * 1000:.1f} ms, during {GUESSES} guesses {p95(loud) * 1000:.1f} ms")
+            ratio = p95(loud) / p95(quiet)
+            print(
+                f"p95 quiet {p95(quiet) * 1000:.1f} ms, during {GUESSES} guesses {p95(loud) * 1000:.1f} ms: {ratio:.2f}"
+            )
+            if LONG:  # a busy machine says nothing of this
+                assert ratio < 2
 
     asyncio.run(run())
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 
+from cloud_api.people.accounts import seal_old_secrets
 from cloud_api.people.limits import ACCOUNT_MAX
 from cloud_api.people.models import UserRow
 from cloud_api.people.passwords import Passwords
@@ -248,6 +249,11 @@ def test_an_authenticators_code_is_needed_and_good_once(tmp_path: Path) -> None:
         assert (await browser.get("/api/v1/devices")).status_code == 200
         assert reason(await browser.post(SESSIONS, json=US)) == "code_needed"
         assert reason(await browser.post(SESSIONS, json={**US, "totp": code()})) == "sign_in_refused", "it was used"
+        kept = (await UserRow.get(key=ADMINISTRATOR)).totp_secret
+        assert secret.hex() not in kept and text not in kept, "it is sealed"
+        await UserRow.filter(key=ADMINISTRATOR).update(totp_secret=secret.hex())  # as it was kept in clear before
+        await seal_old_secrets(cloud.app.state.parts.door.key)
+        assert secret.hex() not in (await UserRow.get(key=ADMINISTRATOR)).totp_secret
         cloud.now_ms += STEP_MS
         assert (await browser.post(SESSIONS, json={**US, "totp": code()})).status_code == 201
         assert reason(await browser.post(SESSIONS, json={**US, "totp": code()})) == "sign_in_refused", "it was used"

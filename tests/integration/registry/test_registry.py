@@ -62,6 +62,8 @@ def test_migrations_from_empty_and_again(database: Where) -> None:
             "identity.0001_initial",
             "identity.0002_renewal",
             "people.0001_initial",
+            "people.0002_passkeys",
+            "people.0003_identities",
             "registry.0001_initial",
             "registry.0002_place",
             "registry.0003_profiles",

@@ -15,6 +15,7 @@ from edge_agent.ocpp.fuse import (
     changes,
     fail_safe,
     fail_safes,
+    may_start,
     share,
 )
 
@@ -28,13 +29,15 @@ class Outlet:
         self.known = charger
         self.limit_a = self.fail_safe_a = charger.maximum_a  # as it came from the factory
         self.fallen = False
-        self.up = True
+        self.up = self.let_in = True
         self.wire: list[tuple[str, float]] = []
         self.asking: tuple[str, float] | None = None  # what an answer would be taken for: the last question
 
     @property
     def could_a(self) -> float:
         """What it may draw: its limit or, should its link fail this moment, its fail-safe."""
+        if not self.let_in:
+            return 0
         return self.fail_safe_a if self.fallen else max(self.limit_a, self.fail_safe_a)
 
     def send(self, what: str, amps: float) -> None:
@@ -67,6 +70,12 @@ class Outlet:
         self.up = True
         self.known = self.known.linked(now_ms, FALL_BACK_MS)
 
+    def restart(self) -> None:
+        """It starts, has forgotten everything, and waits to be let in; what was on the wire is lost."""
+        self.wire, self.asking, self.up, self.fallen, self.let_in = [], None, True, False, False
+        self.limit_a = self.fail_safe_a = self.known.maximum_a
+        self.known = self.known.restarted()
+
     def time_passes(self, now_ms: int) -> None:
         if self.known.lost_ms is not None and now_ms >= self.known.lost_ms + FALL_BACK_MS:
             self.fallen = True
@@ -80,6 +89,11 @@ CHARGERS = st.lists(
 SITES = st.builds(
     Site, st.sampled_from([10.0, 25.0, 40.0, 63.5, 100.0]), st.sampled_from([0.0, 6.0, 8.0]), st.just(FALL_BACK_MS)
 )
+
+
+EVENTS = (
+    "time", "want", "want", "plan", "plan", "read", "read", "cut", "notice", "back", "fall", "restart", "boot", "boot",
+)  # fmt: skip
 
 
 def outlets(chargers: list[tuple[float, tuple[int, ...]]]) -> list[Outlet]:
@@ -106,7 +120,7 @@ def test_never_more_than_the_fuse_whatever_is_lost(
     before = drawn(all_of_them)
     for _ in range(100):
         outlet = random.choice(all_of_them)
-        what = random.choice(("time", "want", "want", "plan", "plan", "read", "read", "cut", "notice", "back", "fall"))
+        what = random.choice(EVENTS)
         if what == "time":
             now_ms += random.choice((100, 20_000, FALL_BACK_MS, TURN_MS))
         elif what == "want":
@@ -129,6 +143,11 @@ def test_never_more_than_the_fuse_whatever_is_lost(
             outlet.noticed(now_ms)
         elif what == "back":
             outlet.back(now_ms)
+        elif what == "restart":
+            outlet.restart()
+        elif what == "boot":
+            for one in all_of_them:
+                one.let_in = one.let_in or may_start(site, [each.known for each in all_of_them], one.known, now_ms)
         elif what == "fall" and not outlet.up:
             outlet.fallen = True
         for one in all_of_them:
@@ -180,6 +199,21 @@ def test_it_is_fair_and_comes_to_rest(
             assert min(most, max(richer)) - one.limit_a <= max(richer) - min(richer) + 1e-6
         if one.limit_a == 0:
             assert room < AMPS_MIN, "there was room for 6 A"
+
+
+def test_a_charger_that_takes_no_limit_is_let_in_once_the_others_have_made_room() -> None:
+    site = Site(40.0, 6.0, FALL_BACK_MS)
+    rich = Charger("rich", 32, wanted_a=32, confirmed_a=26, fail_safe_a=6)
+    stubborn = Charger("stubborn", 32, confirmed_a=6, fail_safe_a=6).restarted()
+    assert not may_start(site, [rich, stubborn], stubborn, 0)
+    assert "rich" not in plan(site, [rich, stubborn], 0), "a restart alone makes nobody pause"
+    stubborn = stubborn.refused()
+    assert plan(site, [rich, stubborn], 0)["rich"] == 8.0
+    rich = rich.asked(8).confirmed(8, 0)
+    assert may_start(site, [rich, stubborn], stubborn, 0)
+    assert not may_start(Site(30.0, 0.0, FALL_BACK_MS), [stubborn], stubborn, 0), "no fuse carries it"
+    limited = stubborn.fail_safe_confirmed(0).confirmed(0, 0)
+    assert may_start(Site(30.0, 0.0, FALL_BACK_MS), [limited], limited, 0)
 
 
 def test_max_min_on_one_phase() -> None:

@@ -66,7 +66,7 @@ class Bench:
 
     def session(self, kind: type[Session], site: Site | None = None, since_ms: int = 0) -> Session:
         """A charge point of this version."""
-        return kind(site or self.site(), "CP", since_ms, Random(1))
+        return kind(site or self.site(), "CP", since_ms, lambda starts: True, Random(1))
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_what_the_gateway_remembers_is_enough_after_a_restart(bench: Bench) -> N
     session.site.keep()
     outbox.commit(session.site.writer.pending)
     again = bench.site(outbox)
-    later = Session16(again, "CP", 0, Random(2))
+    later = Session16(again, "CP", 0, lambda starts: True, Random(2))
     assert later.answer("StartTransaction", begin) == first
     assert again.remote_token("CP") == session.site.remote_token("CP")
     later.answer("StopTransaction", stop(first["transactionId"], NOW_MS, 350))

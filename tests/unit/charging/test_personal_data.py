@@ -54,7 +54,7 @@ def test_a_name_is_in_one_place_and_then_nowhere(tmp_path: Path) -> None:
         assert (entry["seq"], entry["hash"]) == (receipt["seq"], receipt["hash"])
         assert NAME not in str((await cloud.get("audit"))["items"])
         checkpoint = read_checkpoint((await cloud.http.get("/api/v1/audit/export")).content.splitlines()[-1])
-        assert is_genuine(checkpoint, [cloud.stores.profile_key.public_key()])
+        assert is_genuine(checkpoint, [cloud.stores.signing_key.public_key()])
 
     with_cloud(tmp_path, work)
 

@@ -25,7 +25,7 @@ class Site:
         stores = cloud.stores
         self.sender = CommandSender(
             stores.commands, lambda: cloud.now_ms, self.publish, stores.presence.online, stores.live.latest, stores.work,
-            sealing(stores.profile_key),
+            sealing(stores.signing_key),
         )  # fmt: skip
 
     async def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
@@ -33,7 +33,7 @@ class Site:
         if self.link:
             assert (topic, retain) == (f"linli/1/{GATEWAY}/down/command", False)
             command = msgspec.msgpack.decode(payload, type=Command)
-            assert fault_of_seal(command, payload, GATEWAY, [self.cloud.stores.profile_key.public_key()]) == ""
+            assert fault_of_seal(command, payload, GATEWAY, [self.cloud.stores.signing_key.public_key()]) == ""
             self.got.append(command)
         return self.link
 

@@ -66,7 +66,7 @@ def test_adopted_it_is_a_device_that_the_gateway_is_to_read_on_this_topic(tmp_pa
             device = made.json()
             assert (device["id"], device["external_id"]) == (registry.device_id(GATEWAY, "boiler"), "boiler")
             assert (device["status"], device["name"], device["profile_version"]) == ("adopted", name, 2)
-            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.profile_key))
+            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.signing_key))
             (desired,) = document.devices
             assert (desired.device, desired.profile, desired.topics, desired.parameters) == (
                 "boiler", PLUG.profile, ["plant/unit-7"], {"offset": 1.5},
@@ -112,7 +112,7 @@ def test_a_person_may_choose_another_profile_and_take_it_back(tmp_path: Path) ->
             for _ in range(2):
                 freed = await cloud.http.post(f"/api/v1/{ROOT}/release", json={"topic": "plant/unit-7"})
                 assert (freed.status_code, freed.json()["status"], freed.json()["device_id"]) == (200, "open", None)
-            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.profile_key))
+            ((_, document),) = await registry.desired_states({}, signing(cloud.stores.signing_key))
             assert [(each.device, each.topics) for each in document.devices] == [("p7", [])]
             assert [item["topic"] for item in (await cloud.get(ROOT))["items"]] == ["plant/unit-7"]
             other = {**body, "profile": PLUG.profile, "device": "boiler"}

@@ -74,3 +74,14 @@ def test_the_telemetry_stores_secrets_come_from_files(secret: str, tmp_path: Pat
     settings = Settings(telemetry_url="http://127.0.0.1:8086", **{f"{secret}_file": tmp_path / "secret"})  # type: ignore[arg-type]
     assert getattr(settings, secret).get_secret_value() == SECRET
     assert SECRET not in json.dumps(settings.masked())
+
+
+def test_a_setting_by_its_former_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINLI_PROFILE_SIGNING_KEY", "/run/secrets/key.pem")
+    with pytest.raises(SettingsError, match="LINLI_SIGNING_KEY"):
+        load_settings(None)
+
+
+def test_a_sign_in_provider_is_whole() -> None:
+    with pytest.raises(SettingsError, match="LINLI_OIDC_CLIENT_ID"):
+        Settings(oidc_issuer="https://login.example")

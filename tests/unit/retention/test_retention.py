@@ -157,7 +157,7 @@ def test_an_audit_whose_beginning_was_removed_hangs_together(tmp_path: Path) -> 
                     await audit.append(Draft(cloud.now_ms, "p", "act", f"{part}/{number}", "", "done", {}))
                 middle = await audit.checkpoint()
                 cloud.now_ms = long_ago if part == 0 else NOW
-            keys = public_keys(public_pem(cloud.stores.profile_key))
+            keys = public_keys(public_pem(cloud.stores.signing_key))
             removed, failed = counters()
             rules = [
                 rule for rule in retention_rules(Settings(data_dir=tmp_path), cloud.stores) if rule.kind == "audit"

@@ -106,6 +106,20 @@ def test_a_restart_keeps_the_queue_and_loses_the_time() -> None:
         assert abs(one.said_ms - WALL_MS - 7) <= 1
 
 
+def test_one_that_has_forgotten_its_limits_lets_nobody_charge_before_it_is_let_in() -> None:
+    one, agenda, load = station("2.0.1")
+    kept(one.limits, profile("ChargePointMaxProfile", 10))
+    while not load.now_a[1]:
+        play(one, agenda, agenda.now_ms + 60_000)
+    one.power_off(clock_lost=False, limits_lost=True)
+    one.power_on()
+    one.look()
+    assert load.now_a[1] == 0 and not one.is_limited, "its session goes on, but not before it is let in"
+    kept(one.limits, profile("ChargePointMaxProfile", 8))
+    one.linked(WALL_MS)
+    assert 0 < load.now_a[1] <= 8
+
+
 def test_a_register_that_begins_again_hides_nothing() -> None:
     one, agenda, _ = station()
     while one.session(lambda session: session.energy_wh > 500) is None:

@@ -9788,6 +9788,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description not_ready: A part is not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
         };
     };
     end_own_session: {
@@ -9837,6 +9846,15 @@ export interface operations {
             };
             /** @description parameter_invalid: A parameter is wrong; parameter_unknown: There is no such parameter */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description not_ready: A part is not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

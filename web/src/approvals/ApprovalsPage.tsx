@@ -50,7 +50,7 @@ function List({ title, none, items, nowMs }: { title: string; none: string; item
   );
 }
 
-const COLORS = { waiting: "blue", approved: "green.9", used: "green.9", refused: "red.8", expired: "gray.7" } as const;
+const COLORS = { waiting: "blue.8", approved: "green.9", used: "green.9", refused: "red.8", expired: "gray.7" } as const;
 
 function Row({ approval, nowMs }: { approval: Approval; nowMs: number }) {
   const { language, texts } = useLanguage();

@@ -31,7 +31,7 @@ export function OwnApprovals({ approvals, whatOf, isBusy, act }: Props) {
               {each.state === "approved" ? (
                 <Button size="xs" color="red.8" loading={isBusy} onClick={() => act(each)}>{words.doNow}</Button>
               ) : (
-                <Anchor component={Link} to="/approvals" size="sm">{words.title}</Anchor>
+                <Anchor component={Link} to="/approvals" size="sm" c="inherit" underline="always">{words.title}</Anchor>
               )}
             </Group>
           </Alert>

@@ -92,7 +92,8 @@ function Row({ entry, choose }: { entry: AuditEntry; choose: (actor: string) => 
   const { texts, language } = useLanguage();
   const words = texts.audit;
   const personName = usePersonName();
-  const { problem } = entry.details as { problem?: string };
+  const { problem, user } = entry.details as { problem?: string; user?: string };
+  const isNobody = entry.actor === "nobody" || !entry.actor;
   return (
     <Card withBorder padding="xs">
       <Group justify="space-between" gap="0 12px" align="baseline">
@@ -103,7 +104,7 @@ function Row({ entry, choose }: { entry: AuditEntry; choose: (actor: string) => 
         </Group>
       </Group>
       <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-        {entry.actor ? <Anchor component="button" type="button" inherit title={entry.actor} onClick={() => choose(entry.actor)}>{personName(entry.actor)}</Anchor> : words.nobody} · {entry.target}
+        {isNobody ? (user ? personName(user) : words.nobody) : <Anchor component="button" type="button" inherit title={entry.actor} onClick={() => choose(entry.actor)}>{personName(entry.actor)}</Anchor>} · {entry.target}
         {problem && ` · ${problem}`}
       </Text>
       <details>

@@ -92,7 +92,7 @@ function Create() {
   );
 }
 
-const COLORS = { open: "blue", used: "green.9", withdrawn: "gray.7", expired: "gray.7" } as const;
+const COLORS = { open: "blue.8", used: "green.9", withdrawn: "gray.7", expired: "gray.7" } as const;
 
 function Row({ claim, nowMs }: { claim: Claim; nowMs: number }) {
   const { language, texts } = useLanguage();

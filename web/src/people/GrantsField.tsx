@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Fieldset, Group, Select, Stack, Text } from "@mantine/core";
 import type { Grant, Role } from "../api/client";
 import { useTexts } from "../i18n/language";
+import { leastOf } from "./grants";
 import { useCommunities, useGrantLabel } from "./useNames";
 
 const EVERYWHERE = "";
@@ -28,7 +29,7 @@ export function GrantsField({ label, grants, change, rolesFor }: Props) {
     const place = places.find((each) => each.value !== EVERYWHERE) ?? places[0];
     if (!place) return;
     const community_id = place.value || null;
-    const role = rolesFor(community_id).find((each) => !grants.some((held) => held.role === each && held.community_id === community_id)) ?? rolesFor(community_id)[0];
+    const role = leastOf(rolesFor(community_id), grants.filter((each) => each.community_id === community_id).map((each) => each.role));
     if (role) change([...grants, { role, community_id }]);
   };
   return (
@@ -50,7 +51,7 @@ export function GrantsField({ label, grants, change, rolesFor }: Props) {
                 onChange={(value) => {
                   const community_id = value || null;
                   const possible = rolesFor(community_id);
-                  const role = possible.includes(grant.role) ? grant.role : possible[0];
+                  const role = possible.includes(grant.role) ? grant.role : leastOf(possible, []);
                   if (role) put(index, { role, community_id });
                 }}
               />

@@ -32,7 +32,7 @@ export function Invitations() {
   );
 }
 
-const COLORS = { open: "blue", used: "green.9", withdrawn: "gray.7", expired: "gray.7" } as const;
+const COLORS = { open: "blue.8", used: "green.9", withdrawn: "gray.7", expired: "gray.7" } as const;
 
 function Row({ invitation }: { invitation: Invitation }) {
   const { texts, language } = useLanguage();

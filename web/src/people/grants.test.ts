@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Grant } from "../api/client";
-import { mayGive, rolesOfToken, rolesToGive, ROLES, sameGrants } from "./grants";
+import { leastOf, mayGive, rolesOfToken, rolesToGive, ROLES, sameGrants } from "./grants";
 
 const administrator: Grant[] = [{ role: "administrator", community_id: null }];
 const manager: Grant[] = [{ role: "property_manager", community_id: "liuyuan" }];
@@ -16,6 +16,11 @@ describe("giving roles", () => {
   it("a token can be what its maker is, too", () => {
     expect(rolesOfToken(manager, "liuyuan")).toEqual(["property_manager", "crew", "installer", "resident"]);
     expect(rolesOfToken(manager, null)).toEqual([]);
+  });
+  it("begins with the least", () => {
+    expect(leastOf(ROLES, [])).toBe("resident");
+    expect(leastOf(["property_manager", "crew"], ["crew"])).toBe("property_manager");
+    expect(leastOf([], [])).toBeUndefined();
   });
   it("the order of roles says nothing", () => {
     expect(sameGrants([...manager, ...administrator], [...administrator, ...manager])).toBe(true);

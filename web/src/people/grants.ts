@@ -3,6 +3,15 @@ import type { Grant, Role } from "../api/client";
 
 export const ROLES: readonly Role[] = ["administrator", "property_manager", "crew", "installer", "resident", "supervising_authority"];
 
+/** From what does least: nobody is given much by an oversight. */
+const LEAST_FIRST: readonly Role[] = ["resident", "supervising_authority", "crew", "installer", "property_manager", "administrator"];
+
+/** The role that a new line begins with: the least one that is not there yet. */
+export function leastOf(possible: readonly Role[], held: readonly Role[]): Role | undefined {
+  const sorted = LEAST_FIRST.filter((role) => possible.includes(role));
+  return sorted.find((role) => !held.includes(role)) ?? sorted[0];
+}
+
 const GIVES: Partial<Record<Role, readonly Role[]>> = {
   administrator: ROLES,
   property_manager: ["crew", "installer", "resident"],

@@ -1,4 +1,4 @@
-"""Passkeys. Made by ``tortoise makemigrations``."""
+"""Passkeys, identities at a provider, and the invitations that are meant for one. Made by ``tortoise makemigrations``."""
 
 # ruff: noqa: RUF012
 
@@ -33,5 +33,29 @@ class Migration(migrations.Migration):
                 "table_description": "A passkey of somebody's.",
             },
             bases=["Model"],
+        ),
+        ops.CreateModel(
+            name="IdentityRow",
+            fields=[
+                ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ("issuer", fields.CharField(max_length=255)),
+                ("subject", fields.CharField(max_length=255)),
+                ("user_id", fields.CharField(max_length=40)),
+                ("created_ms", fields.BigIntField()),
+            ],
+            options={
+                "table": "person_identity",
+                "app": "people",
+                "unique_together": (("issuer", "subject"),),
+                "indexes": [Index(fields=["user_id"])],
+                "pk_attr": "id",
+                "table_description": "Who somebody is at an OpenID Connect provider.",
+            },
+            bases=["Model"],
+        ),
+        ops.AddField(
+            model_name="InvitationRow",
+            name="meant_for",
+            field=fields.CharField(default="", db_default="", max_length=64),
         ),
     ]
