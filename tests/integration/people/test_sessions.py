@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -133,6 +134,26 @@ def test_a_session_ends_by_signing_out_idleness_age_and_a_new_password(tmp_path:
             assert reason(await other.post(SESSIONS, json=US)) == "sign_in_refused"
         weak = {"old": "another lantern seven hills", "new": "passwordpassword"}
         assert reason(await browser.put("/api/v1/account/password", json=weak)) == "password_refused"
+
+    in_a_cloud(tmp_path, act)
+
+
+def test_where_one_is_signed_in_and_the_end_of_it_there(tmp_path: Path) -> None:
+    async def act(cloud: Cloud, browser: httpx.AsyncClient) -> None:
+        another = await invited(cloud, "lin", Role.CREW)
+        async with cloud.client(**OWN_PAGE) as elsewhere, contextlib.aclosing(another):
+            own = "/api/v1/account/sessions"
+            assert (await browser.post(SESSIONS, json=US)).status_code == 201
+            before = {each["id"] for each in (await browser.get(own)).json()["items"]}
+            assert (await elsewhere.post(SESSIONS, json=US)).status_code == 201
+            mine = (await browser.get(own)).json()["items"]
+            assert [each["id"] in before for each in mine if each["current"]] == [True], "the one that asks"
+            (there,) = {each["id"] for each in mine} - before
+            assert reason(await another.post(f"{own}/{there}/end")) == "not_found", "somebody else's"
+            assert (await browser.post(f"{own}/{there}/end")).status_code == 204
+            assert reason(await elsewhere.get(CURRENT)) == "not_signed_in"
+            assert (await browser.get(CURRENT)).status_code == 200
+            assert reason(await cloud.http.get(own)) == "not_allowed", "a token has no sessions"
 
     in_a_cloud(tmp_path, act)
 
