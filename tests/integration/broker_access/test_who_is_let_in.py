@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from cloud_api.settings import SettingsError as CloudSettingsError
+from cloud_api.settings import load_settings as load_cloud_settings
+from edge_agent.settings import SettingsError as EdgeSettingsError
+from edge_agent.settings import load_settings as load_edge_settings
 from tests.brokers import Broker, running_broker
 from tests.certificates import Authority, CloudCertificates, Identity
 from tests.integration.broker_access.client import connack, context
@@ -210,15 +214,21 @@ def test_no_program_speaks_to_who_is_not_our_broker(tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_certificate_without_its_key_or_authority_is_refused_by_name(tmp_path: Path, name: str) -> None:
+def test_a_certificate_without_its_key_or_authority_is_refused_by_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It must not mean: no TLS."""
     whose = "CLOUD_MQTT" if name == "edge-agent" else "MQTT"
-    certificates = CloudCertificates(tmp_path / "tls")
+    whole = PROGRAMS[name](tmp_path, 1, CloudCertificates(tmp_path / "tls"))
     for missing in ("CA", "KEY", "CERT"):
-        program = PROGRAMS[name](tmp_path, 1, certificates, **{f"LINLI_{whose}_TLS_{missing}": ""})
-        program.start()
-        assert program.process.wait(20) == 1
-        assert f"LINLI_{whose}_TLS_CERT" in program.log().splitlines()[-1]
+        settings = {**whole.settings, f"LINLI_{whose}_TLS_{missing}": ""}
+        for variable, value in settings.items():
+            monkeypatch.setenv(variable, value)
+        with pytest.raises((EdgeSettingsError, CloudSettingsError), match=f"LINLI_{whose}_TLS_CERT"):
+            load_edge_settings(None, settings) if name == "edge-agent" else load_cloud_settings(None)
+    whole.start(**{f"LINLI_{whose}_TLS_KEY": ""})
+    assert whole.process.wait(20) == 1
+    assert f"LINLI_{whose}_TLS_CERT" in whole.log().splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -6,20 +6,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from contracts.claim_code import claim_code
-from tests.brokers import free_port, running_broker
-from tests.certificates import CloudCertificates
+from tests.brokers import running_broker
 from tests.devices import ForeignClient, reading
 from tests.integration.identity.estate import NAMES, Estate, agent_of, provision, running_estate
-from tests.processes import BIN, CloudApi, wait_for
+from tests.processes import BIN, wait_for
 
 on_both_brokers = pytest.mark.parametrize("estate", ["nats-cloud-tls", "mosquitto-cloud"], indirect=True)
 on_one = pytest.mark.parametrize("estate", ["nats-cloud-tls"], indirect=True)  # has nothing to do with the broker
@@ -29,13 +24,6 @@ on_one = pytest.mark.parametrize("estate", ["nats-cloud-tls"], indirect=True)  #
 def estate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     with running_estate(tmp_path_factory.mktemp("estate"), request.param) as estate:
         yield estate
-
-
-def request_for(name: str = "", key: Any = None) -> str:
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)] if name else [])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-    return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
 @on_both_brokers
@@ -101,75 +89,3 @@ def test_a_claim_is_made_at_the_machine_itself(estate: Estate, tmp_path: Path) -
     assert again.returncode == 0 and "nothing was changed" in again.stdout
     other = provision(made["link"], "--out", str(tmp_path / "other"))
     assert (other.returncode, "claim_used" in other.stderr) == (31, True)
-
-
-@pytest.fixture
-def patient_cloud(tmp_path: Path) -> Iterator[CloudApi]:
-    """A cloud of its own for those who are refused a lot."""
-    certificates = CloudCertificates(tmp_path / "tls")
-    cloud = CloudApi(
-        tmp_path / "cloud",
-        free_port(),
-        LINLI_AUTHORITY_CERT=str(certificates.gateways.file),
-        LINLI_AUTHORITY_KEY=str(certificates.gateways.write_key()),
-        LINLI_GATEWAY_MQTT_CA=str(certificates.broker_ca),
-    )
-    cloud.start()
-    try:
-        wait_for(lambda: "serving" in cloud.log(), "the cloud")
-        for community in ("liuyuan", "zhuyuan"):
-            assert cloud.send("PUT", f"communities/{community}", NAMES)[0] == 200
-        assert cloud.send("PUT", "gateways/gw-a", {"community_id": "liuyuan", **NAMES})[0] == 200
-        yield cloud
-    finally:
-        cloud.stop()
-
-
-def test_each_refusal_has_its_own_reason_and_is_counted(patient_cloud: CloudApi) -> None:
-    cloud = patient_cloud
-    _, claim = cloud.send("POST", "claims", {"gateway_id": "gw-a"})
-    altered = request_for().splitlines()
-    altered[-3] = altered[-3][::-1]
-    tries: list[tuple[str, dict[str, object]]] = [
-        ("claim_unknown", {"code": claim_code(bytes(16)), "request": request_for()}),
-        ("claim_unknown", {"code": claim["code"][:-1] + "?", "request": request_for()}),
-        ("claim_for_another_site", {"code": claim["code"], "request": request_for(), "community_id": "zhuyuan"}),
-        ("request_unreadable", {"code": claim["code"], "request": "-----BEGIN NOTHING-----"}),
-        ("request_names_another", {"code": claim["code"], "request": request_for("gw-b")}),
-        (
-            "request_key_refused",
-            {"code": claim["code"], "request": request_for(key=ec.generate_private_key(ec.SECP384R1()))},
-        ),
-    ]
-    for reason, body in tries:
-        status, answer = cloud.send("POST", "provision", body)
-        assert (status >= 400, answer["type"].rpartition("/")[2]) == (True, reason), answer
-    status, answer = cloud.send("POST", "provision", {"code": claim["code"], "request": "\n".join(altered)})
-    assert answer["type"].rpartition("/")[2] in ("request_altered", "request_unreadable")
-
-    _, newer = cloud.send("POST", "claims", {"gateway_id": "gw-a"})
-    status, answer = cloud.send("POST", "provision", {"code": claim["code"], "request": request_for()})
-    assert (status, answer["type"].rpartition("/")[2]) == (410, "claim_withdrawn")
-    mine = request_for("gw-a")
-    status, first = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
-    assert status == 201, first
-    status, second = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
-    assert (status, second["certificate"]) == (201, first["certificate"]), "the answer may be lost on the way"
-    status, answer = cloud.send("POST", "provision", {"code": newer["code"], "request": request_for()})
-    assert (status, answer["type"].rpartition("/")[2]) == (409, "claim_used")
-    lines = [json.loads(line) for line in cloud.log().splitlines() if "security: claim refused" in line]
-    assert len(lines) == 9
-    shown = cloud.get("claims/refused")["items"]
-    assert [each["reason"] for each in shown[-6:]] == [reason for reason, _ in reversed(tries)]
-    assert shown[0] == shown[0] | {
-        "reason": "claim_used",
-        "claim_id": newer["id"],
-        "gateway_id": "gw-a",
-        "address": "127.0.0.1",
-    }
-    assert 'linli_claims_refused_total{reason="claim_used"} 1.0' in cloud.metrics()
-    assert claim["code"] not in cloud.log() and newer["code"] not in cloud.log()
-    status, answer = cloud.send("POST", "provision", {"code": claim_code(bytes(16)), "request": request_for()})
-    assert answer["type"].rpartition("/")[2] == "claim_unknown"
-    status, answer = cloud.send("POST", "provision", {"code": newer["code"], "request": mine})
-    assert status == 429, "ten have failed from here: now the right one has to wait too"
