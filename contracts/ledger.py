@@ -74,9 +74,7 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     produced = max(known, reported.produced if reported else 0)
     gaps = _gaps(held, last_seq, produced)
     declared = buffered = unexplained = 0
-    # What the gateway has counted as dropped while the records that name the ranges are still on their way.
-    named = sum(drop.samples for drop in _distinct(drops) if drop.reason in BY_POLICY)
-    unnamed = max(0, reported.dropped - named) if reported else 0
+    unnamed = _unnamed(drops, reported) if reported else 0
     left = {drop: drop.samples - _held_within(held, drop) for drop in _distinct(drops)}  # what each may account for
     for gap in gaps:
         bare = _without(gap, drops)
@@ -104,6 +102,20 @@ def lane_ledger(held: Sequence[Held], drops: Sequence[Drop], reported: LaneState
     unexplained += beside - told
     first_seq = 1 if last_seq else 0
     return LaneLedger(first_seq, last_seq, produced, stored, declared, buffered, unexplained, tuple(gaps))
+
+
+def _unnamed(drops: Sequence[Drop], reported: LaneState) -> int:
+    """What the gateway has counted as dropped while the records that name the ranges are still on their way.
+
+    Records may overtake one another, and its word: what it held unacknowledged when it spoke it has dropped since then, and
+    not counted.
+    """
+    named = sum(
+        drop.samples
+        for drop in _distinct(drops)
+        if drop.reason in BY_POLICY and drop.first_seq < reported.oldest_unacked_seq
+    )
+    return max(0, reported.dropped - named)
 
 
 def _samples_before(held: Sequence[Held], seq: int) -> int:

@@ -92,7 +92,8 @@ class Passwords:
 def _give_way() -> None:
     """On Linux a thread has a priority of its own: a flood of passwords does not slow what else the program does."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICENESS))
 
 
 class _Turn:

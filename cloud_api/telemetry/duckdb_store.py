@@ -49,7 +49,7 @@ _OF_THE_DISK = (duckdb.IOException, duckdb.TransactionException, duckdb.FatalExc
 
 NO_ROOM = "No space left on device"
 TIDY_S = 60.0
-KEPT_MB = 8
+KEPT_MB = 2
 """Of what was read or written DuckDB keeps so much in memory from one minute to the next; the system's own cache has it too."""
 
 

@@ -3,10 +3,11 @@
 What holds: whatever order limits are confirmed in, whatever is lost of questions and answers, and whichever links are cut,
 noticed or not, the sum over all chargers of the most that each may draw never grows beyond the fuse, a phase at a time. It is
 counted with what a charger *may* do, not with what it was last told: a limit that was asked for and not confirmed counts when
-it is higher; a charger that has confirmed none since it started counts with its maximum, and is not let in before that is
-known to fit; one whose link is lost counts with what it had until the fall-back time has passed, then with its fail-safe; and
-room for the fail-safe is kept even while its link is up, for a charger may notice a cut before we do, and a site's whole
-network may fail at once. So limits are lowered at once, and raised only into room that is confirmed to be free.
+it is higher; a charger that never confirmed one counts with its maximum; one whose link is lost counts with what it had until
+the fall-back time has passed, then with its fail-safe; and room for the fail-safe is kept even while its link is up, for a
+charger may notice a cut before we do, and a site's whole network may fail at once. So limits are lowered at once, and raised
+only into room that is confirmed to be free. One that starts may have forgotten all that: it is not let in before it has
+confirmed its fail-safe again.
 
 How it is shared: everyone who wants gets 6 A before anyone gets more (below 6 A a car can't charge, IEC 61851: a limit is 0
 or at least 6), then all rise together (max-min). When not all can have 6 A they take turns of a quarter of an hour.
@@ -48,7 +49,7 @@ class Charger:
     asked_a      the highest limit that it was asked to take since, and has not answered: it may hold it
     fail_safe_a  what it is known to fall back to; None: it never said, so it may draw its maximum
     lost_ms      since when its link is lost; None: it is there
-    refuses      it was asked to take a limit, and did not
+    refuses      it did not take its fail-safe: others make room for its maximum
     """
 
     id: str
@@ -84,8 +85,7 @@ class Charger:
     def confirmed(self, amps: float, now_ms: int) -> "Charger":
         """It has confirmed the *last* limit that it was asked for; an answer to one given up earlier tells nothing."""
         turned = (amps >= AMPS_MIN) != self.charges
-        since_ms = now_ms if turned else self.since_ms
-        return replace(self, confirmed_a=amps, asked_a=None, since_ms=since_ms, refuses=False)
+        return replace(self, confirmed_a=amps, asked_a=None, since_ms=now_ms if turned else self.since_ms)
 
     def fail_safe_asked(self, amps: float) -> "Charger":
         """It is being asked to fall back to this from now on: say so before it is sent."""
@@ -95,13 +95,13 @@ class Charger:
         """It has confirmed the last fail-safe that it was asked for."""
         return replace(self, fail_safe_a=amps, refuses=False)
 
-    def refused(self) -> "Charger":
-        """It did not take what it was last asked for."""
-        return replace(self, refuses=True)
+    def unbounded(self) -> "Charger":
+        """It may draw and may have forgotten what it confirmed."""
+        return replace(self, confirmed_a=None, asked_a=None, fail_safe_a=None)
 
-    def restarted(self) -> "Charger":
-        """It says that it has started: what it confirmed it may have lost, or it is another piece of hardware."""
-        return replace(self, confirmed_a=None, asked_a=None, fail_safe_a=None, lost_ms=None, refuses=False)
+    def refused(self) -> "Charger":
+        """It did not take the fail-safe: nothing is known to bound it."""
+        return replace(self.unbounded(), refuses=True)
 
     def lost(self, now_ms: int) -> "Charger":
         """Its link is lost; also when the agent starts, before anyone has called."""
@@ -125,9 +125,16 @@ def may_draw(charger: Charger, now_ms: int, fall_back_ms: int) -> float:
     return max(charger.confirmed_a, charger.asked_a or 0, charger.fail_safe_a)
 
 
-def may_start(site: Site, chargers: Sequence[Charger], charger: Charger, now_ms: int) -> bool:
-    """Whether a charger that has started may go on: it has confirmed what bounds it, or the fuse carries what all may draw."""
-    return charger.limited or _free(site, chargers, now_ms).of(charger) >= 0
+def may_start(site: Site, chargers: Sequence[Charger], charger: Charger, told: bool, now_ms: int) -> bool:
+    """Whether a charger that has started may go on.
+
+    told  it has confirmed its fail-safe since; else it may have forgotten all, or be another piece of hardware: the fuse must
+          carry its maximum, and it is ``unbounded`` from then on
+    """
+    if told and charger.limited:
+        return True
+    worst = [charger.unbounded() if one.id == charger.id else one for one in chargers]
+    return _free(site, worst, now_ms).of(charger) >= 0
 
 
 def fail_safe(site: Site, chargers: Sequence[Charger]) -> float:
@@ -162,7 +169,7 @@ def share(site: Site, chargers: Sequence[Charger], now_ms: int) -> dict[str, flo
     for charger in chargers:
         if charger.lost_ms is None:
             given[charger.id] = min(safe, _down(charger.maximum_a))
-            holds_a = charger.maximum_a if charger.refuses and not charger.limited else charger.fail_safe_a or 0
+            holds_a = charger.maximum_a if charger.refuses else charger.fail_safe_a or 0
             room.take(charger, max(given[charger.id], _up(holds_a)))
         else:
             room.take(charger, _up(may_draw(charger, now_ms, site.fall_back_ms)))

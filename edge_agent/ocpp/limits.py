@@ -5,8 +5,8 @@ with its present limit, which is a lease. It ends by itself, so a charge point t
 one. A lease also *begins*: one whose clock is behind by more than the margin does not yet take it as valid, and stays at the
 fail-safe; so a lease ends at most that margin late, by any clock, and one that is ahead ends it early.
 
-A charge point that has started may have lost both, or be another piece of hardware under the same name. Until it
-has confirmed them it counts with the most that it can draw, and is not let in.
+A charge point that has started may have lost both, or be another piece of hardware under the same name. It is told its fail-safe
+anew, and not let in before it has confirmed it; one that does not take it counts with the most that it can draw.
 """
 
 import asyncio
@@ -109,21 +109,25 @@ class Limits:
 
         starts  it says so for the first time in this connection
         """
-        charger = self.chargers.get(name)
-        if charger is None:
+        if name not in self.chargers:
             return False
         if starts:
-            self._known.pop(name, None)  # what was confirmed by its earlier connection counts no more
-            self._put(name, charger.restarted())
+            self._known.pop(name, None)  # it is told anew
         if self._may_start(name):
             self.waiting.discard(name)
+            if not self._told(name):
+                self._put(name, self.chargers[name].unbounded())
             return True
         self.waiting.add(name)
         return False
 
     def _may_start(self, name: str) -> bool:
-        charger = self.chargers.get(name)
-        return charger is not None and may_start(self.fuse, list(self.chargers.values()), charger, self._steady_ms())
+        if (charger := self.chargers.get(name)) is None:
+            return False
+        return may_start(self.fuse, list(self.chargers.values()), charger, self._told(name), self._steady_ms())
+
+    def _told(self, name: str) -> bool:
+        return name in self._known and self._known[name].told
 
     def look(self) -> None:
         """Something has changed: links, transactions, limits."""
@@ -173,14 +177,15 @@ class Limits:
         for name, amps in fail_safes(fuse, chargers, now_ms).items():
             found[name] = ("fail-safe", amps)
         only_lower = bool(found) or "fail-safe" in self._asking.values()  # both would count on the same room
+        for name, charger in self.chargers.items():
+            if charger.fail_safe_a is not None and name in self._known and not self._told(name):
+                found.setdefault(name, ("fail-safe again", charger.fail_safe_a))  # it may be another piece of hardware
         for name, amps in changes(fuse, chargers, share(fuse, chargers, now_ms), now_ms).items():
             confirmed_a = self.chargers[name].confirmed_a
             if not only_lower or confirmed_a is None or amps <= confirmed_a:
                 found.setdefault(name, ("limit", amps))
         for name, charger in self.chargers.items():
-            if charger.fail_safe_a is not None and name in self._known and not self._known[name].told:
-                found.setdefault(name, ("fail-safe again", charger.fail_safe_a))  # it may be another piece of hardware
-            elif self._is_due(name, charger, now_ms):
+            if self._is_due(name, charger, now_ms):
                 found.setdefault(name, ("limit", charger.confirmed_a or 0))
         return {
             name: what
@@ -247,9 +252,9 @@ class Limits:
         except KeyError:
             pass  # nobody's charge point any more
         except NotAnswered as error:
-            self._rest(name, link, str(error))
+            self._rest(name, link, what, str(error))
         except CallRefused as error:
-            self._rest(name, link, error.code)
+            self._rest(name, link, what, error.code)
         else:
             self._confirmed(name, link, what, amps, asked_ms)
         finally:
@@ -274,10 +279,10 @@ class Limits:
             self._known[name] = known._replace(lease_until_ms=asked_ms + self._lease_ms)
             self._put(name, charger.confirmed(amps, self._steady_ms()))
 
-    def _rest(self, name: str, link: Link, reason: str) -> None:
+    def _rest(self, name: str, link: Link, what: What, reason: str) -> None:
         if self._links.get(name) is not link:
             return  # it is asked anew in its next connection
-        if (charger := self.chargers.get(name)) is not None:
+        if what != "limit" and (charger := self.chargers.get(name)) is not None:
             self._put(name, charger.refused())
         self.refused[name] = reason
         self._rest_until_ms[name] = self._steady_ms() + min(REST_MS_MAX, self._lease_ms // 4)

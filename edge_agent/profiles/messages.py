@@ -80,6 +80,9 @@ class CompiledMessage:
         self.root = compile_path(spec.root) if spec.root else None
         self.readings = [self._compile_reading(reading) for reading in spec.readings]
         self.uses = tuple(_names_used(profile, spec))
+        self.needs_names = (
+            bool(device) or _needs_names(profile, spec, captured) or not (self.when is None or self.asks_early)
+        )
         self.name = compile_template(profile.identity.name) if profile.identity.name else None
         self.kind_from = compile_path(profile.profile.kind_from) if profile.profile.kind_from else None
         # What the usual message does not need is left out of its way.
@@ -103,15 +106,17 @@ class CompiledMessage:
         when = self.when
         if when is not None and self.asks_early and not _fits(when, known):
             return None
-        names: Names = {**known, **captures}
-        if self.device or device:
-            names["device"] = self.device or device
-        if name:
-            names["name"] = name
-        if self.parameter_values:
-            names.update(self.parameter_values)
-        if when is not None and not self.asks_early and not _fits(when, names):
-            return None
+        names: Names = captures
+        if self.needs_names:
+            names = {**known, **captures}
+            if self.device or device:
+                names["device"] = self.device or device
+            if name:
+                names["name"] = name
+            if self.parameter_values:
+                names.update(self.parameter_values)
+            if when is not None and not self.asks_early and not _fits(when, names):
+                return None
         if self.codec is not None:
             try:
                 root = self.codec(data)
@@ -125,7 +130,8 @@ class CompiledMessage:
                     names[used] = root[used]
         if self.root is not None:
             root = self.root(root)
-        names["root"] = root
+        if self.needs_names:
+            names["root"] = root
         if self.only is not None:
             readings = self.only(root, names, received_ms)
         else:
@@ -237,6 +243,18 @@ def _names_used(profile: Profile, spec: MessageSpec) -> set[str]:
         for metric in reading.metrics.values():
             used |= metric_names(metric)
     return used - {"document", "root", "port", "size", "b", "x", "key", "index"} - set(profile.parameters)
+
+
+def _needs_names(profile: Profile, spec: MessageSpec, captured: Set[str]) -> bool:
+    """Whether the readings need more names than the topic gives."""
+    templates = [profile.identity.device, profile.identity.name, *(reading.device for reading in spec.readings)]
+    metrics = [metric for reading in spec.readings for metric in reading.metrics.values()]
+    return (
+        bool(profile.parameters)
+        or not set().union(*(template_names(text) for text in templates)) <= captured
+        or any(reading.each or (reading.time and reading.time.expr) for reading in spec.readings)
+        or any(metric.expr or metric.when or metric.template for metric in metrics)
+    )
 
 
 def _own_vocabulary(found: Any, profile: str) -> list[Sample]:

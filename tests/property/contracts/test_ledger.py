@@ -86,6 +86,16 @@ def test_a_drop_of_which_the_cloud_holds_a_part_accounts_for_the_rest_while_the_
     assert (ledger.declared_dropped, ledger.unexplained) == (50, 0)
 
 
+def test_a_drop_that_is_named_before_the_gateway_counts_it_hides_none_that_it_has_counted() -> None:
+    """Its word is of a time when 5 and 6 waited. Their drop is named already, that of 3 is still on its way (seed 424)."""
+    held = [Held(1, 2, 20, 0), Held(4, 4, 10, 30)]
+    reported = LaneState(
+        epoch="e", lane="bulk", last_seq=6, produced=60, oldest_unacked_seq=5, buffered=20, dropped=10
+    )  # fmt: skip
+    ledger = lane_ledger(held, [Drop(5, 6, 20, "age_cap")], reported)
+    assert (ledger.declared_dropped, ledger.buffered, ledger.unexplained) == (30, 0, 0)
+
+
 @given(st.permutations(list(range(1, 30))), st.lists(st.integers(1, 29)))
 @settings(max_examples=300, deadline=None)
 def test_coverage_is_the_same_in_any_order(order: list[int], repeats: list[int]) -> None:

@@ -29,7 +29,7 @@ class Outlet:
         self.known = charger
         self.limit_a = self.fail_safe_a = charger.maximum_a  # as it came from the factory
         self.fallen = False
-        self.up = self.let_in = True
+        self.up = self.let_in = self.told = True
         self.wire: list[tuple[str, float]] = []
         self.asking: tuple[str, float] | None = None  # what an answer would be taken for: the last question
 
@@ -56,6 +56,7 @@ class Outlet:
         if answered and self.up and not self.wire and self.asking == question:
             known, self.asking = self.known, None
             self.known = known.confirmed(amps, now_ms) if what == "limit" else known.fail_safe_confirmed(amps)
+            self.told = self.told or what == "fail_safe"
 
     def cut(self) -> None:
         self.up = False
@@ -70,11 +71,11 @@ class Outlet:
         self.up = True
         self.known = self.known.linked(now_ms, FALL_BACK_MS)
 
-    def restart(self) -> None:
+    def restart(self, now_ms: int) -> None:
         """It starts, has forgotten everything, and waits to be let in; what was on the wire is lost."""
-        self.wire, self.asking, self.up, self.fallen, self.let_in = [], None, True, False, False
-        self.limit_a = self.fail_safe_a = self.known.maximum_a
-        self.known = self.known.restarted()
+        self.back(now_ms)
+        self.fallen, self.let_in, self.told = True, False, False
+        self.fail_safe_a = self.known.maximum_a
 
     def time_passes(self, now_ms: int) -> None:
         if self.known.lost_ms is not None and now_ms >= self.known.lost_ms + FALL_BACK_MS:
@@ -134,6 +135,9 @@ def test_never_more_than_the_fuse_whatever_is_lost(
                     one.send("limit", send[one.known.id])
             for name, amps in fail_safes(site, [one.known for one in all_of_them], now_ms).items():
                 next(one for one in all_of_them if one.known.id == name).send("fail_safe", amps)
+            for one in all_of_them:
+                if not one.told and one.up and not one.wire and one.known.fail_safe_a is not None:
+                    one.send("fail_safe", one.known.fail_safe_a)
         elif what == "read":
             for one in random.sample(all_of_them, random.randint(1, len(all_of_them))):
                 one.read(now_ms, answered=random.random() < 0.7)
@@ -144,12 +148,13 @@ def test_never_more_than_the_fuse_whatever_is_lost(
         elif what == "back":
             outlet.back(now_ms)
         elif what == "restart":
-            outlet.restart()
+            outlet.restart(now_ms)
         elif what == "boot":
-            for one in all_of_them:
-                one.let_in = one.let_in or may_start(site, [each.known for each in all_of_them], one.known, now_ms)
-        elif what == "fall" and not outlet.up:
-            outlet.fallen = True
+            for one in [one for one in all_of_them if not one.let_in]:
+                known = [each.known for each in all_of_them]
+                if may_start(site, known, one.known, one.told, now_ms):
+                    one.let_in = True
+                    one.known = one.known if one.told else one.known.unbounded()
         for one in all_of_them:
             one.time_passes(now_ms)
         after = drawn(all_of_them)
@@ -204,16 +209,15 @@ def test_it_is_fair_and_comes_to_rest(
 def test_a_charger_that_takes_no_limit_is_let_in_once_the_others_have_made_room() -> None:
     site = Site(40.0, 6.0, FALL_BACK_MS)
     rich = Charger("rich", 32, wanted_a=32, confirmed_a=26, fail_safe_a=6)
-    stubborn = Charger("stubborn", 32, confirmed_a=6, fail_safe_a=6).restarted()
-    assert not may_start(site, [rich, stubborn], stubborn, 0)
-    assert "rich" not in plan(site, [rich, stubborn], 0), "a restart alone makes nobody pause"
-    stubborn = stubborn.refused()
-    assert plan(site, [rich, stubborn], 0)["rich"] == 8.0
+    new = Charger("new", 32, confirmed_a=6, fail_safe_a=6)
+    assert may_start(site, [rich, new], new, True, 0)
+    assert not may_start(site, [rich, new], new, False, 0), "it may be another piece of hardware"
+    assert plan(site, [rich, new], 0)["rich"] == 32.0, "a restart alone makes nobody pause"
+    new = new.refused()
+    assert plan(site, [rich, new], 0)["rich"] == 8.0
     rich = rich.asked(8).confirmed(8, 0)
-    assert may_start(site, [rich, stubborn], stubborn, 0)
-    assert not may_start(Site(30.0, 0.0, FALL_BACK_MS), [stubborn], stubborn, 0), "no fuse carries it"
-    limited = stubborn.fail_safe_confirmed(0).confirmed(0, 0)
-    assert may_start(Site(30.0, 0.0, FALL_BACK_MS), [limited], limited, 0)
+    assert may_start(site, [rich, new], new, False, 0)
+    assert not may_start(Site(30.0, 0.0, FALL_BACK_MS), [new], new, False, 0), "no fuse carries it"
 
 
 def test_max_min_on_one_phase() -> None:
