@@ -136,10 +136,10 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def _add_refusals(operation: dict[str, Any], is_api: bool) -> None:
-    """What may be answered in the place of the route: by ``enforce``, for a body that can't be read, and while the database
-    is away."""
+    """What may be answered in the place of the route: by ``enforce``, for a body that is too large or can't be read, and
+    while the database is away."""
     access = operation[SAID]
-    words = ["bad_request"] if "requestBody" in operation else []
+    words = ["bad_request", "body_too_large"] if "requestBody" in operation else []
     words += ["not_ready"] if is_api else []
     if access["where"] != "public":
         words += ["not_signed_in", "foreign_page"] + (["not_allowed"] if "permission" in access else [])

@@ -231,7 +231,7 @@ class CloudApi(Program):
             except OSError:
                 return False
 
-        wait_for(ready, "cloud-api to be ready", 20)
+        wait_for(ready, "cloud-api to be ready", 45)
 
     def let_in(self) -> dict[str, str]:
         """The header of an administrator's token, made as soon as somebody asks. Raises OSError."""

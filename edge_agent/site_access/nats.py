@@ -13,7 +13,8 @@ from edge_agent.site_access.rights import Rights
 ANYONE = "anyone"
 """The user of whoever has no password, where that is allowed. No device's: it has no password to sign in with."""
 OWN = ("$JS.>", "$SYS.>", "$MQTT.>")
-"""The server's own subjects. What MQTT calls ``#`` does not mean them; to a NATS server ``>`` would."""
+"""The server's own subjects. What MQTT calls ``#`` does not mean them; to a NATS server ``>`` would: who may publish on
+``$MQTT.msgs.tele.meter-1.SENSOR`` speaks on the topic that stands behind it."""
 OWN_READ = OWN[:2]
 """What comes with QoS 1 comes to each client out of ``$MQTT``: it must not be denied."""
 

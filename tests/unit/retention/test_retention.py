@@ -26,7 +26,7 @@ from contracts.messages import Refused
 from contracts.signature import public_keys
 from contracts.vocabulary import DAY_MS
 from device_registry import DatabaseUnavailable
-from tests.unit.cloud_http.cloud import GATEWAY, NOW, Cloud, open_cloud
+from tests.unit.cloud_http.cloud import GATEWAY, NOW, Cloud, open_cloud, reading
 
 CLOSED = NOW - 365 * DAY_MS
 """What ended then is a year old just now, and stays; a millisecond earlier, and it goes."""
@@ -140,6 +140,13 @@ def test_what_fails_keeps_nothing_else_from_it(tmp_path: Path) -> None:
 
             await once(cloud, [Rule("a", 0, away), Rule("b", 0, works)], removed, failed)
             assert failed.labels("a")._value.get() == 1 and removed.labels("b")._value.get() == 3
+
+            old, new = NOW - 3 * DAY_MS, NOW - DAY_MS
+            await cloud.frames([reading("d", t_ms, temperature=20.5) for t_ms in (old, new)])
+            rules = retention_rules(Settings(data_dir=tmp_path, telemetry_keep_days=2), cloud.stores)
+            await once(cloud, [rule for rule in rules if rule.kind == "telemetry"], removed, failed)
+            points = await cloud.stores.telemetry.series((GATEWAY, "d"), "temperature", 0, 2**60, 10)
+            assert [point.t_ms for point in points] == [new]
 
     asyncio.run(run())
 

@@ -5389,6 +5389,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -5610,6 +5619,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -5823,6 +5841,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6055,6 +6082,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -6204,6 +6240,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6588,6 +6633,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -6677,6 +6731,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -6750,6 +6813,15 @@ export interface operations {
             };
             /** @description not_found: There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6902,6 +6974,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong; verb_unsupported: The device has no such verb; arguments_invalid: The verb does not take these arguments */
             422: {
                 headers: {
@@ -6987,6 +7068,15 @@ export interface operations {
             };
             /** @description idempotency_key_reused: This Idempotency-Key was used for another command; selection_needed: This verb is selected first; selection_refused: The selection does not hold for this; state_changed: The device is not as it was when it was selected; approval_needed: This takes a second person; approval_refused: The approval does not hold for this; device_pending: The device is not adopted */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7331,6 +7421,15 @@ export interface operations {
             };
             /** @description not_found: There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7898,6 +7997,15 @@ export interface operations {
             };
             /** @description not_found: There is no such thing */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8604,6 +8712,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -8817,6 +8934,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -8955,6 +9081,15 @@ export interface operations {
             };
             /** @description claim_expired: The claim has expired; claim_withdrawn: The claim was taken back */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9186,6 +9321,15 @@ export interface operations {
             };
             /** @description no_authority: This cloud signs no certificates; conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9457,6 +9601,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -9535,6 +9688,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -9597,6 +9759,15 @@ export interface operations {
             };
             /** @description foreign_page: The request does not come from a page of this address; https_needed: Signing in needs https */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9911,6 +10082,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description password_refused: This can't be a password; body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -9989,6 +10169,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10139,6 +10328,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10354,6 +10552,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description passkey_refused: The passkey can't be taken; body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -10499,6 +10706,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -10624,6 +10840,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -10742,6 +10967,15 @@ export interface operations {
             };
             /** @description no_provider: There is no sign-in provider */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10892,6 +11126,15 @@ export interface operations {
             };
             /** @description no_provider: There is no sign-in provider; conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11179,6 +11422,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemDetails"];
                 };
             };
+            /** @description body_too_large: The request's body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
             /** @description body_invalid: The request's body is wrong */
             422: {
                 headers: {
@@ -11302,6 +11554,15 @@ export interface operations {
             };
             /** @description foreign_page: The request does not come from a page of this address; not_allowed: This caller may not do that */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11438,6 +11699,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11586,6 +11856,15 @@ export interface operations {
             };
             /** @description conflict: The change contradicts what is there */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description body_too_large: The request's body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

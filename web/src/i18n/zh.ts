@@ -86,6 +86,7 @@ export const zh: Texts = {
     invitation_refused: "此邀请码无效。",
     password_refused: "此密码不可使用：太短或太容易猜到。",
     too_many_attempts: "失败次数过多，请稍后再试。",
+    too_many_streams: "同时打开的实时页面过多，请关闭一些。",
     command_ended: "该指令已经结束。",
     profile_invalid: "设备配置有误",
     body_invalid: "填写的内容有误",
