@@ -22,6 +22,8 @@ WORDS_MAX = 200
 """What does not belong to a transaction waits so much at most, while there is a link."""
 CARD_TRIES, CARD_AGAIN_MS = 5, 20 * MINUTE_MS
 CLOCK_TOLERANCE_MS = 5_000
+RESET_WH_MIN = 100
+"""A register that shows less is not reset: from so small a fall nobody can tell a reset from a reading that came late."""
 CLOCK_AT_POWER_ON_MS = 0
 """A clock that has lost its time begins in 1970."""
 
@@ -281,6 +283,8 @@ class Station:
     def reset_register(self, outlet: Outlet) -> None:
         """The meter begins at zero again. It is read just before and just after: what it had counted is known."""
         outlet.look()
+        if outlet.register_wh < RESET_WH_MIN:
+            return
         if outlet.session is not None:
             self._event("meter", outlet, outlet.session)
         outlet.register_wh = 0
