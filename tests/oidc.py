@@ -1,6 +1,11 @@
-"""An OpenID Connect provider: a small standard one, and one that lies when it is told to. On ``joserfc`` and FastAPI."""
+"""An OpenID Connect provider: a small standard one, and one that lies when it is told to. On ``joserfc`` and FastAPI.
+
+`python -m tests.oidc PORT` serves it on loopback.
+"""
 
 import secrets
+import sys
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -8,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 from joserfc import jwt
@@ -87,3 +93,8 @@ class OidcProvider:
             answer = await browser.get(url)
         back = urlsplit(answer.headers["location"])
         return {name: values[0] for name, values in parse_qs(back.query).items()}, back.path
+
+
+if __name__ == "__main__":
+    here = OidcProvider(f"http://127.0.0.1:{sys.argv[1]}", lambda: time.time_ns() // 1_000_000)
+    uvicorn.run(here.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")

@@ -6,6 +6,7 @@ import os
 import stat
 import statistics
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -18,18 +19,33 @@ import httpx
 import pytest
 
 from cloud_api.audit.verification import verify
-from tests.brokers import free_port
+from tests.brokers import free_port, wait_until_listening
 from tests.faults import LONG
 from tests.letting_in import PASSWORD, post
+from tests.oidc import CLIENT, SECRET
 from tests.processes import BIN, CloudApi, wait_for
 
 GUESSES, AT_ONCE = 1_000 if LONG else 200, 20
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudApi]:
+def provider() -> Iterator[str]:
+    """The address of a provider of identities: a process of its own."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "tests.oidc", str(port)], cwd=Path(__file__).parents[3])
+    try:
+        wait_until_listening(port, 60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory, provider: str) -> Iterator[CloudApi]:
     """Without a broker: nothing here needs one."""
-    served = CloudApi(tmp_path_factory.mktemp("served") / "cloud", free_port())
+    client = {"LINLI_OIDC_ISSUER": provider, "LINLI_OIDC_CLIENT_ID": CLIENT, "LINLI_OIDC_CLIENT_SECRET": SECRET}
+    served = CloudApi(tmp_path_factory.mktemp("served") / "cloud", free_port(), **client)
     served.start()
     try:
         wait_for(lambda: answers(served), "the cloud to serve", 60)
@@ -59,6 +75,20 @@ def test_nobody_can_sign_in_before_the_code_was_used(cloud: CloudApi) -> None:
     with pytest.raises(urllib.error.HTTPError, match="403"):
         post(cloud.url, "invitations/accept", {"code": text, "name": "second", "password": PASSWORD})
     assert text.strip() not in cloud.log() and PASSWORD not in cloud.log()
+
+
+def test_somebody_signs_in_by_a_provider(cloud: CloudApi, provider: str) -> None:
+    """Over sockets, through all three programs; what a provider may get wrong is tried in test_provider.py."""
+    body = {"grants": [{"role": "crew", "community_id": None}], "email": "chen.wei@example.org"}
+    assert cloud.send("POST", "invitations", body)[0] == 201
+    with httpx.Client(base_url=f"{cloud.url}/api/v1/", headers={"X-Requested-With": "linli"}) as browser:
+        there = browser.post("sessions/provider/options").json()["authorization_url"]
+        assert there.startswith(f"{provider}/authorize?")
+        answer = dict(httpx.URL(httpx.get(there).headers["location"]).params)
+        came = browser.post("sessions/provider", json={"answer": answer})
+        assert (came.status_code, came.json()["roles"]) == (201, ["crew"]), came.text
+        assert browser.get("devices").status_code == 200
+        assert browser.post("sessions/provider", json={"answer": answer}).status_code == 401, "a code is good once"
 
 
 def test_an_administrator_is_recovered_on_the_machine_and_that_is_in_the_audit(cloud: CloudApi) -> None:
