@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 from fastapi import APIRouter, Depends
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from cloud_api.audit import schema
 from cloud_api.audit.checkpoints import checkpoint_line
@@ -23,6 +23,7 @@ from cloud_api.problems import responses
 router = APIRouter(tags=["audit"])
 
 MEDIA_TYPE = "application/x-ndjson"
+PEM_TYPE = "application/x-pem-file"
 
 
 def _in_json(entry: Entry) -> schema.AuditEntry:
@@ -97,3 +98,16 @@ async def list_checkpoints(parts: PartsDep, cursor: Cursor = "", limit: Limit = 
     page, following = cut(found, limit, lambda one: (one.checkpoint,))
     items = [schema.AuditCheckpoint.model_validate(msgspec.to_builtins(one)) for one in page]
     return schema.AuditCheckpointPage(items=items, next_cursor=following)
+
+
+@router.get(
+    "/audit/key",
+    summary="The key that signs checkpoints",
+    response_class=Response,
+    responses={200: {"content": {PEM_TYPE: {}}, "description": "The public half, PEM"}},
+    openapi_extra=needs_everywhere(Permission.AUDIT),
+)
+async def get_audit_key(parts: PartsDep) -> Response:
+    """For `cloud-api audit verify --key`. Fetch it once, and keep it where the operator can't write."""
+    headers = {"Content-Disposition": 'attachment; filename="profile_key.pem"'}
+    return Response(parts.cloud_key, media_type=PEM_TYPE, headers=headers)

@@ -152,7 +152,7 @@ def test_an_answer_leaves_only_when_its_entry_is_on_disk(tmp_path: Path) -> None
 
 def test_an_entry_that_is_edited_in_sql_is_named_offline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """F52."""
-    exported, early, key = tmp_path / "audit.jsonl", tmp_path / "checkpoints.json", tmp_path / "profile_key.pem"
+    exported, early, key = tmp_path / "audit.jsonl", tmp_path / "checkpoints.json", tmp_path / "taken-away.pem"
 
     def verdict(*more: str) -> tuple[int, dict[str, Any]]:
         with pytest.raises(SystemExit) as left:
@@ -164,6 +164,7 @@ def test_an_entry_that_is_edited_in_sql_is_named_offline(tmp_path: Path, capsys:
             await cloud.http.put(f"/api/v1/communities/c-{number}", json={"name": {"zh": "名", "en": "Name"}})
         exported.write_bytes((await cloud.http.get("/api/v1/audit/export")).content)
         early.write_bytes((await cloud.http.get("/api/v1/audit/checkpoints")).content)
+        key.write_bytes((await cloud.http.get("/api/v1/audit/key")).content)
 
     async def export(cloud: Cloud) -> None:
         exported.write_bytes((await cloud.http.get("/api/v1/audit/export")).content)

@@ -1,10 +1,13 @@
 """Who may do what: the table as it is promised, and that nobody gives what he has not."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud_api.people.roles import ACTING, MAY, Caller, Grant, Permission, Role, covers, may_give, where
+from cloud_api.people.roles import ACTING, GIVES, MAY, Caller, Grant, Permission, Role, covers, may_give, where
 from device_registry import EVERYWHERE, NOWHERE
 
 grants = st.builds(Grant, st.sampled_from(list(Role)), st.sampled_from(["", "willow", "oak"]))
@@ -22,6 +25,19 @@ def test_residents_have_what_is_public_and_their_own() -> None:
 
 def test_only_an_administrator_may_do_everything() -> None:
     assert [role for role in Role if MAY[role] == frozenset(Permission)] == [Role.ADMINISTRATOR]
+
+
+def test_the_console_offers_the_roles_that_can_be_given() -> None:
+    text = (Path(__file__).parents[3] / "web" / "src" / "people" / "grants.ts").read_text()
+    table = re.search(r"const GIVES[^{]*\{(.*?)\};", text, re.DOTALL)
+    assert table is not None
+    offered = {role: set(re.findall(r'"(\w+)"', given)) for role, given in re.findall(r"(\w+): \[(.*?)\]", table[1])}
+    assert offered == {
+        role.value: {each.value for each in GIVES[role]} for role in GIVES if role is not Role.ADMINISTRATOR
+    }
+    assert "administrator: ROLES" in table[1]
+    all_roles = re.search(r"ROLES: readonly Role\[\] = \[(.*?)\]", text, re.DOTALL)
+    assert all_roles is not None and set(re.findall(r'"(\w+)"', all_roles[1])) == {role.value for role in Role}
 
 
 @pytest.mark.parametrize("role", Role)

@@ -5,7 +5,6 @@ import { useState } from "react";
 import { api, data, type AuditEntry } from "../api/client";
 import { useLanguage, useTexts } from "../i18n/language";
 import { Failed, Loading } from "../Notice";
-import { May } from "../people/May";
 import { useCommunities, usePersonName } from "../people/useNames";
 import { shownTime } from "../reading/format";
 import { useTitle } from "../useTitle";
@@ -78,7 +77,7 @@ function TakeAway() {
       <Group gap="xs" mb="sm">
         <Button size="xs" component="a" href="/api/v1/audit/export" download="audit.jsonl">{words.download}</Button>
         <Button size="xs" variant="default" component="a" href="/api/v1/audit/checkpoints" download="checkpoints.json">{words.checkpoints}</Button>
-        <May permission="diagnose"><Button size="xs" variant="default" component="a" href="/api/v1/profiles/key" download="profile_key.pem">{words.key}</Button></May>
+        <Button size="xs" variant="default" component="a" href="/api/v1/audit/key" download="profile_key.pem">{words.key}</Button>
       </Group>
       <Text size="sm">{words.verify}</Text>
       <Code block style={{ whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>cloud-api audit verify audit.jsonl --key profile_key.pem --checkpoint checkpoints.json</Code>
