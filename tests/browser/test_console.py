@@ -121,6 +121,7 @@ def test_a_gateway_and_its_ledger(running_system: RunningSystem, browser: Browse
         page.locator(f'a[href="/gateways/{gateway}"]').focus()
         page.keyboard.press("Enter")
         expect(page).to_have_url(f"{running_system.base_url}/gateways/{gateway}")
+        expect(page.get_by_role("heading", level=1)).not_to_have_text("网关" if chinese else "Gateways")
         expect(page.get_by_text("在线" if chinese else "online")).to_be_visible()
         expect(page.get_by_text("全部有着落。" if chinese else "Everything is accounted for.")).to_be_visible()
         refused = page.get_by_role("region", name="被拒绝的消息" if chinese else "Refused messages")

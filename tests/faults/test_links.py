@@ -338,10 +338,14 @@ def test_a_frame_and_an_acknowledgement_played_again_change_nothing(tmp_path: Pa
         site.uplink.rule(lambda packet: None)
         site.uplink.cut()
         load = Load(site.local_broker.port, "kills")
-        wait_for(lambda: load.sent > 300, "some load")
-        old = [p for p in site.uplink.recorded if p.kind == PUBLISH and p.topic.endswith(("/bulk", "/ack"))]
+
+        def passed() -> list[Packet]:
+            return [p for p in site.uplink.recorded if p.kind == PUBLISH and p.topic.endswith(("/bulk", "/ack"))]
+
+        wait_for(lambda: len(passed()) >= 20 and load.sent > 300, "some load", 30)
+        old = passed()[:20]
         assert {packet.way for packet in old} == {"up", "down"}
-        for packet in old[:20]:
+        for packet in old:
             site.uplink.replay(packet)
         assert site.uplink.counts["replayed"] >= 20
         assert_stored_once(site, "kills", load.stop())

@@ -3,6 +3,7 @@
 Each service has its container's paths, host names and ports replaced by folders of the test, loopback and free ports.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -120,7 +121,10 @@ class NativeService:
         """Addresses at which it accepts connections."""
         assert self.process is not None
         every = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        links = [link for each in every for link in each.net_connections("tcp") if link.status == psutil.CONN_LISTEN]
+        links = []
+        for each in every:
+            with contextlib.suppress(psutil.NoSuchProcess):  # one that only watched a file has ended meanwhile
+                links += [link for link in each.net_connections("tcp") if link.status == psutil.CONN_LISTEN]
         return {(link.laddr.ip, link.laddr.port) for link in links}
 
     def stop(self) -> None:
