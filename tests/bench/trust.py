@@ -39,6 +39,9 @@ class SecuredSite(LinliParts):
         self.cloud.wait_ready()
         assert self.cloud.send("PUT", "communities/liuyuan", NAMES)[0] == 200
         identity = self._estate.bring_in(self.gateway)
+        self.cloud_broker.stop()  # from here on by itself, so that it can be killed; whom it lets in stays as it is
+        self.cloud_broker.watches = False
+        self.cloud_broker.start()
         self.agent = agent_of(identity, self._folder / "edge", self.local_broker.port, LINLI_PROFILES=str(PROFILE))
         self.agent.start()
         self.agent.wait_ready(cloud=True)
