@@ -1,4 +1,4 @@
-"""Gateways are let in: by the settings, and by what the command line does about it. Without the rest of the cloud."""
+"""Whom gateways are let in by, as the settings say, and what the broker is told of it. Without the rest of the cloud."""
 
 import device_registry as registry
 from cloud_api.durable import registry_database

@@ -2,7 +2,7 @@
 
 The only place that reads the clock and random sources. On embedded defaults everything is in one process: a SQLite file
 has one writer. With PostgreSQL, `cloud-api ingest` workers run beside `cloud-api serve`. The other verbs of the command line
-are in ``upkeep`` and ``gateways``.
+are in ``upkeep``, ``gateways`` and ``on_machine``.
 """
 
 import asyncio
